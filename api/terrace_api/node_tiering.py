@@ -1,0 +1,180 @@
+"""NodeTiering: one node's compiled settings and what is true there, as frozen values. Pure.
+
+Field by field the schema of `crds/nodetierings.yaml` (an architecture test holds them equal). The operator writes
+`spec` (field manager `terrace-operator`), that node's agent writes `status` (`terrace-agent`).
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from terrace_api.conditions import Condition
+from terrace_api.policy import Mode, Settings
+
+
+class Action(StrEnum):
+    """What the agent shall do with its node."""
+
+    MANAGE = "Manage"
+    RESTORE = "Restore"
+
+
+class EngineName(StrEnum):
+    """How pages move."""
+
+    DAMON = "damon"
+    NONE = "none"
+
+
+class ConditionType(StrEnum):
+    """The conditions of a NodeTiering."""
+
+    ACCEPTED = "Accepted"
+    ENGINE_AVAILABLE = "EngineAvailable"
+    APPLIED = "Applied"
+    READY = "Ready"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyRef:
+    """The policy that a node follows."""
+
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeTieringSpec:
+    """`NodeTiering.spec`.
+
+    `policy`, `revision` and `settings` come with `action: Manage` only.
+    """
+
+    action: Action
+    policy: PolicyRef | None = None
+    revision: str | None = None
+    settings: Settings | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumaNode:
+    """One NUMA node of the inventory.
+
+    Attributes:
+        tier: the tier that it was put in; empty for a nid that no tier takes.
+        why: how the tier was found.
+        memory_tier: N of the kernel's `memory_tierN`, where it has one.
+    """
+
+    nid: int
+    tier: str
+    why: str
+    total_bytes: int
+    free_bytes: int
+    cpus: int
+    memory_tier: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineCapability:
+    """Whether an engine can run on this node, and if not, why and what would help."""
+
+    name: EngineName
+    available: bool
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kdamond:
+    """One kdamond of ours: one source nid. Counters in bytes since its start.
+
+    Attributes:
+        arrived_bytes: what really changed nid, counted by kernel.md fact 27; never tried bytes.
+    """
+
+    index: int
+    pid: int
+    source_nid: int
+    target_nid: int
+    direction: str
+    tried_bytes: int
+    applied_bytes: int
+    arrived_bytes: int
+    quota_exceeds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effective:
+    """What the agent computed for fields without a fixed default, and where it had to bound a wish."""
+
+    fast_used_target: str
+    fast_free_target: str
+    fast_floor_bytes: int
+    quota_bytes_per_second: int
+    apply_interval: str
+    sample_interval: str
+    aggregation_interval: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodPlacement:
+    """Where one pod's memory is, from its cgroup's `memory.numa_stat`.
+
+    Attributes:
+        name: empty while the pod is not known by name.
+        fast_share: text such as `81.2%`.
+    """
+
+    uid: str
+    namespace: str
+    name: str
+    fast_bytes: int
+    slow_bytes: int
+    fast_share: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeTieringStatus:
+    """`NodeTiering.status`.
+
+    Attributes:
+        observed_generation: `metadata.generation` of the spec that this status answers.
+        active_revision: the revision that is in force in the kernel; empty after `Restore`.
+        active_since: RFC 3339, when `active_revision` came into force.
+        plan: in `Observe`, what `Enforce` would start, in words; empty otherwise.
+        unknown_fields: spec fields that this agent does not know and did not act on.
+    """
+
+    observed_generation: int
+    kernel: str
+    engine: EngineName
+    mode: Mode | None = None
+    active_revision: str
+    active_since: str | None = None
+    fast_used: str
+    promoted_bytes: int
+    promoted: str
+    demoted_bytes: int
+    demoted: str
+    numa_nodes: tuple[NumaNode, ...]
+    engines: tuple[EngineCapability, ...]
+    kdamonds: tuple[Kdamond, ...]
+    effective: Effective | None = None
+    plan: tuple[str, ...]
+    pods: tuple[PodPlacement, ...]
+    unknown_fields: tuple[str, ...]
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeTiering:
+    """One node's object as operator and agent see it; `status` is None until the agent has spoken."""
+
+    name: str
+    uid: str
+    generation: int
+    resource_version: str
+    node_uid: str | None
+    spec: NodeTieringSpec
+    status: NodeTieringStatus | None = None

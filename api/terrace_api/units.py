@@ -1,0 +1,117 @@
+"""Quantities of the API as values with their unit in the type, and their text forms. Pure.
+
+Before: text in an object (`5ms`, `99.6%`, `200Mi`). After: integers in the kernel's units (`us`, `bp`, `bytes`).
+"""
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Self
+
+_DURATION_UNITS_US = {"h": 3_600_000_000, "m": 60_000_000, "s": 1_000_000, "ms": 1_000, "us": 1}
+_DURATION = re.compile(r"(?:[0-9]{1,7}(?:h|ms|m|s|us)){1,4}")
+_DURATION_PART = re.compile(r"([0-9]+)(h|ms|m|s|us)")
+_PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,2})?)%")
+_SIZE_UNITS = {
+    "": 1,
+    "k": 10**3,
+    "M": 10**6,
+    "G": 10**9,
+    "T": 10**12,
+    "Ki": 2**10,
+    "Mi": 2**20,
+    "Gi": 2**30,
+    "Ti": 2**40,
+}
+_SIZE = re.compile(r"([0-9]{1,15})(k|M|G|T|Ki|Mi|Gi|Ti)?")
+
+
+class UnitError(ValueError):
+    """Text that is no quantity of the wanted unit; `str()` says what is accepted."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Duration:
+    """A length of time in whole microseconds."""
+
+    us: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Returns the duration that `text` spells.
+
+        Raises:
+            UnitError: not of the form `5ms`, `1s`, `1m30s`.
+        """
+        if not _DURATION.fullmatch(text):
+            raise UnitError(f"{text!r} is not a duration; write a whole number and h, m, s, ms or us, as in 5ms")
+        return cls(sum(int(n) * _DURATION_UNITS_US[unit] for n, unit in _DURATION_PART.findall(text)))
+
+    @property
+    def ms(self) -> int:
+        """Whole milliseconds, rounded down."""
+        return self.us // 1_000
+
+    def __str__(self) -> str:
+        for unit, size in _DURATION_UNITS_US.items():
+            if self.us and self.us % size == 0:
+                return f"{self.us // size}{unit}"
+        return "0s"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Percent:
+    """A share in basis points: 1/10,000, the kernel's `bp`."""
+
+    bp: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Returns the share that `text` spells.
+
+        Raises:
+            UnitError: not of the form `99.6%`, or above 100%.
+        """
+        match = _PERCENT.fullmatch(text)
+        if not match or (bp := int(Decimal(match[1]) * 100)) > 10_000:
+            raise UnitError(f"{text!r} is not a share; write 0% to 100% with at most two decimals, as in 99.6%")
+        return cls(bp)
+
+    def __str__(self) -> str:
+        return f"{Decimal(self.bp) / 100:f}%"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Size:
+    """An amount of memory in bytes."""
+
+    bytes: int
+
+    @classmethod
+    def parse(cls, value: str | int) -> Self:
+        """Returns the size that a Kubernetes quantity spells.
+
+        Raises:
+            UnitError: not a whole, positive quantity such as `200Mi`.
+        """
+        match = _SIZE.fullmatch(str(value))
+        if not match:
+            raise UnitError(f"{value!r} is not a size; write a whole number of bytes or with Ki, Mi, Gi, as in 200Mi")
+        return cls(int(match[1]) * _SIZE_UNITS[match[2] or ""])
+
+    def __str__(self) -> str:
+        for unit in ("Ti", "Gi", "Mi", "Ki"):
+            if self.bytes and self.bytes % _SIZE_UNITS[unit] == 0:
+                return f"{self.bytes // _SIZE_UNITS[unit]}{unit}"
+        return str(self.bytes)
+
+
+def display_bytes(count: int) -> str:
+    """Returns `count` bytes rounded for people: three digits at most, binary units, as in `250Mi` or `1.2Gi`."""
+    value = Decimal(count)
+    for unit in ("", "Ki", "Mi", "Gi", "Ti"):
+        if value < 1000 or unit == "Ti":
+            break
+        value /= 1024
+    rounded = f"{value:.1f}" if unit and value < 10 else f"{value:.0f}"
+    return f"{rounded.removesuffix('.0')}{unit}"
