@@ -1,0 +1,101 @@
+"""Errors of the agent.
+
+    TerraceError (terrace_api.errors)
+    ├── HostFileMissing          this kernel has no such file
+    ├── HostFileUnreadable       the kernel refused or failed a read
+    ├── StoreRefused             the kernel refused a store (file, value, errno)
+    ├── UnexpectedContent        the kernel said something this version of Terrace cannot read
+    ├── SettingsRejected         the settings are wrong for this node (-> Accepted=False)
+    ├── EngineUnavailable        this kernel or another user of it is in the way (-> EngineAvailable=False)
+    └── KdamondDied              a kdamond that was on is off after a command (-> Applied=False)
+
+Raised with values; `conditions.py` has the one table from error to condition.
+"""
+
+import errno as errno_names
+import os
+
+from terrace_api.errors import TerraceError
+
+
+class HostFileError(TerraceError):
+    """A host file could not be used."""
+
+    def __init__(self, *, path: str, errno: int) -> None:
+        self.path = path
+        self.errno = errno
+        super().__init__(path, errno)
+
+    def __str__(self) -> str:
+        return f"{self.path}: {_spell(self.errno)}"
+
+
+class HostFileMissing(HostFileError):
+    """This kernel has no such file."""
+
+
+class HostFileUnreadable(HostFileError):
+    """The kernel refused or failed a read."""
+
+
+class StoreRefused(HostFileError):
+    """The kernel refused a store; earlier stores of the same change stand."""
+
+    def __init__(self, *, path: str, value: str, errno: int) -> None:
+        super().__init__(path=path, errno=errno)
+        self.value = value
+
+    def __str__(self) -> str:
+        return f"storing {self.value!r} in {self.path}: {_spell(self.errno)}"
+
+
+class UnexpectedContent(TerraceError):
+    """A file of the kernel holds something that this version of Terrace cannot read."""
+
+    def __init__(self, *, path: str, content: str) -> None:
+        self.path = path
+        self.content = content
+        super().__init__(path, content)
+
+    def __str__(self) -> str:
+        return f"{self.path} holds {self.content[:80]!r}, which this version of Terrace cannot read"
+
+
+class SettingsRejected(TerraceError):
+    """The settings cannot be meant for this node; nothing was stored."""
+
+    def __init__(self, *, reason: str, message: str) -> None:
+        self.reason = reason
+        self.message = message
+        super().__init__(reason, message)
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class EngineUnavailable(TerraceError):
+    """The engine cannot run here now; `message` says what would help."""
+
+    def __init__(self, *, reason: str, message: str) -> None:
+        self.reason = reason
+        self.message = message
+        super().__init__(reason, message)
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class KdamondDied(TerraceError):
+    """A kdamond that was on is off after a command."""
+
+    def __init__(self, *, index: int, command: str) -> None:
+        self.index = index
+        self.command = command
+        super().__init__(index, command)
+
+    def __str__(self) -> str:
+        return f"kdamond {self.index} is off after {self.command!r}"
+
+
+def _spell(errno: int) -> str:
+    return f"{errno_names.errorcode.get(errno, errno)} ({os.strerror(errno)})"

@@ -1,0 +1,87 @@
+"""The one door to the host's files: sysfs, proc, cgroupfs and the state directory.
+
+Paths are the host's own (`/sys/kernel/mm/damon/...`); where they are mounted (`/host` in the DaemonSet, `/` by
+hand) is known here only. Tests put a simulated kernel behind the same protocol.
+"""
+
+import contextlib
+import errno
+import os
+from pathlib import Path
+from typing import Protocol
+
+from terrace_agent.errors import HostFileMissing, HostFileUnreadable, StoreRefused
+
+
+class HostFs(Protocol):
+    """What the agent may do with host files."""
+
+    def read(self, path: str) -> str:
+        """Returns the file's text without trailing white space.
+
+        Raises:
+            HostFileMissing: there is no such file.
+            HostFileUnreadable: the kernel failed the read (EBUSY, EPERM, ...).
+        """
+
+    def store(self, path: str, value: str) -> None:
+        """Stores `value` with one write(2).
+
+        Raises:
+            HostFileMissing: there is no such file.
+            StoreRefused: the kernel refused.
+        """
+
+    def names(self, path: str) -> tuple[str, ...]:
+        """Returns the sorted names in a directory; empty if there is no such directory."""
+
+    def exists(self, path: str) -> bool:
+        """Returns whether the file or directory exists."""
+
+
+class MountedHostFs:
+    """The host's files below a mount point."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def read(self, path: str) -> str:
+        """See `HostFs.read`."""
+        try:
+            return self._path(path).read_text(encoding="utf-8", errors="replace").rstrip()
+        except OSError as error:
+            raise _read_error(path, error) from error
+
+    def store(self, path: str, value: str) -> None:
+        """See `HostFs.store`."""
+        try:
+            descriptor = os.open(self._path(path), os.O_WRONLY)
+        except OSError as error:
+            if error.errno == errno.ENOENT:
+                raise HostFileMissing(path=path, errno=errno.ENOENT) from error
+            raise StoreRefused(path=path, value=value, errno=error.errno or errno.EIO) from error
+        try:
+            os.write(descriptor, value.encode())
+        except OSError as error:
+            raise StoreRefused(path=path, value=value, errno=error.errno or errno.EIO) from error
+        finally:
+            os.close(descriptor)
+
+    def names(self, path: str) -> tuple[str, ...]:
+        """See `HostFs.names`."""
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            return tuple(sorted(entry.name for entry in self._path(path).iterdir()))
+        return ()
+
+    def exists(self, path: str) -> bool:
+        """See `HostFs.exists`."""
+        return self._path(path).exists()
+
+    def _path(self, path: str) -> Path:
+        return self._root / path.lstrip("/")
+
+
+def _read_error(path: str, error: OSError) -> HostFileMissing | HostFileUnreadable:
+    number = error.errno or errno.EIO
+    kind = HostFileMissing if number in {errno.ENOENT, errno.ENOTDIR} else HostFileUnreadable
+    return kind(path=path, errno=number)

@@ -1,0 +1,70 @@
+"""Topology as frozen values. Pure."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class PhysicalRange:
+    """Physical addresses `[start, end)` in bytes."""
+
+    start: int
+    end: int
+
+    @property
+    def size(self) -> int:
+        """Bytes covered."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nid:
+    """One NUMA node with memory.
+
+    Attributes:
+        cpus: numbers of its CPUs; empty for memory-only nodes.
+        distances: by nid, the kernel's `distance` row.
+        ranges: its online memory blocks, ascending, coalesced.
+        floor_bytes: free memory that promotion must leave, without the quota window (kernel.md fact 21).
+        memory_tier: N of `memory_tierN`.
+    """
+
+    nid: int
+    total_bytes: int
+    free_bytes: int
+    cpus: tuple[int, ...]
+    distances: dict[int, int]
+    ranges: tuple[PhysicalRange, ...]
+    floor_bytes: int
+    memory_tier: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TierOfNids:
+    """One tier; `why` says how it was found."""
+
+    name: str
+    nids: tuple[int, ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topology:
+    """A node's memory as tiers, fastest first.
+
+    Attributes:
+        tiers: one tier only on a node with a single kind of memory.
+    """
+
+    nids: tuple[Nid, ...]
+    tiers: tuple[TierOfNids, ...]
+
+    def nid(self, nid: int) -> Nid:
+        """Returns the NUMA node `nid`.
+
+        Raises:
+            KeyError: it is not online or has no memory.
+        """
+        for node in self.nids:
+            if node.nid == nid:
+                return node
+        raise KeyError(nid)
