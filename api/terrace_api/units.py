@@ -1,6 +1,6 @@
 """Quantities of the API as values with their unit in the type, and their text forms. Pure.
 
-Before: text in an object (`5ms`, `99.6%`, `200Mi`). After: integers in the kernel's units (`us`, `bp`, `bytes`).
+Before: text in an object (`5ms`, `99.6%`, `200Mi`). After: integers in the kernel's units (us, bp, bytes).
 """
 
 import re
@@ -107,7 +107,7 @@ class Size:
 
 
 def display_bytes(count: int) -> str:
-    """Returns `count` bytes rounded for people: three digits at most, binary units, as in `250Mi` or `1.2Gi`."""
+    """Returns `count` bytes rounded for people: three digits, binary units, as in `250Mi` or `1.2Gi`."""
     value = Decimal(count)
     for unit in ("", "Ki", "Mi", "Gi", "Ti"):
         if value < 1000 or unit == "Ti":

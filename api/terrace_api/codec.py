@@ -1,0 +1,189 @@
+"""Objects of the API to frozen values and back.
+
+Policies that people wrote are read strictly (`decode_policy_file`): whatever the API server would refuse is refused,
+naming the field. Objects that come from the API server have passed its validation; NodeTierings are read tolerantly,
+with unknown fields reported, so that operator and agent may differ by one minor version during an upgrade.
+
+Before: YAML text or JSON objects. After: `policy` and `node_tiering` values.
+"""
+
+import dataclasses
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import cattrs
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+
+from terrace_api import rules, schema
+from terrace_api.defaults import Json, unknown_fields, with_defaults, without_defaults
+from terrace_api.errors import InvalidObject, Problem
+from terrace_api.node_tiering import NodeTiering, NodeTieringSpec, NodeTieringStatus
+from terrace_api.policy import TieringPolicy, TieringPolicySpec, TieringPolicyStatus
+from terrace_api.strict import load_one_document, schema_problems
+from terrace_api.units import Duration, Percent, Size
+
+POLICIES = "tieringpolicies"
+NODES = "nodetierings"
+Value = TypeVar("Value")
+
+
+def decode_policy_file(text: str) -> TieringPolicy:
+    """Returns the one policy that a YAML file holds, with an empty uid and creation time.
+
+    Raises:
+        InvalidObject: not YAML, not one TieringPolicy, or refused by schema or rules; nothing is guessed.
+    """
+    manifest = load_one_document(text, kind="TieringPolicy")
+    problems = schema_problems(schema.object_schema(POLICIES), manifest)
+    if problems:
+        raise InvalidObject(kind="TieringPolicy", problems=problems)
+    return decode_policy(manifest)
+
+
+def decode_policy(manifest: dict[str, Json]) -> TieringPolicy:
+    """Returns a TieringPolicy of the API server as a value.
+
+    Raises:
+        InvalidObject: the object got past the schema, but breaks a rule or cannot be read.
+    """
+    metadata = manifest.get("metadata") or {}
+    filled = with_defaults(schema.part(POLICIES, "spec"), manifest.get("spec") or {})
+    spec = _structure(filled, TieringPolicySpec, kind="TieringPolicy")
+    problems = rules.broken_rules(spec)
+    if problems:
+        raise InvalidObject(kind="TieringPolicy", problems=problems)
+    return TieringPolicy(
+        name=metadata.get("name", ""),
+        uid=metadata.get("uid", ""),
+        generation=metadata.get("generation", 0),
+        created=metadata.get("creationTimestamp", ""),
+        spec=spec,
+    )
+
+
+def decode_node_tiering(manifest: dict[str, Json]) -> tuple[NodeTiering, tuple[str, ...]]:
+    """Returns a NodeTiering of the API server, and the paths of the spec's fields that are not known here.
+
+    Raises:
+        InvalidObject: the known part cannot be read.
+    """
+    metadata = manifest["metadata"]
+    spec = dict(manifest.get("spec") or {})
+    unknown = unknown_fields(schema.part(NODES, "spec"), spec, "spec")
+    if spec.get("settings") is not None:
+        spec["settings"] = with_defaults(schema.part(POLICIES, "spec"), spec["settings"])
+    status = manifest.get("status")
+    node = NodeTiering(
+        name=metadata["name"],
+        uid=metadata.get("uid", ""),
+        generation=metadata.get("generation", 0),
+        resource_version=metadata.get("resourceVersion", ""),
+        node_uid=next((ref["uid"] for ref in metadata.get("ownerReferences", ()) if ref["kind"] == "Node"), None),
+        spec=_structure(spec, NodeTieringSpec, kind="NodeTiering"),
+        status=decode_status(status) if status else None,
+    )
+    return node, unknown
+
+
+def decode_status(status: dict[str, Json]) -> NodeTieringStatus | None:
+    """Returns a NodeTiering's status, or None if an agent of another version wrote what cannot be read here."""
+    try:
+        return _structure(status, NodeTieringStatus, kind="NodeTiering")
+    except InvalidObject:
+        return None
+
+
+def decode_policy_status(status: dict[str, Json]) -> TieringPolicyStatus | None:
+    """Returns a TieringPolicy's status, or None if another version wrote what cannot be read here."""
+    try:
+        return _structure(status, TieringPolicyStatus, kind="TieringPolicy")
+    except InvalidObject:
+        return None
+
+
+def encode_node_tiering_spec(spec: NodeTieringSpec) -> dict[str, Json]:
+    """Returns the spec for the API server: settings that are the default are left out, `mode` never is."""
+    encoded = _unstructure(spec)
+    if spec.settings is not None:
+        sparse = without_defaults(schema.part(POLICIES, "spec"), encoded["settings"])
+        encoded["settings"] = {"mode": spec.settings.mode.value} | sparse
+    return encoded
+
+
+def encode_status(status: NodeTieringStatus) -> dict[str, Json]:
+    """Returns a NodeTiering's status for the API server."""
+    return _unstructure(status)
+
+
+def encode_policy_status(status: TieringPolicyStatus) -> dict[str, Json]:
+    """Returns a TieringPolicy's status for the API server."""
+    return _unstructure(status)
+
+
+def encode_settings(settings: Any) -> dict[str, Json]:
+    """Returns settings (or a whole policy spec) in full: every default spelled out, nothing that is absent."""
+    return _unstructure(settings)
+
+
+def _structure(value: Json, to: type[Value], *, kind: str) -> Value:
+    try:
+        return _converter.structure(value, to)
+    except cattrs.BaseValidationError as error:
+        problems = tuple(_problem(text) for text in cattrs.transform_error(error, path="spec"))
+        raise InvalidObject(kind=kind, problems=problems) from error
+
+
+def _unstructure(value: Any) -> dict[str, Json]:
+    encoded: dict[str, Json] = _converter.unstructure(value)
+    return encoded
+
+
+def _problem(text: str) -> Problem:
+    message, _, path = text.rpartition(" @ ")
+    return Problem(field=path, message=message)
+
+
+def _camel(name: str) -> str:
+    head, *tail = name.split("_")
+    return head + "".join(part.capitalize() for part in tail)
+
+
+def _strict(value: Json, to: type[Value]) -> Value:
+    if type(value) is not to:
+        raise ValueError(f"{value!r} is not of type {to.__name__}")
+    return value
+
+
+def _make_converter() -> cattrs.Converter:
+    converter = cattrs.Converter(unstruct_collection_overrides={tuple: list})
+    converter.register_structure_hook_func(lambda cls: cls in {int, str, bool}, _strict)
+    for unit in (Duration, Percent, Size):
+        converter.register_structure_hook(unit, lambda value, to: to.parse(value))
+        converter.register_unstructure_hook(unit, str)
+    converter.register_unstructure_hook(StrEnum, _value)
+    converter.register_structure_hook_factory(_is_plain_dataclass, lambda cls: _structure_hook(cls, converter))
+    converter.register_unstructure_hook_factory(_is_plain_dataclass, lambda cls: _unstructure_hook(cls, converter))
+    return converter
+
+
+def _value(member: StrEnum) -> Json:
+    return member.value
+
+
+def _is_plain_dataclass(cls: type) -> bool:
+    return dataclasses.is_dataclass(cls) and cls not in {Duration, Percent, Size}
+
+
+def _structure_hook(cls: type, converter: cattrs.Converter) -> Any:
+    renames = {field.name: override(rename=_camel(field.name)) for field in dataclasses.fields(cls)}
+    return make_dict_structure_fn(cls, converter, **renames)  # type: ignore[arg-type]
+
+
+def _unstructure_hook(cls: type, converter: cattrs.Converter) -> Any:
+    renames = {
+        field.name: override(rename=_camel(field.name), omit_if_default=True) for field in dataclasses.fields(cls)
+    }
+    return make_dict_unstructure_fn(cls, converter, **renames)  # type: ignore[arg-type]
+
+
+_converter = _make_converter()

@@ -1,0 +1,109 @@
+"""The rules between fields of a TieringPolicy, for policies that no API server has checked. Pure.
+
+The CRD states the same rules in CEL; a cluster test applies every bad case to a real API server and to these.
+"""
+
+from collections.abc import Iterator
+
+from terrace_api.errors import Problem
+from terrace_api.policy import LabelSelector, Operator, Quota, TieringPolicySpec, Watermarks
+from terrace_api.units import Duration, Percent
+
+_MS, _S, _M = 1_000, 1_000_000, 60_000_000
+_LEAST_SHARE = Percent(1)
+_LEAST_QUOTA_BYTES = 2**20
+
+
+def broken_rules(spec: TieringPolicySpec) -> tuple[Problem, ...]:
+    """Returns what is wrong with the policy beyond types and patterns; empty if nothing is."""
+    return (
+        *_selection(spec),
+        *_directions(spec),
+        *_monitoring(spec),
+        *_quota(spec.quota),
+        *_watermarks(spec.watermarks),
+        *_within("spec.applyInterval", spec.apply_interval, 10 * _MS, 10 * _M),
+    )
+
+
+def _selection(spec: TieringPolicySpec) -> Iterator[Problem]:
+    if bool(spec.all_nodes) == (spec.node_selector is not None):
+        yield Problem(field="spec", message="set exactly one of nodeSelector and allNodes: true")
+    if spec.node_selector is not None:
+        yield from _node_selector(spec.node_selector)
+
+
+def _node_selector(selector: LabelSelector) -> Iterator[Problem]:
+    if not selector.match_labels and not selector.match_expressions:
+        message = "an empty selector selects nothing on purpose; name labels, or write allNodes: true instead"
+        yield Problem(field="spec.nodeSelector", message=message)
+    for index, requirement in enumerate(selector.match_expressions or ()):
+        if (requirement.operator in {Operator.IN, Operator.NOT_IN}) != bool(requirement.values):
+            yield Problem(
+                field=f"spec.nodeSelector.matchExpressions[{index}]",
+                message="In and NotIn need values; Exists and DoesNotExist take none",
+            )
+
+
+def _directions(spec: TieringPolicySpec) -> Iterator[Problem]:
+    if not spec.promotion.enabled and not spec.demotion.enabled:
+        message = "promotion.enabled and demotion.enabled are both false, so nothing could ever move; enable one"
+        yield Problem(field="spec", message=message)
+    if spec.demotion.max_accesses >= spec.promotion.min_accesses:
+        message = "demotion.maxAccesses must be below promotion.minAccesses, or the same pages move up and down"
+        yield Problem(field="spec", message=message)
+    samples_ms = spec.promotion.min_accesses * spec.monitoring.sample_interval.ms
+    if samples_ms > spec.monitoring.aggregation_interval.ms:
+        yield Problem(
+            field="spec",
+            message="promotion.minAccesses cannot be reached: it is counted in samples, and there are "
+            "monitoring.aggregationInterval / monitoring.sampleInterval of them per aggregation",
+        )
+    yield from _least_share("spec.promotion.fastUsedTarget", spec.promotion.fast_used_target)
+    yield from _least_share("spec.demotion.fastFreeTarget", spec.demotion.fast_free_target)
+
+
+def _monitoring(spec: TieringPolicySpec) -> Iterator[Problem]:
+    monitoring, tune = spec.monitoring, spec.monitoring.auto_tune
+    yield from _within("spec.monitoring.sampleInterval", monitoring.sample_interval, _MS, 60 * _S)
+    yield from _within("spec.monitoring.aggregationInterval", monitoring.aggregation_interval, _MS, 10 * _M)
+    yield from _within("spec.monitoring.autoTune.minSample", tune.min_sample, _MS, 60 * _S)
+    yield from _within("spec.monitoring.autoTune.maxSample", tune.max_sample, _MS, 60 * _S)
+    yield from _least_share("spec.monitoring.autoTune.accessRatio", tune.access_ratio)
+    if monitoring.sample_interval > monitoring.aggregation_interval:
+        message = "sampleInterval must not exceed aggregationInterval"
+        yield Problem(field="spec.monitoring", message=message)
+    if tune.min_sample > tune.max_sample:
+        yield Problem(field="spec.monitoring.autoTune", message="minSample must not exceed maxSample")
+    elif tune.enabled and not tune.min_sample <= monitoring.sample_interval <= tune.max_sample:
+        message = "sampleInterval must lie between autoTune.minSample and autoTune.maxSample while autoTune is enabled"
+        yield Problem(field="spec.monitoring", message=message)
+    if monitoring.regions and monitoring.regions.min > monitoring.regions.max:
+        yield Problem(field="spec.monitoring.regions", message="min must not exceed max")
+
+
+def _quota(quota: Quota) -> Iterator[Problem]:
+    yield from _within("spec.quota.interval", quota.interval, 100 * _MS, _M)
+    if quota.time.us:
+        yield from _within("spec.quota.time", quota.time, _MS, _M, zero="0s (no limit) or ")
+    if quota.size and quota.size.bytes < _LEAST_QUOTA_BYTES:
+        yield Problem(field="spec.quota.size", message="must be at least 1Mi")
+
+
+def _watermarks(watermarks: Watermarks | None) -> Iterator[Problem]:
+    if watermarks is None:
+        return
+    if not watermarks.high >= watermarks.mid >= watermarks.low:
+        yield Problem(field="spec.watermarks", message="high, mid and low must descend")
+    yield from _within("spec.watermarks.interval", watermarks.interval, 100 * _MS, 10 * _M)
+
+
+def _within(field: str, value: Duration | None, least_us: int, most_us: int, *, zero: str = "") -> Iterator[Problem]:
+    if value is not None and not least_us <= value.us <= most_us:
+        message = f"must be {zero}between {Duration(least_us)} and {Duration(most_us)}"
+        yield Problem(field=field, message=message)
+
+
+def _least_share(field: str, share: Percent) -> Iterator[Problem]:
+    if share < _LEAST_SHARE:
+        yield Problem(field=field, message=f"must be at least {_LEAST_SHARE}")
