@@ -1,0 +1,158 @@
+"""Which nids are fast and which are slow, and why. Pure.
+
+Before: `read`. After: every engine and the report. The first of these that tells nids apart decides (kernel.md
+section 9); it is written into `TierOfNids.why`:
+
+1. the policy's own `tiers`;
+2. the kernel's memory tiers, if two or more have memory (`/sys/devices/virtual/memory_tiering`);
+3. latency and bandwidth of `accessM/initiators`, in the kernel's own classes;
+4. nids without CPUs are slower than nids with (a plain CXL or PMEM nid without HMAT shares `memory_tier4` with DRAM).
+
+Distances never make a tier: a far socket is not slower memory, and a policy may still say so with `tiers`. They choose
+among targets, which is an engine's business.
+"""
+
+from collections.abc import Callable, Iterable
+
+from terrace_agent.errors import SettingsRejected
+from terrace_agent.topology.facts import Facts, NidFacts, Performance
+from terrace_agent.topology.floor import floor_bytes
+from terrace_agent.topology.ranges import nid_ranges
+from terrace_agent.topology.values import Nid, TierOfNids, Topology
+from terrace_api.policy import Tier
+from terrace_api.units import display_bytes
+
+_DRAM_ADISTANCE = 576
+_ADISTANCE_CHUNK_BITS = 7
+
+
+def discover(facts: Facts, tiers: tuple[Tier, ...] | None) -> Topology:
+    """Returns the topology, with the policy's `tiers` if it names any.
+
+    Raises:
+        SettingsRejected: `tiers` names a nid that has no memory here, or names one twice.
+    """
+    return Topology(
+        nids=tuple(_nid(facts, nid) for nid in facts.nids),
+        tiers=_explicit_tiers(facts, tiers) if tiers else _found_tiers(facts.nids),
+    )
+
+
+def describe_nids(facts: Facts) -> str:
+    """Returns what exists, for messages: `nid 0 (1.5Gi, 2 CPUs) and nid 1 (512Mi, no CPUs)`."""
+    names = [f"nid {nid.nid} ({display_bytes(nid.total_bytes)}, {_count_cpus(nid)})" for nid in facts.nids]
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else "no NUMA node"
+
+
+def _nid(facts: Facts, nid: NidFacts) -> Nid:
+    return Nid(
+        nid=nid.nid,
+        total_bytes=nid.total_bytes,
+        free_bytes=nid.free_bytes,
+        cpus=nid.cpus,
+        distances=nid.distances,
+        ranges=nid_ranges(nid, facts.zones, facts.block_bytes, facts.page_bytes),
+        floor_bytes=floor_bytes(facts.zones, nid.nid, facts.page_bytes),
+        memory_tier=nid.memory_tier,
+    )
+
+
+def _explicit_tiers(facts: Facts, tiers: tuple[Tier, ...]) -> tuple[TierOfNids, ...]:
+    known = {nid.nid for nid in facts.nids}
+    taken: dict[int, str] = {}
+    for tier in tiers:
+        for nid in tier.nids:
+            if nid not in known:
+                raise _rejected(
+                    "NidNotFound", f"tier {tier.name!r} names nid {nid}, which is not online or has no memory", facts
+                )
+            if nid in taken:
+                raise _rejected("TiersOverlap", f"nid {nid} is in tier {taken[nid]!r} and in tier {tier.name!r}", facts)
+            taken[nid] = tier.name
+    return tuple(TierOfNids(name=tier.name, nids=tuple(sorted(tier.nids)), why="named by the policy") for tier in tiers)
+
+
+def _rejected(reason: str, problem: str, facts: Facts) -> SettingsRejected:
+    return SettingsRejected(
+        reason=reason, message=f"{problem}; this node has {describe_nids(facts)}. Nothing was changed."
+    )
+
+
+def _found_tiers(nids: tuple[NidFacts, ...]) -> tuple[TierOfNids, ...]:
+    for find in (_by_memory_tier, _by_performance, _by_cpus):
+        if len(tiers := find(nids)) > 1:
+            return tiers
+    why = "all memory is of one kind: one memory tier, and no NUMA node is without CPUs"
+    return (TierOfNids(name="memory", nids=tuple(nid.nid for nid in nids), why=why),) if nids else ()
+
+
+def _by_memory_tier(nids: tuple[NidFacts, ...]) -> tuple[TierOfNids, ...]:
+    # A smaller N is faster (mm/memory-tiers.c: N = abstract distance >> MEMTIER_CHUNK_BITS).
+    if any(nid.memory_tier is None for nid in nids):
+        return ()
+    return _grouped(nids, lambda nid: nid.memory_tier or 0, lambda tier: f"memory_tier{tier}")
+
+
+def _by_performance(nids: tuple[NidFacts, ...]) -> tuple[TierOfNids, ...]:
+    known = {nid.nid: nid.performance for nid in nids if nid.performance}
+    if len(known) < len(nids) or not known:
+        return ()
+    with_cpus = [known[nid.nid] for nid in nids if nid.cpus]
+    dram = min(with_cpus or list(known.values()), key=_latency_ns)
+    return _grouped(
+        nids,
+        lambda nid: _adistance(known[nid.nid], dram) >> _ADISTANCE_CHUNK_BITS,
+        lambda group: (
+            f"access latency and bandwidth (class {group}, DRAM is {_DRAM_ADISTANCE >> _ADISTANCE_CHUNK_BITS})"
+        ),
+    )
+
+
+def _by_cpus(nids: tuple[NidFacts, ...]) -> tuple[TierOfNids, ...]:
+    return _grouped(nids, lambda nid: int(not nid.cpus), lambda slow: "no CPUs" if slow else "has CPUs")
+
+
+def _grouped(
+    nids: tuple[NidFacts, ...], rank: Callable[[NidFacts], int], why: Callable[[int], str]
+) -> tuple[TierOfNids, ...]:
+    ranks = sorted({rank(nid) for nid in nids})
+    return tuple(
+        TierOfNids(name=name, nids=tuple(nid.nid for nid in nids if rank(nid) == value), why=why(value))
+        for name, value in zip(_names(len(ranks)), ranks, strict=True)
+    )
+
+
+def _names(count: int) -> Iterable[str]:
+    match count:
+        case 0 | 1:
+            return ("memory",)[:count]
+        case 2:
+            return ("fast", "slow")
+        case 3:
+            return ("fast", "middle", "slow")
+        case _:
+            return ("fast", *(f"middle{number}" for number in range(1, count - 1)), "slow")
+
+
+def _adistance(of: Performance, dram: Performance) -> int:
+    # mt_perf_to_adistance() in mm/memory-tiers.c: DRAM's distance, times latency, divided by bandwidth.
+    latency = _DRAM_ADISTANCE * _latency_ns(of) // _latency_ns(dram)
+    return latency * _bandwidth_mib_s(dram) // _bandwidth_mib_s(of)
+
+
+def _latency_ns(of: Performance) -> int:
+    return of.read_latency_ns + of.write_latency_ns
+
+
+def _bandwidth_mib_s(of: Performance) -> int:
+    return of.read_bandwidth_mib_s + of.write_bandwidth_mib_s
+
+
+def _count_cpus(nid: NidFacts) -> str:
+    match len(nid.cpus):
+        case 0:
+            return "no CPUs"
+        case 1:
+            return "1 CPU"
+        case count:
+            return f"{count} CPUs"
