@@ -1,0 +1,181 @@
+"""What an engine is: the protocol between the loop and whatever moves pages, and the values that cross it.
+
+Before: `topology` and the settings of a NodeTiering. After: `report`, which makes status out of these values. An
+engine's own files are known in its own folder only.
+
+One turn of the loop::
+
+    capability = engine.probe()
+    plan = engine.plan(settings, topology)    # mode Enforce; nothing is stored, the plan says why
+    plan = engine.plan_stop()                 # Restore, and mode Observe
+    engine.apply(plan)                        # an empty plan does nothing
+    moved = engine.verify()                   # what really changed nid
+
+In mode Observe the loop applies `plan_stop()` and shows `plan(...).words`: what Enforce would start.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from terrace_agent.topology.values import Topology
+from terrace_api.node_tiering import Effective, EngineCapability, EngineName, Kdamond
+from terrace_api.policy import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """One write(2) to a host file."""
+
+    path: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.path} <- {self.value}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remember:
+    """Journal the value that `path` had before our first change of it; later ones do not overwrite it."""
+
+    path: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Journal what is about to be staged in one kdamond's directory, before the first store there.
+
+    Attributes:
+        made_from: digest of the settings that the files were computed from.
+    """
+
+    index: int
+    files: tuple[Store, ...]
+    made_from: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A store to the `state` file of kdamond `index`, which afterwards must read on or off as `then_on` says."""
+
+    index: int
+    path: str
+    word: str
+    then_on: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirm:
+    """Journal that the claimed files are in force in kdamond `index`, under the pid that it has now."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bank:
+    """Read what has moved so far and journal it, before counters that restart at zero are lost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restore:
+    """Store a remembered value back, and forget it."""
+
+    path: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disclaim:
+    """Journal that no kdamond is ours any more."""
+
+
+Step = Remember | Claim | Store | Command | Confirm | Bank | Restore | Disclaim
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What has to be done, in order, and why. Nothing to do: no steps.
+
+    Attributes:
+        reason: one sentence for logs and conditions.
+        words: what the planned configuration does, one line per source nid and direction, for people.
+        effective: the numbers behind it; None when the plan is to stop.
+        recheck_s: look again after this many seconds; short while the kernel is still tuning its intervals.
+    """
+
+    steps: tuple[Step, ...]
+    reason: str
+    words: tuple[str, ...] = ()
+    effective: Effective | None = None
+    recheck_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """What an engine runs now, and what arrived since the policy began; never what was only tried.
+
+    Attributes:
+        kdamonds: those of ours that are on; their counters begin at their own start.
+        promoted_bytes: over restarts of the agent and of kdamonds, of this boot.
+        demoted_bytes: likewise.
+        notes: what a person should know about what is running, for example a kdamond that died.
+    """
+
+    kdamonds: tuple[Kdamond, ...]
+    promoted_bytes: int
+    demoted_bytes: int
+    notes: tuple[str, ...] = ()
+
+
+class Engine(Protocol):
+    """One way to move pages."""
+
+    @property
+    def name(self) -> EngineName:
+        """The engine's name in the API."""
+
+    def probe(self) -> EngineCapability:
+        """Returns whether this node can run the engine now; if not, why and what would help. Leaves all as it was."""
+
+    def plan(self, settings: Settings, topology: Topology) -> Plan:
+        """Returns what makes this node do what `settings` ask. Stores nothing; idempotent once applied.
+
+        Raises:
+            SettingsRejected: they cannot be meant for this node.
+            EngineUnavailable: this kernel cannot, or somebody else is in the way.
+        """
+
+    def plan_stop(self) -> Plan:
+        """Returns what leaves the node as it was found. Stores nothing; empty if there is nothing of ours.
+
+        Never touches what is not ours, and needs no `Topology`.
+        """
+
+    def apply(self, plan: Plan) -> None:
+        """Does the steps of `plan`; after SIGKILL anywhere in between, planning anew completes or undoes them.
+
+        Raises:
+            StoreRefused: the kernel refused a store, and went on refusing where a retry makes sense.
+            HostFileMissing: a file vanished.
+            KdamondDied: a kdamond is off after a command that leaves it on.
+        """
+
+    def verify(self) -> Moved:
+        """Returns what really moved, by kernel.md fact 27. Call it at least as often as `Plan.recheck_s` says."""
+
+
+def stores(plan: Plan) -> tuple[Store, ...]:
+    """Returns the stores that `apply` would make, in order, as `terrace-agent plan FILE` prints them."""
+    return tuple(store for step in plan.steps if (store := _store(step)))
+
+
+def _store(step: Step) -> Store | None:
+    match step:
+        case Store():
+            return step
+        case Restore():
+            return Store(path=step.path, value=step.value)
+        case Command():
+            return Store(path=step.path, value=step.word)
+        case Remember() | Claim() | Confirm() | Bank() | Disclaim():
+            return None

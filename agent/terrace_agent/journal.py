@@ -1,0 +1,152 @@
+"""What must survive the agent: original values, what is ours in the kernel, and what has moved so far.
+
+Written before each first change and after each command, so that after SIGKILL anywhere the next agent knows what it
+left behind. Keyed by boot id: a reboot undoes every change that the journal could speak of, so a journal of another
+boot reads as empty.
+
+Use: `FileJournal(state_dir, boot_id=...)` in the agent, where `state_dir` is an existing plain directory
+(`/host/run/terrace`, not reached through `HostFs`) and the boot id is `/proc/sys/kernel/random/boot_id`. Engines get
+the `Journal` and are its only writers; the loop keeps its own file for the last good configuration.
+"""
+
+import dataclasses
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from terrace_agent.errors import UnexpectedContent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Original:
+    """The value that a host file had before our first change."""
+
+    path: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnedKdamond:
+    """A kdamond directory that we made.
+
+    Attributes:
+        files: path and value of everything that was to be staged.
+        made_from: digest of the settings behind `files`.
+        pid: of the kdamond that runs them; None until they are in force.
+        in_force: False from the first staging store until the kernel took the whole of `files`.
+    """
+
+    index: int
+    files: tuple[tuple[str, str], ...]
+    made_from: str
+    pid: int | None = None
+    in_force: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counter:
+    """How far one scheme has been counted (kernel.md fact 27).
+
+    Attributes:
+        promotes: direction; False demotes.
+        pid: of the kdamond that the kernel's counters belong to: another pid means that they began anew.
+        applied_bytes: `sz_applied` when last looked at.
+        foreign_bytes: what `numa_foreign` of the target nid bounded then.
+        arrived_bytes: counted as arrived since the start of `pid`.
+    """
+
+    index: int
+    scheme: int
+    promotes: bool
+    pid: int
+    applied_bytes: int
+    foreign_bytes: int
+    arrived_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalState:
+    """Everything in the journal.
+
+    Attributes:
+        promoted_bytes: arrived by kdamonds that are gone; those of `counters` come on top.
+        demoted_bytes: likewise.
+        features: the kernel's features as last probed; they do not change within a boot.
+    """
+
+    originals: tuple[Original, ...] = ()
+    owned: tuple[OwnedKdamond, ...] = ()
+    counters: tuple[Counter, ...] = ()
+    promoted_bytes: int = 0
+    demoted_bytes: int = 0
+    features: tuple[str, ...] | None = None
+
+
+class Journal(Protocol):
+    """Where the state lives."""
+
+    def load(self) -> JournalState:
+        """Returns what was last saved in this boot.
+
+        Raises:
+            UnexpectedContent: it was not written by this version or an older one.
+        """
+
+    def save(self, state: JournalState) -> None:
+        """Replaces all; on return it is on disk."""
+
+
+class FileJournal:
+    """The journal as `journal.json` in a directory."""
+
+    def __init__(self, state_dir: Path, *, boot_id: str) -> None:
+        self._path = state_dir / "journal.json"
+        self._boot_id = boot_id
+
+    def load(self) -> JournalState:
+        """See `Journal.load`."""
+        if not self._path.exists():
+            return JournalState()
+        text = self._path.read_text(encoding="utf-8")
+        try:
+            content = json.loads(text)
+            if content["boot_id"] != self._boot_id:
+                return JournalState()
+            state = content["state"]
+            return JournalState(
+                originals=tuple(Original(**entry) for entry in state.pop("originals")),
+                owned=tuple(_owned(entry) for entry in state.pop("owned")),
+                counters=tuple(Counter(**entry) for entry in state.pop("counters")),
+                features=None if (found := state.pop("features")) is None else tuple(found),
+                **state,
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UnexpectedContent(path=str(self._path), content=text) from error
+
+    def save(self, state: JournalState) -> None:
+        """See `Journal.save`: a new file, synced, then renamed over the old one."""
+        content = {"boot_id": self._boot_id, "state": dataclasses.asdict(state)}
+        draft = self._path.with_suffix(".new")
+        with draft.open("w", encoding="utf-8") as file:
+            json.dump(content, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(self._path)
+        _sync_directory(self._path.parent)
+
+
+def _owned(entry: dict[str, object]) -> OwnedKdamond:
+    files = entry.pop("files")
+    if not isinstance(files, list):
+        raise TypeError(files)
+    return OwnedKdamond(files=tuple((path, value) for path, value in files), **entry)  # type: ignore[arg-type]
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
