@@ -1,0 +1,20 @@
+{{- define "terrace.labels" -}}
+app.kubernetes.io/name: terrace
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end }}
+
+{{- define "terrace.selector" -}}
+app.kubernetes.io/name: terrace
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end }}
+
+{{- define "terrace.image" -}}
+{{ .image.repository }}:{{ .image.tag | default .root.Values.imageTag | default .root.Chart.AppVersion }}
+{{- end }}
+
+{{- define "terrace.operator" -}}{{ .Release.Name }}-operator{{- end }}
+{{- define "terrace.agent" -}}{{ .Release.Name }}-agent{{- end }}
