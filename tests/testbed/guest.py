@@ -1,0 +1,192 @@
+"""A machine of our own: boots a kernel on a topology in QEMU, and runs scripts in it.
+
+Before it come `kernels`, `build_node` and `machine`; `node` makes a Kubernetes node of it.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+from shlex import quote
+
+from testbed import newc, ports, progress, shell, waiting
+from testbed.errors import BedError, CommandError, GuestError, WaitError, tail
+from testbed.machine import READY_LINE, Machine, qemu
+from testbed.processes import Daemon
+from testbed.shell import Result
+
+BOOT_LIMIT_S = 240.0
+RUN_LIMIT_S = 60.0
+BOOT_ATTEMPTS = 2
+"""About 1 boot in 30 ends in a panic of multi-threaded TCG, in the first seconds."""
+
+_EVIDENCE = {
+    "dmesg": "dmesg",
+    "journal": "journalctl --no-pager --boot",
+    "meminfo": "head -100 /proc/meminfo /sys/devices/system/node/node*/meminfo",
+    "vmstat": "cat /proc/vmstat",
+    "damon": "cd /sys/kernel/mm/damon 2>/dev/null && grep -r . . 2>/dev/null",
+}
+
+
+class Guest:
+    """A running guest."""
+
+    def __init__(self, name: str, machine: Machine, directory: Path, *, outlive: bool = False) -> None:
+        """Prepares the guest without booting it.
+
+        Args:
+            name: for messages.
+            machine: what to boot.
+            directory: for the console's log; must be the guest's own.
+            outlive: whether it goes on when this process ends.
+        """
+        self.name = name
+        self.machine = machine
+        self.directory = directory
+        self.shell_port = 0
+        self._outlive = outlive
+        self._qemu: Daemon | None = None
+
+    @property
+    def console_log(self) -> Path:
+        """What the guest wrote to its serial console."""
+        return self.directory / "console.log"
+
+    def boot(self, limit_s: float = BOOT_LIMIT_S) -> None:
+        """Boots, and returns when the shell answers. Boots a second time if the guest ends meanwhile.
+
+        Raises:
+            GuestError: it ended again.
+            WaitError: it was not ready within the limit.
+        """
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._write_initrd()
+        usually = "10 s without Kubernetes, 35 s with it"
+        with progress.step(f"booting {self.name} with linux {self.machine.boot.release}", usually=usually):
+            for attempt in range(1, BOOT_ATTEMPTS + 1):
+                try:
+                    self._boot_once(limit_s)
+                except GuestError as error:
+                    if attempt == BOOT_ATTEMPTS:
+                        raise
+                    progress.say(f"once more: {error}")
+                else:
+                    return
+
+    def running(self) -> bool:
+        """Whether QEMU runs."""
+        return self._qemu is not None and self._qemu.running()
+
+    def run(self, script: str, *, limit_s: float = RUN_LIMIT_S, stdin: bytes = b"", check: bool = True) -> Result:
+        """Runs a bash script as root.
+
+        Args:
+            script: it ends with its last command's code, as bash does; `set -e` is up to it.
+            limit_s: how long it may take.
+            stdin: its standard input.
+            check: whether a code other than 0 is an error.
+
+        Raises:
+            CommandError: the script failed and `check` is set.
+            GuestError: the guest ended, or does not answer.
+            WaitError: the script took too long.
+        """
+        try:
+            result = shell.run(self.shell_port, script, stdin=stdin, limit_s=limit_s)
+        except OSError as error:
+            problem = f"does not answer ({error})" if self.running() else "has ended"
+            raise GuestError(self.name, problem, self.console_log) from error
+        if result.returncode == shell.TIMED_OUT:
+            raise WaitError(f"{self.name}: {script[:300]}", limit_s, result.stdout + result.stderr)
+        if check and result.returncode != 0:
+            raise CommandError([self.name, script], result.returncode, result.stdout + result.stderr)
+        return result
+
+    def read(self, path: str | PurePosixPath) -> str:
+        """A file's contents, as they are."""
+        return self.run(f"cat {quote(str(path))}").stdout
+
+    def write(self, path: str | PurePosixPath, data: bytes | str) -> None:
+        """Stores into a file by one write, as sysfs wants it. Its directory must exist."""
+        raw = data.encode() if isinstance(data, str) else data
+        size = max(len(raw), 1)
+        self.run(f"dd of={quote(str(path))} bs={size} iflag=fullblock status=none", stdin=raw)
+
+    def copy_in(self, local: Path, path: str | PurePosixPath) -> None:
+        """Copies a file, or a directory's contents, to a path in the guest."""
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as archive:
+            archive.add(local, arcname=str(path).lstrip("/"), filter=_without_caches)
+        self.run("tar --extract --no-same-owner --file=- --directory=/", stdin=buffer.getvalue(), limit_s=120)
+
+    def copy_out(self, path: str | PurePosixPath, local: Path) -> None:
+        """Copies a file or a directory of the guest below a local directory, under its own name."""
+        where = PurePosixPath(path)
+        script = f"tar --create --file=- --directory={quote(str(where.parent))} {quote(where.name)}"
+        local.mkdir(parents=True, exist_ok=True)
+        with tarfile.open(fileobj=io.BytesIO(self.run(script, limit_s=120).raw_stdout)) as archive:
+            archive.extractall(local, filter="data")
+
+    def save_evidence(self, directory: Path) -> None:
+        """Keeps the console, and what the guest still tells of itself, in a directory."""
+        directory.mkdir(parents=True, exist_ok=True)
+        if self.console_log.exists():
+            (directory / "console.log").write_bytes(self.console_log.read_bytes())
+        for name, script in _EVIDENCE.items():
+            try:
+                result = self.run(script, limit_s=30, check=False)
+            except BedError as error:
+                (directory / f"{name}.txt").write_text(str(error))
+                return
+            (directory / f"{name}.txt").write_text(result.stdout + result.stderr)
+
+    def stop(self) -> None:
+        """Ends the guest. Nothing of it is kept, so it is not shut down first."""
+        self.kill()
+
+    def kill(self) -> None:
+        """Ends the guest as a loss of power does."""
+        if self._qemu is not None:
+            self._qemu.kill()
+        with suppress(FileNotFoundError):
+            self._initrd.unlink()
+
+    @property
+    def _initrd(self) -> Path:
+        return self.directory / "initrd"
+
+    def _write_initrd(self) -> None:
+        machine, boot = self.machine, self.machine.boot
+        files = {f"seed/{path.lstrip('/')}": file for path, file in machine.seed.items()}
+        parts = [boot.boot_archive.read_bytes()]
+        if machine.node_disk:
+            files["seed/has-node-disk"] = newc.File(data=b"")
+            parts.append(boot.modules_archive.read_bytes())
+        if files:
+            parts.append(newc.archive(files))
+        self._initrd.write_bytes(b"".join(parts))
+
+    def _boot_once(self, limit_s: float) -> None:
+        (self.shell_port,) = ports.free(1)
+        self.console_log.write_bytes(b"")
+        argv = qemu(self.machine, initrd=self._initrd, console=self.console_log, shell_port=self.shell_port)
+        self._qemu = Daemon.start(
+            self.name, argv, directory=self.directory, log=self.directory / "qemu.log", outlive=self._outlive
+        )
+        try:
+            waiting.until(self._ready, f"{self.name} to boot", limit_s=limit_s, detail=lambda: tail(self.console_log))
+        except BaseException:
+            self.kill()
+            raise
+
+    def _ready(self) -> bool:
+        if not self.running():
+            raise GuestError(self.name, f"ended ({tail(self.directory / 'qemu.log')})", self.console_log)
+        return READY_LINE in self.console_log.read_text(errors="replace")
+
+
+def _without_caches(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    return None if "__pycache__" in member.name.split("/") else member
