@@ -1,0 +1,65 @@
+"""NodeTierings, written sparsely and read tolerantly."""
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+import yaml
+
+from cases.policies import GOOD
+from terrace_api.codec import decode_node_tiering, decode_policy_file, encode_node_tiering_spec
+from terrace_api.errors import InvalidObject
+from terrace_api.node_tiering import Action, NodeTieringSpec, PolicyRef
+from terrace_api.policy import Settings
+
+
+def settings_of(manifest: dict[str, object]) -> Settings:
+    spec = decode_policy_file(yaml.safe_dump(manifest)).spec
+    return Settings(**{field.name: getattr(spec, field.name) for field in fields(Settings)})
+
+
+def spec_of(manifest: dict[str, object]) -> NodeTieringSpec:
+    policy = PolicyRef(name="case", uid="1")
+    return NodeTieringSpec(action=Action.MANAGE, policy=policy, revision="r", settings=settings_of(manifest))
+
+
+def read(spec: dict[str, Any], **more: Any) -> Any:
+    return decode_node_tiering({"metadata": {"name": "node-1"}, "spec": spec} | more)
+
+
+@pytest.mark.parametrize("manifest", GOOD.values(), ids=GOOD.keys())
+def test_settings_come_back_as_they_were_written(manifest: dict[str, object]) -> None:
+    spec = spec_of(manifest)
+    node, unknown = read(encode_node_tiering_spec(spec))
+    assert node.spec == spec
+    assert unknown == ()
+
+
+def test_settings_that_are_the_default_are_left_out() -> None:
+    assert encode_node_tiering_spec(spec_of(GOOD["the smallest"]))["settings"] == {"mode": "Observe"}
+
+
+def test_unknown_fields_are_reported_not_refused() -> None:
+    spec = encode_node_tiering_spec(spec_of(GOOD["everything set"]))
+    spec["settings"]["quota"]["later"] = 1
+    spec["newer"] = True
+    _, unknown = read(spec)
+    assert unknown == ("spec.settings.quota.later", "spec.newer")
+
+
+def test_a_known_field_of_a_wrong_kind_is_refused() -> None:
+    spec = encode_node_tiering_spec(spec_of(GOOD["everything set"]))
+    spec["settings"]["promotion"]["minAccesses"] = "many"
+    with pytest.raises(InvalidObject) as refused:
+        read(spec)
+    assert "min_accesses" in str(refused.value) or "minAccesses" in str(refused.value)
+
+
+def test_restore_has_no_settings() -> None:
+    node, _ = read({"action": "Restore"})
+    assert node.spec == NodeTieringSpec(action=Action.RESTORE)
+
+
+def test_a_status_of_another_version_counts_as_none() -> None:
+    node, _ = read({"action": "Restore"}, status={"kernel": 7})
+    assert node.status is None
