@@ -3,7 +3,8 @@
 Each is held against the codec (unit test) and a real API server (cluster test), so that both say the same.
 """
 
-from dataclasses import dataclass, field
+import dataclasses
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -29,7 +30,7 @@ class BadPolicy:
     about: str
     field: str
     says: str
-    spec: dict[str, Any] = field(default_factory=dict)
+    spec: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def manifest(self) -> dict[str, Any]:
         """Returns the policy, valid but for this one mistake."""
