@@ -7,7 +7,8 @@
     ├── UnexpectedContent        the kernel said something this version of Terrace cannot read
     ├── SettingsRejected         the settings are wrong for this node (-> Accepted=False)
     ├── EngineUnavailable        this kernel or another user of it is in the way (-> EngineAvailable=False)
-    └── KdamondDied              a kdamond that was on is off after a command (-> Applied=False)
+    ├── KdamondDied              a kdamond that was on is off after a command (-> Applied=False)
+    └── ApiUnavailable           the API server did not answer, or refused (the last configuration stays in force)
 
 Raised with values; `conditions.py` has the one table from error to condition.
 """
@@ -95,6 +96,19 @@ class KdamondDied(TerraceError):
 
     def __str__(self) -> str:
         return f"kdamond {self.index} is off after {self.command!r}"
+
+
+class ApiUnavailable(TerraceError):
+    """The API server did not answer, or refused; what is in force stays so."""
+
+    def __init__(self, *, request: str, status: int, message: str) -> None:
+        self.request = request
+        self.status = status
+        self.message = message
+        super().__init__(request, status, message)
+
+    def __str__(self) -> str:
+        return f"{self.request}: {self.status or 'no answer'} {self.message}".rstrip()
 
 
 def _spell(errno: int) -> str:

@@ -2,6 +2,11 @@
 
 Paths are the host's own (`/sys/kernel/mm/damon/...`); where they are mounted (`/host` in the DaemonSet, `/` by
 hand) is known here only. Tests put a simulated kernel behind the same protocol.
+
+Only the folders of `MOUNTED` are below the mount point. Everything else is read in the container's own `/proc` and
+`/sys`, which show the same for what the agent reads there: `zoneinfo`, `vmstat`, `sys/kernel` and memory blocks
+(`/sys/devices/system/memory`) belong to no namespace. The links `nodeN/memoryM` lead out of what is mounted, so blocks
+are read where they really are.
 """
 
 import contextlib
@@ -11,6 +16,15 @@ from pathlib import Path
 from typing import Protocol
 
 from terrace_agent.errors import HostFileMissing, HostFileUnreadable, StoreRefused
+
+MOUNTED = (
+    "/sys/kernel/mm",
+    "/sys/module",
+    "/sys/devices/system/node",
+    "/sys/devices/virtual",
+    "/sys/fs/cgroup",
+)
+"""What the DaemonSet mounts below `/host`: parents that every kernel has, never an exact file."""
 
 
 class HostFs(Protocol):
@@ -40,7 +54,7 @@ class HostFs(Protocol):
 
 
 class MountedHostFs:
-    """The host's files below a mount point."""
+    """The host's files, those of `MOUNTED` below a mount point."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -78,7 +92,8 @@ class MountedHostFs:
         return self._path(path).exists()
 
     def _path(self, path: str) -> Path:
-        return self._root / path.lstrip("/")
+        mounted = any(path == folder or path.startswith(f"{folder}/") for folder in MOUNTED)
+        return self._root / path.lstrip("/") if mounted else Path(path)
 
 
 def _read_error(path: str, error: OSError) -> HostFileMissing | HostFileUnreadable:
