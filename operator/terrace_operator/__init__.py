@@ -1,5 +1,11 @@
 """The operator: compiles TieringPolicies into one NodeTiering per node and rolls their statuses up.
 
-Rule of this package: `select`, `rank`, `compile` and `rollup` are pure; only `handlers` imports kopf, only
-`cluster` talks to the API server. Every step is a function of the whole current state, never of what changed.
+Rule of this package: every step is a function of the whole current state, never of what changed. `fleet` holds that
+state as values; the modules marked *pure* decide; only `handlers` imports kopf and only `cluster` talks to the API
+server.
+
+Flow of one pass (`reconcile`):
+
+    cluster ─► fleet ─► select ► rank ► compile ► decide ─► node_writes ─┐
+                          └────────► standing ► rollup ► pace ───────────┴─► cluster
 """

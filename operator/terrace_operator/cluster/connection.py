@@ -1,0 +1,70 @@
+"""Where the API server is and who we are: a kubeconfig, or the service account of the pod.
+
+Before: `main`. After: `requests` uses the client; `handlers` hands the same credentials to kopf.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from kubernetes.aio import client, config
+
+from terrace_operator.errors import NotConfigured
+
+_config: Any = config  # its functions are not annotated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """What another HTTP client needs to be the same user; `token` is what is valid now."""
+
+    server: str
+    token: str | None
+    ca_path: str | None
+    certificate_path: str | None
+    private_key_path: str | None
+    insecure: bool
+    proxy_url: str | None
+
+
+class Connection:
+    """The client of the official library, for one user at one API server."""
+
+    def __init__(self, configuration: Any) -> None:
+        self._configuration = configuration
+        self.client: Any = client.ApiClient(configuration)
+
+    async def credentials(self) -> Credentials:
+        """Returns the credentials; a service account's token is read from its file again when it is due."""
+        configuration = self._configuration
+        header = await configuration.get_api_key_with_prefix("BearerToken", alias="authorization") or ""
+        return Credentials(
+            server=configuration.host,
+            token=header.split(" ", 1)[-1].strip() or None,
+            ca_path=configuration.ssl_ca_cert,
+            certificate_path=configuration.cert_file,
+            private_key_path=configuration.key_file,
+            insecure=not configuration.verify_ssl,
+            proxy_url=configuration.proxy,
+        )
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        await self.client.close()
+
+
+async def connect() -> Connection:
+    """Returns a connection by $KUBECONFIG if it is set, else as the pod's service account, else by ~/.kube/config.
+
+    Raises:
+        NotConfigured: none of them is there, or the one that is cannot be read.
+    """
+    configuration = client.Configuration()
+    try:
+        if not os.environ.get("KUBECONFIG") and os.environ.get("KUBERNETES_SERVICE_HOST"):
+            _config.load_incluster_config(client_configuration=configuration)
+        else:
+            await _config.load_kube_config(client_configuration=configuration)
+    except (config.ConfigException, OSError) as error:
+        raise NotConfigured(str(error)) from error
+    return Connection(configuration)

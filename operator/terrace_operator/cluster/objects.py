@@ -1,0 +1,133 @@
+"""The three kinds that the operator reads and writes: where they are, and their JSON as slim values and back.
+
+Before: `requests`. After: `reflector` keeps nodes and NodeTierings; policies are few and listed whole.
+"""
+
+import sys
+from functools import lru_cache
+from typing import Any
+
+from terrace_api import API_VERSION, GROUP, VERSION
+from terrace_api.codec import (
+    decode_node_tiering,
+    decode_policy,
+    decode_policy_status,
+    decode_status,
+    encode_node_tiering_spec,
+    encode_policy_status,
+)
+from terrace_api.errors import InvalidObject
+from terrace_api.node_tiering import NodeTieringSpec
+from terrace_api.policy import TieringPolicy
+from terrace_operator.fleet import InvalidPolicy, Node, Policies, Report, Tiering
+from terrace_operator.node_writes import NodeWrite
+from terrace_operator.statuses import StatusWrite
+
+Json = Any
+
+NODES_PATH = "/api/v1/nodes"
+TIERINGS_PATH = f"/apis/{GROUP}/{VERSION}/nodetierings"
+POLICIES_PATH = f"/apis/{GROUP}/{VERSION}/tieringpolicies"
+
+_NOT_KEPT: Json = {"numaNodes": [], "engines": [], "kdamonds": [], "plan": [], "pods": [], "unknownFields": []}
+"""Parts of a status that are large and that no policy's status needs."""
+
+
+def read_node(manifest: Json) -> Node:
+    """Returns a node; its metadata is all that is asked for and all that is read."""
+    metadata = manifest["metadata"]
+    labels = {sys.intern(key): sys.intern(value) for key, value in (metadata.get("labels") or {}).items()}
+    return Node(name=metadata["name"], uid=metadata["uid"], labels=labels)
+
+
+def read_tiering(manifest: Json) -> Tiering:
+    """Returns a NodeTiering; what cannot be read of it is None."""
+    metadata = manifest["metadata"]
+    spec, node_uid = _read_spec(manifest)
+    return Tiering(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        generation=metadata["generation"],
+        resource_version=metadata["resourceVersion"],
+        node_uid=node_uid,
+        spec=spec,
+        report=_read_report(manifest.get("status")),
+        deleting="deletionTimestamp" in metadata,
+    )
+
+
+def read_policies(manifests: list[Json]) -> Policies:
+    """Returns all policies of a list that nobody has deleted; one that only waits for a finalizer is gone for us."""
+    living = [manifest for manifest in manifests if "deletionTimestamp" not in manifest["metadata"]]
+    found = [_read_policy(manifest) for manifest in living]
+    statuses = {
+        manifest["metadata"]["uid"]: status
+        for manifest in living
+        if (status := decode_policy_status(manifest.get("status") or {})) is not None
+    }
+    return Policies(
+        valid=tuple(policy for policy in found if isinstance(policy, TieringPolicy)),
+        invalid=tuple(policy for policy in found if isinstance(policy, InvalidPolicy)),
+        statuses=statuses,
+    )
+
+
+def tiering_manifest(write: NodeWrite) -> Json:
+    """Returns what is applied as a NodeTiering: all that the operator owns of it."""
+    owner = {"apiVersion": "v1", "kind": "Node", "name": write.name, "uid": write.node_uid}
+    metadata = {"name": write.name, "ownerReferences": [owner]} | ({"uid": write.uid} if write.uid else {})
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "NodeTiering",
+        "metadata": metadata,
+        "spec": encode_node_tiering_spec(write.spec),
+    }
+
+
+def status_manifest(write: StatusWrite) -> Json:
+    """Returns what is applied as a TieringPolicy's status."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "TieringPolicy",
+        "metadata": {"name": write.name, "uid": write.uid},
+        "status": encode_policy_status(write.after),
+    }
+
+
+def _read_policy(manifest: Json) -> TieringPolicy | InvalidPolicy:
+    try:
+        return decode_policy(manifest)
+    except InvalidObject as error:
+        metadata = manifest["metadata"]
+        return InvalidPolicy(
+            name=metadata["name"], uid=metadata["uid"], generation=metadata["generation"], problems=error.problems
+        )
+
+
+def _read_spec(manifest: Json) -> tuple[NodeTieringSpec | None, str | None]:
+    try:
+        node, _ = decode_node_tiering({"metadata": manifest["metadata"], "spec": manifest.get("spec")})
+    except InvalidObject:
+        owners = manifest["metadata"].get("ownerReferences") or ()
+        return None, next((owner["uid"] for owner in owners if owner["kind"] == "Node"), None)
+    return _shared(node.spec), node.node_uid
+
+
+@lru_cache(maxsize=256)
+def _shared(spec: NodeTieringSpec) -> NodeTieringSpec:
+    """Returns an equal spec that was seen before: thousands of nodes follow few policies."""
+    return spec
+
+
+def _read_report(status: Json) -> Report | None:
+    found = decode_status({**status, **_NOT_KEPT}) if status else None
+    if found is None:
+        return None
+    return Report(
+        observed_generation=found.observed_generation,
+        active_revision=sys.intern(found.active_revision),
+        engine=found.engine,
+        promoted_bytes=found.promoted_bytes,
+        demoted_bytes=found.demoted_bytes,
+        conditions=found.conditions,
+    )

@@ -1,0 +1,186 @@
+"""A paged list and an endless watch of one kind, kept as a mapping from name to value.
+
+However the stream is lost (cut, silence, garbage, an error, a resource version that is too old), the mapping ends up
+as the API server has it: the watch goes on where it stopped, and where that is not possible, the list is read again
+and replaces everything at once.
+
+Before: `objects` makes the values. After: `reconcile` reads `items` when it is told that something changed.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from terrace_operator.cluster.requests import JSON, Requests
+from terrace_operator.errors import ApiGarbled, ApiGone, ApiRefused, ApiUnreachable, refused
+from terrace_operator.logs import fields
+
+_log = logging.getLogger(__name__)
+
+Json = Any
+Value = TypeVar("Value")
+
+PAGE = "500"
+_WATCH_S = (300, 600)
+"""Bounds of the length that is asked for, spread so that no two watches end together."""
+_LEAST_DELAY_S, _MOST_DELAY_S = 0.2, 30.0
+_RELIST_AFTER = 3
+"""Failures in a row after which the resource version itself is suspected."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source(Generic[Value]):
+    """What to list and watch.
+
+    Attributes:
+        as_: the form in which the API server shall send objects; `PartialObjectMetadata` leaves spec and status out.
+    """
+
+    kind: str
+    path: str
+    read: Callable[[Json], Value]
+    as_: str | None = None
+
+    def accept(self, suffix: str = "") -> str:
+        """Returns the media type of an object, or with the suffix `List`, of a list."""
+        return f"{JSON};as={self.as_}{suffix};g=meta.k8s.io;v=v1" if self.as_ else JSON
+
+
+class Reflector(Generic[Value]):
+    """Keeps `items` as the API server has them.
+
+    Attributes:
+        items: by name; changes in place, so a reader that awaits takes a copy first.
+        changes: grows when `items` does not say the same as before.
+        synced: set once the first list is complete; until then `items` says nothing.
+        heard_s: monotonic time of the last sign of life of this loop, a failed attempt included.
+        fresh_s: monotonic time at which `items` was last known to be complete and current.
+    """
+
+    def __init__(self, source: Source[Value], requests: Requests, on_change: Callable[[], None]) -> None:
+        self.source = source
+        self.items: dict[str, Value] = {}
+        self.changes = 0
+        self.synced = asyncio.Event()
+        self.heard_s = self.fresh_s = time.monotonic()
+        self._requests = requests
+        self._on_change = on_change
+        self._version: str | None = None
+        self._failures = 0
+
+    async def run(self) -> None:
+        """Lists and watches for ever."""
+        while True:
+            try:
+                if self._version is None:
+                    await self._list()
+                await self._watch()
+            except ApiGone:
+                _log.info("resource version too old, listing again", extra=fields(kind=self.source.kind))
+                self._version = None
+            except ApiGarbled as error:
+                self._version = None
+                await self._wait(error)
+            except (ApiRefused, ApiUnreachable) as error:
+                if self._failures >= _RELIST_AFTER:
+                    self._version = None
+                await self._wait(error)
+
+    def put(self, name: str, seen: Value | None, value: Value) -> None:
+        """Puts in the answer to a write of ours, unless something newer than `seen` has arrived meanwhile."""
+        if self.items.get(name) is seen:
+            self.items[name] = value
+            self.changes += 1
+
+    async def _list(self) -> None:
+        found: dict[str, Value] = {}
+        query = {"limit": PAGE}
+        while True:
+            page = await self._requests.get(self.source.path, accept=self.source.accept("List"), query=query)
+            self._alive()
+            found |= _read_page(page, self.source)
+            if not (token := page["metadata"].get("continue")):
+                break
+            query = {"limit": PAGE, "continue": token}
+        self._version = page["metadata"]["resourceVersion"]
+        self._replace(found)
+
+    def _replace(self, found: dict[str, Value]) -> None:
+        first, changed = not self.synced.is_set(), found != self.items
+        self.items = found
+        self._fresh()
+        self.synced.set()
+        _log.info("listed", extra=fields(kind=self.source.kind, objects=len(found)))
+        if first or changed:
+            self._changed()
+
+    async def _watch(self) -> None:
+        length = random.randint(*_WATCH_S)
+        query = {"resourceVersion": self._version or "", "timeoutSeconds": str(length)}
+        async with self._requests.watch(self.source.path, accept=self.source.accept(), query=query) as events:
+            self._fresh()
+            async for event in events:
+                self._handle(event)
+                self._fresh()
+                self._failures = 0
+        self._failures = 0
+        await asyncio.sleep(random.uniform(_LEAST_DELAY_S, 1))
+
+    def _handle(self, event: Json) -> None:
+        try:
+            type_, manifest = event["type"], event["object"]
+            if type_ == "ERROR":
+                raise refused(
+                    status=manifest.get("code", 500),
+                    reason=manifest.get("reason", ""),
+                    message=manifest.get("message", ""),
+                )
+            version = manifest["metadata"]["resourceVersion"]
+            if type_ in {"ADDED", "MODIFIED", "DELETED"}:
+                self._change(manifest, gone=type_ == "DELETED")
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ApiGarbled(f"watch event without {error}") from error
+        self._version = version
+
+    def _change(self, manifest: Json, *, gone: bool) -> None:
+        name = manifest["metadata"]["name"]
+        if gone:
+            known = self.items.pop(name, None)
+            if known is not None:
+                self._changed()
+            return
+        value = self.source.read(manifest)
+        if self.items.get(name) != value:
+            self.items[name] = value
+            self._changed()
+
+    def _changed(self) -> None:
+        self.changes += 1
+        self._on_change()
+
+    def _alive(self) -> None:
+        self.heard_s = time.monotonic()
+
+    def _fresh(self) -> None:
+        self.heard_s = self.fresh_s = time.monotonic()
+
+    async def _wait(self, error: Exception) -> None:
+        """Sleeps with jitter, longer after every failure in a row."""
+        self._alive()
+        self._failures += 1
+        most = min(_MOST_DELAY_S, _LEAST_DELAY_S * 2**self._failures)
+        delay = random.uniform(most / 2, most)
+        fact = fields(kind=self.source.kind, error=str(error), retry_in_s=round(delay, 1))
+        _log.log(logging.WARNING if self._failures > 1 else logging.INFO, "watch lost", extra=fact)
+        await asyncio.sleep(delay)
+
+
+def _read_page(page: Json, source: Source[Value]) -> dict[str, Value]:
+    try:
+        return {item["metadata"]["name"]: source.read(item) for item in page["items"] or ()}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ApiGarbled(f"list of {source.kind} without {error}") from error

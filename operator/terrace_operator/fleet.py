@@ -1,0 +1,88 @@
+"""The whole state that the operator decides from, as frozen values. Pure.
+
+Slim on purpose: of each of thousands of nodes only what a decision needs is kept.
+
+Before: `cluster.objects` makes these of the API server's objects. After: every other module of this package.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from terrace_api.conditions import Condition
+from terrace_api.errors import Problem
+from terrace_api.node_tiering import EngineName, NodeTieringSpec
+from terrace_api.policy import TieringPolicy, TieringPolicyStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A Kubernetes node."""
+
+    name: str
+    uid: str
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a policy's status needs of a NodeTiering's status."""
+
+    observed_generation: int
+    active_revision: str
+    engine: EngineName
+    promoted_bytes: int
+    demoted_bytes: int
+    conditions: tuple[Condition, ...]
+
+    def condition(self, type_: str) -> Condition | None:
+        """Returns the condition of that type."""
+        return next((condition for condition in self.conditions if condition.type == type_), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tiering:
+    """A NodeTiering.
+
+    Attributes:
+        node_uid: uid of the Node that owns it; None while no owner reference says so.
+        spec: None if it cannot be read.
+        report: None until an agent has written a status that can be read.
+        deleting: somebody deleted it, and a finalizer still holds it.
+    """
+
+    name: str
+    uid: str
+    generation: int
+    resource_version: str
+    node_uid: str | None
+    spec: NodeTieringSpec | None
+    report: Report | None
+    deleting: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvalidPolicy:
+    """A TieringPolicy that got past the schema and still cannot be read."""
+
+    name: str
+    uid: str
+    generation: int
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policies:
+    """All TieringPolicies that nobody has deleted, as of one consistent list.
+
+    Attributes:
+        statuses: what is written in each policy's status, by uid; absent if nothing readable is.
+    """
+
+    valid: tuple[TieringPolicy, ...] = ()
+    invalid: tuple[InvalidPolicy, ...] = ()
+    statuses: Mapping[str, TieringPolicyStatus]
+
+    @property
+    def all(self) -> tuple[TieringPolicy | InvalidPolicy, ...]:
+        """Both kinds."""
+        return (*self.valid, *self.invalid)

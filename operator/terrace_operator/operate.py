@@ -1,0 +1,110 @@
+"""Puts the operator together and runs it until it is told to stop or a part of it fails. Shell.
+
+Before: `main`. Parts: `cluster` (two reflectors), `reconcile`, `handlers` (kopf), `listen`.
+"""
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from typing import Any
+
+from terrace_operator.cluster.access import Cluster
+from terrace_operator.cluster.connection import Connection, connect
+from terrace_operator.cluster.reflector import Reflector
+from terrace_operator.cluster.requests import SILENCE_S, Requests
+from terrace_operator.handlers import watch_policies
+from terrace_operator.listen import Address, listening
+from terrace_operator.metrics import Metrics
+from terrace_operator.reconcile import Reconciler
+from terrace_operator.wake import Wake
+
+_log = logging.getLogger(__name__)
+
+_STUCK_S = 3 * SILENCE_S
+
+
+class Operator:
+    """One operator: its parts and how they are wired."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.metrics = Metrics()
+        self._connection = connection
+        self._wake = Wake()
+        self._cluster = Cluster(Requests(connection), self._wake.now)
+        self._reconciler = Reconciler(self._cluster, self.metrics, self._wake)
+        self._reflectors: tuple[Reflector[Any], ...] = (
+            self._cluster.node_reflector,
+            self._cluster.tiering_reflector,
+        )
+        for reflector in self._reflectors:
+            self.metrics.watch_age(reflector.source.kind, lambda found=reflector: time.monotonic() - found.fresh_s)  # type: ignore[misc]
+
+    async def run(self) -> None:
+        """Runs until SIGTERM or SIGINT.
+
+        Raises:
+            Exception: whatever ended a part that should run for ever.
+        """
+        stop = asyncio.Event()
+        _on_signals(stop)
+        parts = [
+            _start("stop", stop.wait()),
+            _start("nodes", self._cluster.node_reflector.run()),
+            _start("nodetierings", self._cluster.tiering_reflector.run()),
+            _start("reconcile", self._reconciler.run()),
+            _start("tieringpolicies", self._watch_policies(stop)),
+        ]
+        done, running = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+        _log.info("stopping: %s ended", ", ".join(task.get_name() for task in done))
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        for task in done:
+            task.result()
+
+    def alive(self) -> str:
+        """Returns what only a restart could help with; an API server that does not answer is not among it."""
+        stuck = [one.source.kind for one in self._reflectors if time.monotonic() - one.heard_s > _STUCK_S]
+        return f"no sign of life from the watch of {', '.join(stuck)}" if stuck else ""
+
+    def ready(self) -> str:
+        """Returns what is still missing before the operator does its work."""
+        unsynced = [one.source.kind for one in self._reflectors if not one.synced.is_set()]
+        if self._reconciler.policies is None:
+            unsynced.append("TieringPolicy")
+        return f"not yet listed: {', '.join(unsynced)}" if unsynced else ""
+
+    async def _watch_policies(self, stop: asyncio.Event) -> None:
+        """Starts kopf once the kind is served: it would never notice a CRD that comes later."""
+        while self._reconciler.policies is None:
+            await asyncio.sleep(0.1)
+        await watch_policies(
+            self._reconciler.policies_changed, self._connection.credentials, started=lambda: _on_signals(stop)
+        )
+
+
+async def operate(address: Address | None) -> None:
+    """Connects, listens, and runs the operator."""
+    async with AsyncExitStack() as stack:
+        connection = await connect()
+        stack.push_async_callback(connection.close)
+        operator = Operator(connection)
+        if address:
+            registry = operator.metrics.registry
+            await stack.enter_async_context(
+                listening(address, alive=operator.alive, ready=operator.ready, registry=registry)
+            )
+        await operator.run()
+
+
+def _start(name: str, part: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+    return asyncio.create_task(part, name=name)
+
+
+def _on_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)

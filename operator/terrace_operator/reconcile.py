@@ -1,0 +1,195 @@
+"""The loop: read the whole state, decide, write what differs, and wait until something changes. Shell.
+
+It knows nothing of what happened, only what is. A lost event, a restart or a failed write costs time, never the
+result: whatever is not as decided is found again by the next pass, and there is one every few minutes in any case.
+
+Before: `cluster` and `handlers` wake it. After: NodeTiering.spec and TieringPolicy.status are as decided.
+"""
+
+import logging
+import random
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+from terrace_operator.decide import Cause, Decision, Held, decide, held_specs
+from terrace_operator.errors import ApiGarbled, ApiRefused, ApiUnreachable
+from terrace_operator.fleet import Node, Policies, Tiering
+from terrace_operator.logs import fields
+from terrace_operator.metrics import Metrics
+from terrace_operator.node_writes import NodeWrite, node_writes, outlived
+from terrace_operator.pace import due_at
+from terrace_operator.statuses import StatusWrite, policy_statuses
+from terrace_operator.wake import Wake
+from terrace_operator.writer import Writer
+
+_log = logging.getLogger(__name__)
+
+RESYNC_S = (240.0, 360.0)
+"""Bounds of the time between two passes that list the policies again although nobody said that they changed."""
+ADOPT_AFTER_S = 30.0
+"""How long the garbage collector may take to collect a NodeTiering of an earlier registration of its node."""
+_LIST_AGAIN_S = 2.0
+
+
+class Fleet(Protocol):
+    """The whole state and the two kinds of writes, as `cluster.access` has them."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether nodes and NodeTierings have been listed."""
+        ...
+
+    @property
+    def nodes_version(self) -> int:
+        """Changes when `nodes` does."""
+        ...
+
+    @property
+    def nodes(self) -> Mapping[str, Node]:
+        """All nodes by name; changes in place."""
+        ...
+
+    @property
+    def tierings(self) -> Mapping[str, Tiering]:
+        """All NodeTierings by name; changes in place."""
+        ...
+
+    async def list_policies(self) -> Policies:
+        """Returns all policies as they are now."""
+        ...
+
+    async def write_tiering(self, write: NodeWrite) -> None:
+        """Makes or changes a NodeTiering."""
+        ...
+
+    async def write_status(self, write: StatusWrite) -> None:
+        """Writes a policy's status."""
+        ...
+
+
+class Reconciler:
+    """Makes the cluster be as decided.
+
+    Attributes:
+        policies: as of the last list; None until the first one succeeded.
+        settled: a pass has ended with nothing left to write.
+    """
+
+    def __init__(self, fleet: Fleet, metrics: Metrics, wake: Wake) -> None:
+        self.policies: Policies | None = None
+        self.settled = False
+        self._fleet = fleet
+        self._metrics = metrics
+        self._wake = wake
+        self._list_due_s = 0.0
+        self._decided: tuple[object, tuple[Decision, ...]] | None = None
+        self._outlived_since: dict[str, float] = {}
+        self._status_written_s: dict[str, float] = {}
+        self._specs = Writer("NodeTiering", fleet.write_tiering, metrics)
+        self._statuses = Writer("TieringPolicy", fleet.write_status, metrics)
+
+    def policies_changed(self) -> None:
+        """Says that the policies have to be listed again."""
+        self._list_due_s = 0.0
+        self._wake.now()
+
+    async def run(self) -> None:
+        """Reconciles for ever."""
+        while True:
+            started_s = time.monotonic()
+            with self._metrics.passes.time():
+                await self.reconcile()
+            self._wake.rest_after(time.monotonic() - started_s)
+            self._wake.at(self._list_due_s)
+            await self._wake.wait()
+
+    async def reconcile(self) -> None:
+        """Makes one pass."""
+        if self._list_due_s <= time.monotonic():
+            await self._list_policies()
+        if self.policies is None or not self._fleet.complete:
+            return
+        with self._metrics.decisions.time():
+            decisions = self._decide(self.policies)
+            writes = node_writes(decisions, self._fleet.tierings, self._adoptable(decisions))
+        specs_again_s = await self._write_specs(writes)
+        statuses_again_s = await self._write_statuses(self.policies, decisions)
+        for due_s in (specs_again_s, statuses_again_s):
+            if due_s is not None:
+                self._wake.at(due_s)
+        self.settled = specs_again_s is None
+        self._measure(self.policies, decisions)
+
+    async def _list_policies(self) -> None:
+        self._list_due_s = time.monotonic() + random.uniform(*RESYNC_S)
+        try:
+            self.policies = await self._fleet.list_policies()
+        except (ApiRefused, ApiUnreachable, ApiGarbled) as error:
+            _log.warning("cannot list policies", extra=fields(error=str(error)))
+            self._list_due_s = time.monotonic() + _LIST_AGAIN_S
+
+    def _decide(self, policies: Policies) -> tuple[Decision, ...]:
+        """Decides anew only if something that decisions depend on changed: statuses change far more often."""
+        held: Held = held_specs(policies.invalid, self._fleet.tierings.values())
+        basis = (policies.valid, held, self._fleet.nodes_version)
+        if self._decided is None or self._decided[0] != basis:
+            self._decided = (basis, decide(policies.valid, self._fleet.nodes.values(), held))
+        return self._decided[1]
+
+    def _adoptable(self, decisions: Iterable[Decision]) -> frozenset[str]:
+        now_s = time.monotonic()
+        self._outlived_since = {
+            uid: self._outlived_since.get(uid, now_s) for uid in outlived(decisions, self._fleet.tierings)
+        }
+        for since_s in self._outlived_since.values():
+            self._wake.at(since_s + ADOPT_AFTER_S)
+        return frozenset(uid for uid, since_s in self._outlived_since.items() if since_s + ADOPT_AFTER_S <= now_s)
+
+    async def _write_specs(self, writes: Iterable[NodeWrite]) -> float | None:
+        written, again_s = await self._specs.write_all(writes)
+        for write in written:
+            policy = write.spec.policy.name if write.spec.policy else ""
+            fact = fields(node=write.name, action=write.spec.action, policy=policy, revision=write.spec.revision or "")
+            _log.info("spec written: %s", write.reason, extra=fact)
+        return again_s
+
+    async def _write_statuses(self, policies: Policies, decisions: Iterable[Decision]) -> float | None:
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        due: list[StatusWrite] = []
+        later: list[float] = []
+        for write in policy_statuses(policies, decisions, self._fleet.tierings, now):
+            due_s = due_at(write.before, write.after, self._status_written_s.get(write.uid))
+            if due_s is None:
+                continue
+            if due_s <= time.monotonic():
+                due.append(write)
+            else:
+                later.append(due_s)
+        written, again_s = await self._statuses.write_all(due)
+        self._remember(policies, written)
+        if len(written) < len(due):  # a policy may be another one by now
+            self._list_due_s = min(self._list_due_s, time.monotonic() + _LIST_AGAIN_S)
+        return min([*later, *([again_s] if again_s is not None else [])], default=None)
+
+    def _remember(self, policies: Policies, written: tuple[StatusWrite, ...]) -> None:
+        now_s = time.monotonic()
+        known = {policy.uid for policy in policies.all}
+        times = {**self._status_written_s, **{write.uid: now_s for write in written}}
+        self._status_written_s = {uid: at_s for uid, at_s in times.items() if uid in known}
+        statuses = {**policies.statuses, **{write.uid: write.after for write in written}}
+        self.policies = replace(policies, statuses=statuses)
+        for write in written:
+            ready = next(condition for condition in write.after.conditions if condition.type == "Ready")
+            fact = fields(policy=write.name, ready=write.after.ready, status=ready.reason)
+            _log.info("status written: %s", ready.message, extra=fact)
+
+    def _measure(self, policies: Policies, decisions: Iterable[Decision]) -> None:
+        causes = Counter(decision.cause for decision in decisions)
+        for cause in Cause:
+            self._metrics.nodes.labels(cause=cause.value).set(causes[cause])
+        self._metrics.policies.labels(readable="true").set(len(policies.valid))
+        self._metrics.policies.labels(readable="false").set(len(policies.invalid))

@@ -1,0 +1,29 @@
+"""When a write that failed may be tried again. Pure; the time comes in as an argument."""
+
+from dataclasses import dataclass
+
+_FIRST_S, _MOST_S = 1.0, 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """A write that failed `times` in a row.
+
+    Attributes:
+        write: what was to be written; another write for the same object is not held back.
+    """
+
+    write: object
+    times: int
+    not_before_s: float
+
+
+def after_failure(write: object, before: Failed | None, now_s: float) -> Failed:
+    """Returns the state after one more failure: each wait is twice as long as the one before, up to a minute."""
+    times = before.times + 1 if before is not None and before.write == write else 1
+    return Failed(write=write, times=times, not_before_s=now_s + min(_MOST_S, _FIRST_S * 2 ** (times - 1)))
+
+
+def may_try(write: object, before: Failed | None, now_s: float) -> bool:
+    """Returns whether the write may be tried now."""
+    return before is None or before.write != write or before.not_before_s <= now_s

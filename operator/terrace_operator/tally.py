@@ -1,0 +1,54 @@
+"""What there is to say about one policy: its followers by state, and the nodes that it selects and does not have. Pure.
+
+Before: `decide`, `standing`. After: `rollup` makes numbers of it, `verdict` makes conditions.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from terrace_operator.decide import Cause, Decision
+from terrace_operator.fleet import Tiering
+from terrace_operator.standing import Standing, State, stand
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """One policy's nodes.
+
+    Attributes:
+        followers: one standing per node that follows the policy, in the order of names.
+        lost: how many selected nodes follow which other policy.
+        opted_out: how many selected nodes opted out by label.
+    """
+
+    followers: tuple[Standing, ...] = ()
+    lost: Mapping[str, int]
+    opted_out: int = 0
+
+    def among(self, *states: State) -> tuple[Standing, ...]:
+        """Returns the followers in one of these states."""
+        return tuple(standing for standing in self.followers if standing.state in states)
+
+    @property
+    def lost_nodes(self) -> int:
+        """How many selected nodes follow another policy."""
+        return sum(self.lost.values())
+
+
+def tally(names: Iterable[str], decisions: Iterable[Decision], tierings: Mapping[str, Tiering]) -> dict[str, Tally]:
+    """Returns a tally for each policy name."""
+    followers: dict[str, list[Standing]] = {name: [] for name in names}
+    lost: dict[str, Counter[str]] = {name: Counter() for name in followers}
+    opted_out: Counter[str] = Counter()
+    for decision in decisions:
+        if decision.follows in followers:
+            followers[decision.follows].append(stand(decision, tierings))
+        for name in decision.selected_by:
+            if decision.cause is Cause.OPTED_OUT:
+                opted_out[name] += 1
+            elif decision.follows and name != decision.follows:
+                lost[name][decision.follows] += 1
+    return {
+        name: Tally(followers=tuple(followers[name]), lost=lost[name], opted_out=opted_out[name]) for name in followers
+    }

@@ -1,0 +1,44 @@
+"""Waking the reconcile loop: many changes at once make one pass, and a pass never follows too soon on another."""
+
+import asyncio
+import time
+
+
+class Wake:
+    """Says when the next pass is due.
+
+    Attributes:
+        settle_s: how long to wait for more changes after the first.
+        rest_share: a pass that took `t` is followed by at least `t * rest_share` of rest, so that passes over a
+            large cluster cannot take a whole core however often its nodes report.
+    """
+
+    def __init__(self, *, settle_s: float = 0.05, rest_share: float = 4.0) -> None:
+        self._settle_s = settle_s
+        self._rest_share = rest_share
+        self._changed = asyncio.Event()
+        self._due_s: float | None = None
+        self._rest_until_s = 0.0
+
+    def now(self) -> None:
+        """Something changed."""
+        self._changed.set()
+
+    def at(self, due_s: float) -> None:
+        """Something is due at that monotonic time, at the latest."""
+        self._due_s = due_s if self._due_s is None else min(self._due_s, due_s)
+
+    def rest_after(self, duration_s: float) -> None:
+        """A pass that took so long has just ended."""
+        self._rest_until_s = time.monotonic() + duration_s * self._rest_share
+
+    async def wait(self) -> None:
+        """Returns when a pass is due; every change before the return is taken care of by that pass."""
+        try:
+            timeout = None if self._due_s is None else max(0.0, self._due_s - time.monotonic())
+            await asyncio.wait_for(self._changed.wait(), timeout)
+            await asyncio.sleep(max(self._settle_s, self._rest_until_s - time.monotonic()))
+        except TimeoutError:
+            pass
+        self._changed.clear()
+        self._due_s = None

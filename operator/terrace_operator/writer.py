@@ -1,0 +1,86 @@
+"""Many writes at once, but not too many; those that fail are held back for longer each time. Shell.
+
+Before: `reconcile` knows what to write. After: `cluster` writes it.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Generic, Protocol, TypeVar
+
+from terrace_operator.errors import ApiConflict, ApiGarbled, ApiNotFound, ApiRefused, ApiUnreachable
+from terrace_operator.logs import fields
+from terrace_operator.metrics import Metrics
+from terrace_operator.retry import Failed, after_failure, may_try
+
+_log = logging.getLogger(__name__)
+
+PARALLEL = 16
+_OVERTAKEN_S = 1.0
+"""When to look again after a write met another object than the one it was meant for, should no event come."""
+
+
+class Write(Protocol):
+    """A write of one object."""
+
+    @property
+    def name(self) -> str:
+        """The object's name."""
+        ...
+
+
+WriteT = TypeVar("WriteT", bound=Write)
+
+
+class Writer(Generic[WriteT]):
+    """Writes objects of one kind."""
+
+    def __init__(self, kind: str, write: Callable[[WriteT], Awaitable[None]], metrics: Metrics) -> None:
+        self._kind = kind
+        self._write = write
+        self._metrics = metrics
+        self._slots = asyncio.Semaphore(PARALLEL)
+        self._failed: dict[str, Failed] = {}
+
+    async def write_all(self, writes: Iterable[WriteT]) -> tuple[tuple[WriteT, ...], float | None]:
+        """Tries all writes that are not held back.
+
+        Returns:
+            Those that were written, and the monotonic time at which to try again what was not.
+        """
+        wanted = {write.name: write for write in writes}
+        self._failed = {name: failed for name, failed in self._failed.items() if name in wanted}
+        now_s = time.monotonic()
+        tried = [write for write in wanted.values() if may_try(write, self._failed.get(write.name), now_s)]
+        outcomes = await asyncio.gather(*map(self._try, tried))
+        again = [failed.not_before_s for failed in self._failed.values()]
+        if not all(outcomes):
+            again.append(time.monotonic() + _OVERTAKEN_S)
+        written = tuple(write for write, done in zip(tried, outcomes, strict=True) if done)
+        return written, min(again, default=None)
+
+    async def _try(self, write: WriteT) -> bool:
+        async with self._slots:
+            try:
+                await self._write(write)
+            except (ApiConflict, ApiNotFound) as error:
+                self._count("overtaken")
+                _log.info("write overtaken", extra=fields(kind=self._kind, name=write.name, error=str(error)))
+                return False
+            except (ApiRefused, ApiUnreachable, ApiGarbled) as error:
+                self._count("failed")
+                self._hold_back(write, error)
+                return False
+        self._count("done")
+        self._failed.pop(write.name, None)
+        return True
+
+    def _hold_back(self, write: WriteT, error: Exception) -> None:
+        failed = after_failure(write, self._failed.get(write.name), time.monotonic())
+        self._failed[write.name] = failed
+        fact = fields(kind=self._kind, name=write.name, times=failed.times, error=str(error))
+        _log.warning("write failed", extra=fact)
+
+    def _count(self, result: str) -> None:
+        self._metrics.writes.labels(verb="apply", kind=self._kind, result=result).inc()
