@@ -19,7 +19,7 @@ from testbed.shell import Result
 
 BOOT_LIMIT_S = 240.0
 RUN_LIMIT_S = 60.0
-BOOT_ATTEMPTS = 2
+BOOT_ATTEMPTS = 3
 """About 1 boot in 30 ends in a panic of multi-threaded TCG, in the first seconds."""
 
 _EVIDENCE = {
@@ -56,14 +56,13 @@ class Guest:
         return self.directory / "console.log"
 
     def boot(self, limit_s: float = BOOT_LIMIT_S) -> None:
-        """Boots, and returns when the shell answers. Boots a second time if the guest ends meanwhile.
+        """Boots, and returns when the shell answers. Boots again if the guest ends meanwhile.
 
         Raises:
-            GuestError: it ended again.
+            GuestError: it ended every time.
             WaitError: it was not ready within the limit.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._write_initrd()
         usually = "10 s without Kubernetes, 35 s with it"
         with progress.step(f"booting {self.name} with linux {self.machine.boot.release}", usually=usually):
             for attempt in range(1, BOOT_ATTEMPTS + 1):
@@ -143,6 +142,13 @@ class Guest:
                 return
             (directory / f"{name}.txt").write_text(result.stdout + result.stderr)
 
+    def kubelet_log(self) -> str:
+        """The end of the kubelet's log, or of the console if the guest does not answer."""
+        try:
+            return self.run("journalctl --unit kubelet --no-pager --lines 25", check=False).stdout
+        except BedError:
+            return tail(self.console_log)
+
     def stop(self) -> None:
         """Ends the guest. Nothing of it is kept, so it is not shut down first."""
         self.kill()
@@ -163,7 +169,7 @@ class Guest:
         files = {f"seed/{path.lstrip('/')}": file for path, file in machine.seed.items()}
         parts = [boot.boot_archive.read_bytes()]
         if machine.node_disk:
-            files["seed/has-node-disk"] = newc.File(data=b"")
+            files["seed/is-node"] = newc.File(data=b"")
             parts.append(boot.modules_archive.read_bytes())
         if files:
             parts.append(newc.archive(files))
@@ -171,6 +177,7 @@ class Guest:
 
     def _boot_once(self, limit_s: float) -> None:
         (self.shell_port,) = ports.free(1)
+        self._write_initrd()
         self.console_log.write_bytes(b"")
         argv = qemu(self.machine, initrd=self._initrd, console=self.console_log, shell_port=self.shell_port)
         self._qemu = Daemon.start(

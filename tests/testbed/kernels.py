@@ -111,15 +111,32 @@ def boot_files(one: Kernel) -> BootFiles:
 
 _BOOT_MODULES = ("virtio_blk", "ext4", "virtio_net", "virtio_rng")
 _NODE_MODULES = (
-    "overlay br_netfilter bridge veth nf_tables nft_compat nft_chain_nat nft_nat nft_masq nft_ct nft_reject "
-    "nft_reject_inet nft_reject_ipv4 nft_fib nft_limit nft_log nf_nat nf_conntrack xt_comment xt_conntrack "
-    "xt_MASQUERADE xt_nat xt_mark xt_addrtype xt_tcpudp xt_multiport xt_statistic xt_recent autofs4 nf_log_syslog"
-).split()
+    *("overlay", "br_netfilter", "bridge", "veth", "autofs4"),
+    *("nf_tables", "nf_nat", "nf_conntrack", "nf_log_syslog"),
+    *("nft_compat", "nft_chain_nat", "nft_nat", "nft_masq", "nft_ct", "nft_fib", "nft_limit", "nft_log"),
+    *("nft_reject", "nft_reject_inet", "nft_reject_ipv4"),
+    *("xt_comment", "xt_conntrack", "xt_MASQUERADE", "xt_nat", "xt_mark", "xt_addrtype", "xt_tcpudp"),
+    *("xt_multiport", "xt_statistic", "xt_recent"),
+)
 
 
 def _build(one: Kernel, target: Path) -> None:
+    packages = cache.entry("kernel-packages", f"{one.version}-{one.suite}", lambda into: _download(one, into))
+    with progress.step(f"taking what a guest needs of linux {one.version}", usually="20 s"):
+        _pick(packages, target)
+
+
+def _download(one: Kernel, into: Path) -> None:
+    """Fetches the kernel's packages; those of newer kernels are split into several."""
     with progress.step(f"downloading linux {one.version} from {one.suite}", usually="20 s"):
-        tree = _unpacked(one, target / "tree")
+        suite = Suite(one.suite)
+        image = _image_package(one, suite)
+        parts = [name for name in suite.dependencies(image) if re.match(r"linux-(base|binary|modules)-\d", name)]
+        suite.download([image, *parts], into)
+
+
+def _pick(packages: Path, target: Path) -> None:
+    tree = _unpacked(packages, target / "tree")
     (directory,) = (tree / "usr/lib/modules").iterdir()
     release = directory.name
     (target / "release").write_text(release)
@@ -133,15 +150,10 @@ def _build(one: Kernel, target: Path) -> None:
     shutil.rmtree(tree)
 
 
-def _unpacked(one: Kernel, tree: Path) -> Path:
-    """The kernel's packages, extracted; those of newer kernels are split into several."""
-    suite = Suite(one.suite)
+def _unpacked(packages: Path, tree: Path) -> Path:
     tree.mkdir()
-    image = _image_package(one, suite)
-    parts = [name for name in suite.dependencies(image) if re.match(r"linux-(base|binary|modules)-\d", name)]
-    for package in suite.download([image, *parts], tree):
+    for package in packages.glob("*.deb"):
         run(["dpkg-deb", "--extract", package, tree])
-        package.unlink()
     if not (tree / "usr/lib/modules").exists():
         (tree / "usr/lib").mkdir(parents=True, exist_ok=True)
         (tree / "lib/modules").rename(tree / "usr/lib/modules")
@@ -225,7 +237,7 @@ def _module_name(path: str) -> str:
 
 
 def _uncompressed(path: str) -> str:
-    return path.split(".ko")[0] + ".ko"
+    return path.split(".ko", maxsplit=1)[0] + ".ko"
 
 
 def _busybox() -> Path:

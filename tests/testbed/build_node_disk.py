@@ -1,0 +1,47 @@
+"""Builds a node's second disk: the kubelet, and container images as the node's containerd stores them.
+
+A change of the project's code makes only this one anew. The images are imported here, by the guest's own
+containerd in a chroot: in the guest it would take minutes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from testbed import cache, progress
+from testbed.build_controlplane import controlplane
+from testbed.build_node import make_disk, node_root
+from testbed.processes import run
+
+IMPORT = Path(__file__).parent / "import-images.sh"
+DISK_SIZE = "4G"
+
+
+def node_disk(images: Sequence[Path]) -> Path:
+    """The ext4 disk with the kubelet and these images.
+
+    Args:
+        images: docker-archives, which keep the names they carry.
+    """
+    root, programs = node_root(), controlplane()
+    entry_key = cache.key(Path(__file__), IMPORT, root.name, programs.name, *sorted(images))
+    entry = cache.entry("node-disk", entry_key, lambda directory: _build(root / "root", programs, images, directory))
+    return entry / "node.img"
+
+
+def _build(root: Path, programs: Path, images: Sequence[Path], directory: Path) -> None:
+    contents = directory / "contents"
+    (contents / "bin").mkdir(parents=True)
+    shutil.copy(programs / "kubelet", contents / "bin" / "kubelet")
+    with progress.step(f"importing {len(images)} images for the nodes", usually="5 s"):
+        with tempfile.TemporaryDirectory(dir=directory) as archives:
+            for number, image in enumerate(images):
+                os.link(image, Path(archives) / f"{number}-{image.name}")
+            namespaces = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"]
+            run([*namespaces, IMPORT, root, contents, archives], log=directory / "import.log")
+        make_disk(directory / "node.img", contents, size=DISK_SIZE)
+    shutil.rmtree(contents)

@@ -1,0 +1,125 @@
+"""Makes a guest a node of a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import yaml
+
+from testbed import kernels, ports, progress, waiting
+from testbed.build_node import node_root
+from testbed.build_node_disk import node_disk
+from testbed.cluster import HOST_SEEN_BY_GUESTS, Cluster
+from testbed.components import KUBERNETES_SERVICE
+from testbed.guest import Guest
+from testbed.kernels import Kernel
+from testbed.machine import Machine
+from testbed.newc import File
+from testbed.topology import TWO_TIERS, Topology
+
+READY_LIMIT_S = 180.0
+
+
+def join(
+    cluster: Cluster,
+    name: str,
+    *,
+    directory: Path,
+    images: Sequence[Path],
+    kernel: Kernel | None = None,
+    topology: Topology = TWO_TIERS,
+    append: str = "",
+    outlive: bool = False,
+) -> Guest:
+    """Boots a guest, and returns when it is a Ready node of the cluster.
+
+    Args:
+        cluster: it runs.
+        name: the node's; new to the cluster.
+        directory: the guest's own, for its console's log.
+        images: docker-archives of what pods on it run, see `build_workload` and `images`.
+        kernel: the newest one if None.
+        topology: the guest's memory.
+        append: more of the kernel's command line.
+        outlive: whether the guest goes on when this process ends.
+    """
+    (kubelet_port,) = ports.free(1)
+    machine = Machine(
+        boot=kernels.boot_files(kernel or kernels.newest()),
+        root_disk=node_root() / "root.img",
+        node_disk=node_disk(images),
+        kubelet_port=kubelet_port,
+        topology=topology,
+        seed=_seed(cluster, name, kubelet_port),
+        append=append,
+    )
+    guest = Guest(name, machine, directory, outlive=outlive)
+    guest.boot()
+    try:
+        wait_until_ready(cluster, guest)
+    except BaseException:
+        guest.save_evidence(directory / "evidence")
+        guest.kill()
+        raise
+    return guest
+
+
+def wait_until_ready(cluster: Cluster, guest: Guest, limit_s: float = READY_LIMIT_S) -> None:
+    """Returns when the API server says that the node is Ready."""
+    path = "jsonpath={.status.conditions[?(@.type=='Ready')].status}"
+
+    def ready() -> bool:
+        return cluster.kubectl("get", "node", guest.name, "--output", path, check=False).stdout == "True"
+
+    with progress.step(f"waiting until node {guest.name} is Ready", usually="20 s"):
+        waiting.until(ready, f"node {guest.name} to be Ready", limit_s=limit_s, every_s=0.5, detail=guest.kubelet_log)
+
+
+def _seed(cluster: Cluster, name: str, kubelet_port: int) -> Mapping[str, File]:
+    pair = cluster.add_node(name)
+    server = f"https://{HOST_SEEN_BY_GUESTS}:{cluster.ports.api}"
+    texts = {
+        "/etc/hostname": f"{name}\n",
+        "/etc/hosts": f"127.0.0.1 localhost\n10.0.2.15 {name}\n",
+        "/etc/kubernetes/ca.crt": cluster.authority.certificate.read_text(),
+        "/etc/kubernetes/kubelet.crt": pair.certificate.read_text(),
+        "/etc/kubernetes/kubelet.key": pair.key.read_text(),
+        "/etc/kubernetes/kubelet.kubeconfig": cluster.kubeconfig_for(pair, server),
+        "/etc/kubernetes/kubelet.yaml": yaml.safe_dump(_kubelet_configuration(kubelet_port)),
+        "/etc/kubernetes/service.nft": _service_rules(cluster.ports.api),
+    }
+    return {path: File(data=text.encode()) for path, text in texts.items()}
+
+
+def _kubelet_configuration(port: int) -> dict[str, object]:
+    """The port is the same in the guest and on the host, where the API server looks for it."""
+    return {
+        "apiVersion": "kubelet.config.k8s.io/v1beta1",
+        "kind": "KubeletConfiguration",
+        "port": port,
+        "authentication": {
+            "anonymous": {"enabled": False},
+            "webhook": {"enabled": True},
+            "x509": {"clientCAFile": "/etc/kubernetes/ca.crt"},
+        },
+        "authorization": {"mode": "Webhook"},
+        "tlsCertFile": "/etc/kubernetes/kubelet.crt",
+        "tlsPrivateKeyFile": "/etc/kubernetes/kubelet.key",
+        "cgroupDriver": "systemd",
+        "containerRuntimeEndpoint": "unix:///run/containerd/containerd.sock",
+        "resolvConf": "/etc/resolv.conf",
+        "failSwapOn": False,
+        "runtimeRequestTimeout": "5m",
+    }
+
+
+def _service_rules(api_port: int) -> str:
+    """The Service `kubernetes` without kube-proxy: one rule for the node's own processes, one for its pods'."""
+    rule = f"ip daddr {KUBERNETES_SERVICE} tcp dport 443 dnat to {HOST_SEEN_BY_GUESTS}:{api_port};"
+    return (
+        "table ip kubernetes_service {\n"
+        f"  chain from_node {{ type nat hook output priority -100; {rule} }}\n"
+        f"  chain from_pods {{ type nat hook prerouting priority -100; {rule} }}\n"
+        "}\n"
+    )
