@@ -8,7 +8,8 @@
     ├── SettingsRejected         the settings are wrong for this node (-> Accepted=False)
     ├── EngineUnavailable        this kernel or another user of it is in the way (-> EngineAvailable=False)
     ├── KdamondDied              a kdamond that was on is off after a command (-> Applied=False)
-    └── ApiUnavailable           the API server did not answer, or refused (the last configuration stays in force)
+    ├── ApiUnavailable           the API server did not answer, or refused (the last configuration stays in force)
+    └── AnotherAgentRuns         an agent of this machine holds the state directory
 
 Raised with values; `conditions.py` has the one table from error to condition.
 """
@@ -109,6 +110,18 @@ class ApiUnavailable(TerraceError):
 
     def __str__(self) -> str:
         return f"{self.request}: {self.status or 'no answer'} {self.message}".rstrip()
+
+
+class AnotherAgentRuns(TerraceError):
+    """An agent of this machine holds the state directory."""
+
+    def __init__(self, *, path: str, pid: str) -> None:
+        self.path = path
+        self.pid = pid
+        super().__init__(path, pid)
+
+    def __str__(self) -> str:
+        return f"another terrace-agent runs on this machine (pid {self.pid or 'unknown'} holds {self.path})"
 
 
 def _spell(errno: int) -> str:

@@ -1,0 +1,177 @@
+"""The one table from what happened to conditions. Pure.
+
+Before: `cycle`. After: `report`. The operator reads them so: `Accepted=False` or `Applied=False` is a degraded node,
+`EngineAvailable=False` an unsupported one; `Ready` is the summary that people wait for, with the reason and message of
+whatever stands in the way.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from terrace_agent.decide import Intent
+from terrace_agent.errors import (
+    EngineUnavailable,
+    HostFileMissing,
+    HostFileUnreadable,
+    KdamondDied,
+    SettingsRejected,
+    StoreRefused,
+    UnexpectedContent,
+)
+from terrace_api.conditions import Condition, ConditionStatus, carry_transitions
+from terrace_api.errors import InvalidObject
+from terrace_api.node_tiering import ConditionType, EngineCapability
+
+_MAX_MESSAGE = 4096
+
+_UNAPPLIED: tuple[tuple[type[Exception], str, str], ...] = (
+    (StoreRefused, "StoreRefused", "The kernel refused a store; it is tried again."),
+    (KdamondDied, "KdamondDied", "It is started again; see the kernel log if this stays."),
+    (HostFileMissing, "HostFileMissing", "A file of the kernel or a host path of the DaemonSet is missing."),
+    (HostFileUnreadable, "HostFileUnreadable", "A file of the kernel could not be read; it is tried again."),
+    (UnexpectedContent, "UnexpectedContent", "Please report this with the kernel's version."),
+)
+"""Why settings that are right did not come into force: error, reason, what that means or what helps."""
+
+_IN_FORCE = {
+    Intent.RESTORE: ("Restored", "The node is as it was found."),
+    Intent.SINGLE_TIER: ("SingleTier", "This node has a single tier of memory: there is nothing to move."),
+    Intent.OBSERVE: ("Observing", "Nothing is moved; status.plan says what mode Enforce would do."),
+    Intent.ENFORCE: ("Enforcing", ""),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """What a turn of the loop came to.
+
+    Attributes:
+        failure: what ended the turn early.
+        active_revision: the revision that is in force; empty for none.
+        details: the plan's own sentence.
+    """
+
+    intent: Intent
+    capabilities: tuple[EngineCapability, ...]
+    failure: Exception | None = None
+    active_revision: str = ""
+    details: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    status: ConditionStatus
+    reason: str
+    message: str
+
+
+def conditions(
+    situation: Situation, *, generation: int, now: str, before: Iterable[Condition]
+) -> tuple[Condition, ...]:
+    """Returns all conditions of the node, with the transition times of `before` where nothing changed.
+
+    Args:
+        situation: what the turn came to.
+        generation: the `metadata.generation` that it answers.
+        now: RFC 3339 in UTC.
+        before: the conditions as last reported.
+    """
+    verdicts = {
+        ConditionType.ACCEPTED: _accepted(situation),
+        ConditionType.ENGINE_AVAILABLE: _engine_available(situation),
+        ConditionType.APPLIED: _applied(situation),
+    }
+    verdicts[ConditionType.READY] = _ready(situation, verdicts)
+    return carry_transitions(
+        before,
+        (
+            Condition(
+                type=type_.value,
+                status=verdict.status,
+                reason=verdict.reason,
+                message=verdict.message[:_MAX_MESSAGE],
+                last_transition_time=now,
+                observed_generation=generation,
+            )
+            for type_, verdict in verdicts.items()
+        ),
+    )
+
+
+def _accepted(situation: Situation) -> _Verdict:
+    match situation.failure:
+        case InvalidObject() as error:
+            return _false("Invalid", str(error))
+        case SettingsRejected() as error:
+            return _false(error.reason, error.message)
+        case _ if situation.intent is Intent.WAIT:
+            return _unknown("NoSettings", "The operator has not written this node's settings yet.")
+        case _:
+            return _true("Valid", "The settings can be used on this node.")
+
+
+def _engine_available(situation: Situation) -> _Verdict:
+    if isinstance(situation.failure, EngineUnavailable):
+        return _false(situation.failure.reason, situation.failure.message)
+    if situation.intent is Intent.SINGLE_TIER:
+        return _unknown("NotNeeded", "A single tier needs no engine.")
+    for capability in situation.capabilities:
+        if capability.available:
+            return _true(capability.reason, capability.message)
+    if not situation.capabilities:
+        return _unknown("NotProbed", "No engine was probed, because something failed before.")
+    first = situation.capabilities[0]
+    return _false(first.reason, " ".join(f"{one.name.value}: {one.message}" for one in situation.capabilities))
+
+
+def _applied(situation: Situation) -> _Verdict:
+    if isinstance(situation.failure, InvalidObject | SettingsRejected):
+        return _false("SettingsRejected", _still_in_force(situation))
+    if isinstance(situation.failure, EngineUnavailable) or situation.intent is Intent.UNSUPPORTED:
+        return _unknown("NoEngine", _still_in_force(situation))
+    if situation.failure is not None:
+        return _not_applied(situation.failure)
+    if situation.intent is Intent.WAIT:
+        return _unknown("NoSettings", "There is nothing to apply yet.")
+    return _in_force(situation)
+
+
+def _not_applied(failure: Exception) -> _Verdict:
+    for kind, reason, advice in _UNAPPLIED:
+        if isinstance(failure, kind):
+            return _false(reason, f"{failure}. {advice}")
+    return _false(
+        "InternalError", f"{type(failure).__name__}: {failure}. This is a defect of Terrace: please report it."
+    )
+
+
+def _ready(situation: Situation, verdicts: dict[ConditionType, _Verdict]) -> _Verdict:
+    if situation.failure is None and situation.intent in {Intent.RESTORE, Intent.SINGLE_TIER}:
+        return _in_force(situation)
+    for verdict in verdicts.values():
+        if verdict.status is not ConditionStatus.TRUE:
+            return verdict
+    return _in_force(situation)
+
+
+def _in_force(situation: Situation) -> _Verdict:
+    reason, message = _IN_FORCE[situation.intent]
+    return _true(reason, " ".join(filter(None, (message, situation.details))))
+
+
+def _still_in_force(situation: Situation) -> str:
+    if situation.active_revision:
+        return f"Revision {situation.active_revision} stays in force."
+    return "Nothing is in force."
+
+
+def _true(reason: str, message: str) -> _Verdict:
+    return _Verdict(ConditionStatus.TRUE, reason, message)
+
+
+def _false(reason: str, message: str) -> _Verdict:
+    return _Verdict(ConditionStatus.FALSE, reason, message)
+
+
+def _unknown(reason: str, message: str) -> _Verdict:
+    return _Verdict(ConditionStatus.UNKNOWN, reason, message)

@@ -1,0 +1,189 @@
+"""One turn of the loop: observe, decide, plan, apply, verify. Whatever fails ends in the result, never in a crash.
+
+Before: `inbox` (what is wanted). After: `report` makes a status of the result. Each turn is a function of the whole
+present state: nothing is remembered between turns but what the last one saw, to show when this one sees less.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from terrace_agent.conditions import Situation
+from terrace_agent.decide import Intent, choose_engine, decide
+from terrace_agent.engine import Engine, Moved, Plan
+from terrace_agent.errors import EngineUnavailable, SettingsRejected
+from terrace_agent.hostfs import HostFs
+from terrace_agent.pods import PodMemory, read_pods
+from terrace_agent.steplog import StepLog
+from terrace_agent.topology.discover import discover
+from terrace_agent.topology.read import read_facts
+from terrace_agent.topology.values import Topology
+from terrace_api.errors import InvalidObject, TerraceError
+from terrace_api.node_tiering import EngineCapability, EngineName, NodeTieringSpec
+from terrace_api.policy import Settings
+
+_RELEASE = "/proc/sys/kernel/osrelease"
+_NO_TOPOLOGY = Topology(nids=(), tiers=())
+_NOTHING_MOVED = Moved(kdamonds=(), promoted_bytes=0, demoted_bytes=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is wanted of this node.
+
+    Attributes:
+        generation: of the object; 0 without any.
+        spec: None while none was ever seen, and where `invalid` says that it could not be read.
+        unknown_fields: of the spec, not acted on.
+    """
+
+    generation: int = 0
+    spec: NodeTieringSpec | None = None
+    unknown_fields: tuple[str, ...] = ()
+    invalid: InvalidObject | None = None
+
+    @property
+    def settings(self) -> Settings | None:
+        """The settings to follow, if any."""
+        return self.spec.settings if self.spec else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What one turn saw and did.
+
+    Attributes:
+        plan: None where nothing was planned.
+        steps: how many steps were applied.
+        failure: what ended the turn early; the fields that it did not get to are those of the turn before.
+    """
+
+    order: Order
+    intent: Intent = Intent.WAIT
+    kernel: str = ""
+    topology: Topology = _NO_TOPOLOGY
+    capabilities: tuple[EngineCapability, ...] = ()
+    pods: tuple[PodMemory, ...] = ()
+    plan: Plan | None = None
+    moved: Moved = _NOTHING_MOVED
+    steps: int = 0
+    failure: Exception | None = None
+
+    def situation(self, active_revision: str) -> Situation:
+        """Returns the turn as the conditions' table wants it."""
+        return Situation(
+            intent=self.intent,
+            capabilities=self.capabilities,
+            failure=self.failure,
+            active_revision=active_revision,
+            details=self.plan.reason if self.plan and self.intent is Intent.ENFORCE else "",
+        )
+
+
+class Cycle:
+    """Takes turns on one host."""
+
+    def __init__(self, host: HostFs, engines: tuple[Engine, ...], log: StepLog) -> None:
+        self._host = host
+        self._engines = engines
+        self._log = log
+
+    def turn(self, order: Order, before: Turn | None) -> Turn:
+        """Returns what this turn saw and did; `before` is the turn before."""
+        run = _Running(replace(before, order=order, plan=None, steps=0, failure=None) if before else Turn(order=order))
+        with run.recording():
+            self._observe(run)
+            self._act(run)
+        with run.recording():
+            run.see(moved=_verify(self._engines))
+        self._log.step("verify")
+        return run.turn
+
+    def _observe(self, run: "_Running") -> None:
+        run.see(kernel=self._host.read(_RELEASE))
+        facts = read_facts(self._host)
+        rejected = None
+        try:
+            topology = discover(facts, run.turn.order.settings.tiers if run.turn.order.settings else None)
+        except SettingsRejected as error:
+            rejected, topology = error, discover(facts, None)
+        run.see(topology=topology, pods=read_pods(self._host))
+        self._log.step("observe", nids=len(facts.nids), pods=len(run.turn.pods))
+        run.see(capabilities=tuple(engine.probe() for engine in self._engines))
+        self._log.step("probe")
+        if problem := run.turn.order.invalid or rejected:
+            run.see(intent=Intent.HOLD)
+            raise problem
+        run.see(intent=decide(run.turn.order.spec, topology, choose_engine(run.turn.capabilities)))
+
+    def _act(self, run: "_Running") -> None:
+        chosen = choose_engine(run.turn.capabilities)
+        match run.turn.intent:
+            case Intent.WAIT | Intent.HOLD | Intent.UNSUPPORTED:
+                return
+            case Intent.RESTORE | Intent.SINGLE_TIER:
+                self._stop(run, self._engines)
+            case Intent.OBSERVE:
+                try:
+                    self._plan(run, chosen)
+                except EngineUnavailable:
+                    self._stop(run, self._engines)
+                    raise
+                self._stop(run, self._engines)
+            case Intent.ENFORCE:
+                engine, plan = self._plan(run, chosen)
+                self._stop(run, tuple(other for other in self._engines if other.name is not chosen))
+                self._apply(run, engine, plan)
+
+    def _plan(self, run: "_Running", chosen: EngineName | None) -> tuple[Engine, Plan]:
+        engine = next(engine for engine in self._engines if engine.name is chosen)
+        settings = run.turn.order.settings
+        if settings is None:
+            raise ValueError("there are no settings to plan for")
+        plan = engine.plan(settings, run.turn.topology)
+        run.see(plan=plan)
+        self._log.step("plan", steps=len(plan.steps))
+        return engine, plan
+
+    def _stop(self, run: "_Running", engines: tuple[Engine, ...]) -> None:
+        for engine in engines:
+            self._apply(run, engine, engine.plan_stop())
+
+    def _apply(self, run: "_Running", engine: Engine, plan: Plan) -> None:
+        if plan.steps:
+            run.see(steps=run.turn.steps + len(plan.steps))
+            engine.apply(plan)
+            self._log.step("apply", engine=engine.name.value, steps=len(plan.steps), reason=plan.reason)
+
+
+class _Running:
+    """A turn under way: what it saw so far, and the first thing that failed."""
+
+    def __init__(self, turn: Turn) -> None:
+        self.turn = turn
+
+    def see(self, **values: object) -> None:
+        self.turn = replace(self.turn, **values)  # type: ignore[arg-type]
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            if self.turn.failure is None:
+                self.see(failure=error)
+
+
+def is_defect(failure: Exception | None) -> bool:
+    """Returns whether a failure is nothing that Terrace raises on purpose."""
+    return failure is not None and not isinstance(failure, TerraceError)
+
+
+def _verify(engines: tuple[Engine, ...]) -> Moved:
+    moved = [engine.verify() for engine in engines]
+    return Moved(
+        kdamonds=tuple(kdamond for one in moved for kdamond in one.kdamonds),
+        promoted_bytes=sum(one.promoted_bytes for one in moved),
+        demoted_bytes=sum(one.demoted_bytes for one in moved),
+        notes=tuple(note for one in moved for note in one.notes),
+    )

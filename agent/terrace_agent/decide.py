@@ -1,0 +1,51 @@
+"""What this turn of the loop is about, from the settings and what is there. Pure.
+
+Before: `cluster` or a file (settings), `topology`, the engines' capabilities. After: `cycle` acts on the intent,
+`conditions` says it.
+"""
+
+from enum import StrEnum
+
+from terrace_agent.topology.values import Topology
+from terrace_api.node_tiering import Action, EngineCapability, EngineName, NodeTieringSpec
+from terrace_api.policy import Mode
+
+
+class Intent(StrEnum):
+    """What to do with the node now."""
+
+    WAIT = "Wait"
+    """No settings were ever seen: touch nothing."""
+    HOLD = "Hold"
+    """The settings cannot be used: what is in force stays in force."""
+    RESTORE = "Restore"
+    """Leave the node as it was found."""
+    SINGLE_TIER = "SingleTier"
+    """Nothing to tier, nothing to run."""
+    UNSUPPORTED = "Unsupported"
+    """No engine can run: say why, touch nothing."""
+    OBSERVE = "Observe"
+    """Move nothing, say what would be done."""
+    ENFORCE = "Enforce"
+    """Move memory."""
+
+
+def decide(spec: NodeTieringSpec | None, topology: Topology, engine: EngineName | None) -> Intent:
+    """Returns the intent; `engine` is the one that would run, None if none can.
+
+    `Restore` wins over everything: it needs no tiers and no settings, and must work on every node.
+    """
+    if spec is None:
+        return Intent.WAIT
+    if spec.action is Action.RESTORE or spec.settings is None:
+        return Intent.RESTORE
+    if len(topology.tiers) < 2:
+        return Intent.SINGLE_TIER
+    if engine is None:
+        return Intent.UNSUPPORTED
+    return Intent.ENFORCE if spec.settings.mode is Mode.ENFORCE else Intent.OBSERVE
+
+
+def choose_engine(capabilities: tuple[EngineCapability, ...]) -> EngineName | None:
+    """Returns the first engine that can run; the capabilities come in the order of preference."""
+    return next((capability.name for capability in capabilities if capability.available), None)

@@ -1,0 +1,28 @@
+"""One agent per machine: a lock on the state directory that the kernel drops with the process, however it ends."""
+
+import fcntl
+import os
+from pathlib import Path
+
+from terrace_agent.errors import AnotherAgentRuns
+
+
+def lock(state_dir: Path) -> int:
+    """Takes the lock until this process ends; makes the directory if it is missing. Returns the open file.
+
+    Raises:
+        AnotherAgentRuns: it is taken.
+        OSError: the directory cannot be used.
+    """
+    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = state_dir / "agent.lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.read(descriptor, 32).decode(errors="replace").strip()
+        os.close(descriptor)
+        raise AnotherAgentRuns(path=str(path), pid=holder) from error
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, str(os.getpid()).encode())
+    return descriptor

@@ -1,0 +1,197 @@
+"""The loop: takes turns, keeps the last state, and says what is true when it is worth saying.
+
+Before: `inbox`. After: a `Publisher` (`cluster` in the DaemonSet, a line on the terminal by hand), `metrics`. It holds
+no decision about tiering: those are in `decide`, `report` and the engines.
+"""
+
+import random
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Protocol
+
+from terrace_agent.cycle import Cycle, Order, Turn, is_defect
+from terrace_agent.errors import ApiUnavailable, SettingsRejected
+from terrace_agent.inbox import Inbox
+from terrace_agent.laststate import LastState
+from terrace_agent.report import Active, Observed, PodName, activate, is_due, make_status
+from terrace_agent.steplog import StepLog
+from terrace_agent.topology.values import Topology
+from terrace_api.codec import decode_node_tiering, decode_status, encode_status
+from terrace_api.defaults import Json
+from terrace_api.errors import InvalidObject
+from terrace_api.node_tiering import NodeTieringStatus
+
+OnTurn = Callable[[NodeTieringStatus, Topology, float], None]
+"""Told the status of each turn, the topology behind it, and how many seconds the turn took."""
+
+_HEARTBEAT_S = 60.0
+_HEARTBEAT_JITTER_S = 10.0
+_PUBLISH_RETRY_S = 5.0
+
+
+class Publisher(Protocol):
+    """Where a status goes."""
+
+    def publish(self, status: NodeTieringStatus) -> None:
+        """Makes the status known.
+
+        Raises:
+            ApiUnavailable: nobody took it; it is tried again.
+        """
+
+    def pod_names(self, uids: frozenset[str]) -> Mapping[str, PodName]:
+        """Returns the pods of this node that are known by name; never fails."""
+
+
+class Loop:
+    """Runs until its inbox is closed."""
+
+    def __init__(
+        self,
+        *,
+        cycle: Cycle,
+        inbox: Inbox,
+        publisher: Publisher,
+        last: LastState | None,
+        log: StepLog,
+        on_turn: tuple[OnTurn, ...],
+        interval_s: float = 5.0,
+    ) -> None:
+        self._cycle = cycle
+        self._inbox = inbox
+        self._publisher = publisher
+        self._last = last
+        self._log = log
+        self._on_turn = on_turn
+        self._interval_s = interval_s
+        self._received: Mapping[str, Json] | None = None
+        self._order = Order()
+        self._turn: Turn | None = None
+        self._active = Active()
+        self._status: NodeTieringStatus | None = None
+        self._written: NodeTieringStatus | None = None
+        self._saved: NodeTieringStatus | None = None
+        self._write_not_before = 0.0
+        self._heartbeat_at = 0.0
+
+    def run(self) -> None:
+        """Takes turns; returns after the inbox was closed. Stops nothing in the kernel."""
+        while not self._inbox.closed:
+            self.turn()
+            plan = self._turn.plan if self._turn else None
+            self._inbox.wait(min(self._interval_s, plan.recheck_s) if plan else self._interval_s)
+            self._log.begin()
+
+    def turn(self) -> NodeTieringStatus:
+        """Takes one turn and returns the status that it came to."""
+        began = time.monotonic()
+        self._receive()
+        turn = self._cycle.turn(self._order, self._turn)
+        if turn.failure is None:
+            revision = (self._order.spec.revision if self._order.spec else None) or ""
+            self._active = activate(self._active, intent=turn.intent, revision=revision, now=_now())
+        status = self._make_status(turn)
+        worth_it = _is_worth_a_line(turn, self._turn)
+        self._report_defect(turn)
+        self._publish(status)
+        self._save(turn, status)
+        self._turn, self._status = turn, status
+        self._log.flush(worth_it=worth_it)
+        for tell in self._on_turn:
+            tell(status, turn.topology, time.monotonic() - began)
+        return status
+
+    def recall(self) -> None:
+        """Takes up what the agent before this one left, if that was in this boot; call it before `run`."""
+        if self._last and (manifest := self._last.load()):
+            self._inbox.put(manifest)
+            if status := decode_status(manifest["status"]):
+                self._active = Active(revision=status.active_revision, since=status.active_since, mode=status.mode)
+            self._log.note("recalled the last state", generation=manifest["metadata"].get("generation"))
+
+    def _receive(self) -> None:
+        manifest = self._inbox.latest()
+        if manifest is None or manifest is self._received:
+            return
+        self._received = manifest
+        self._order, status = _read(manifest)
+        # Only for the transition times of its conditions: what is in force, an older boot's status cannot know.
+        self._status = self._status or status
+
+    def _make_status(self, turn: Turn) -> NodeTieringStatus:
+        names = self._publisher.pod_names(frozenset(pod.uid for pod in turn.pods))
+        seen = Observed(
+            generation=turn.order.generation,
+            unknown_fields=turn.order.unknown_fields,
+            kernel=turn.kernel,
+            situation=turn.situation(self._active.revision),
+            active=self._active,
+            topology=turn.topology,
+            moved=turn.moved,
+            pods=turn.pods,
+            plan_words=turn.plan.words if turn.plan else (),
+            effective=turn.plan.effective if turn.plan else None,
+        )
+        status = make_status(seen, names, before=self._status, now=_now())
+        self._log.step("report")
+        return status
+
+    def _publish(self, status: NodeTieringStatus) -> None:
+        now = time.monotonic()
+        overdue = now >= self._heartbeat_at
+        if now < self._write_not_before or not is_due(
+            status, before=self._status, written=self._written, overdue=overdue
+        ):
+            return
+        try:
+            self._publisher.publish(status)
+        except ApiUnavailable as error:
+            self._write_not_before = now + _PUBLISH_RETRY_S * random.uniform(1, 2)
+            self._log.note("status not written", problem=str(error))
+        else:
+            self._written = status
+            self._heartbeat_at = now + _HEARTBEAT_S + random.uniform(0, _HEARTBEAT_JITTER_S)
+        self._log.step("publish", generation=status.observed_generation)
+
+    def _save(self, turn: Turn, status: NodeTieringStatus) -> None:
+        manifest = self._received
+        if self._last is None or manifest is None or isinstance(turn.failure, InvalidObject | SettingsRejected):
+            return
+        if not is_due(status, before=None, written=self._saved, overdue=False):
+            return
+        metadata = {key: manifest["metadata"].get(key) for key in ("name", "uid", "generation")}
+        try:
+            self._last.save({"metadata": metadata, "spec": manifest["spec"], "status": encode_status(status)})
+        except OSError as error:
+            self._log.note("last state not saved", problem=str(error))
+        else:
+            self._saved = status
+        self._log.step("save")
+
+    def _report_defect(self, turn: Turn) -> None:
+        if is_defect(turn.failure) and _name(turn) != _name(self._turn):
+            self._log.note("defect", trace="".join(traceback.format_exception(turn.failure)))
+
+
+def _read(manifest: Mapping[str, Json]) -> tuple[Order, NodeTieringStatus | None]:
+    try:
+        received, unknown = decode_node_tiering(dict(manifest))
+    except InvalidObject as error:
+        return Order(generation=manifest["metadata"].get("generation", 0), invalid=error), None
+    return Order(generation=received.generation, spec=received.spec, unknown_fields=unknown), received.status
+
+
+def _is_worth_a_line(turn: Turn, before: Turn | None) -> bool:
+    if before is None or turn.steps:
+        return True
+    return turn.order != before.order or turn.intent is not before.intent or _name(turn) != _name(before)
+
+
+def _name(turn: Turn | None) -> str:
+    return type(turn.failure).__name__ if turn else ""
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

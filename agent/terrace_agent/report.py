@@ -1,0 +1,213 @@
+"""Everything that was observed as one NodeTieringStatus, and when it is worth writing. Pure.
+
+Before: `cycle`. After: `cluster` writes it, `metrics` shows it, `main` prints it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import ROUND_HALF_UP, Decimal
+
+from terrace_agent.conditions import Situation, conditions
+from terrace_agent.decide import Intent, choose_engine
+from terrace_agent.engine import Moved
+from terrace_agent.pods import PodMemory
+from terrace_agent.topology.values import Topology
+from terrace_api.node_tiering import Effective, EngineName, NodeTieringStatus, NumaNode, PodPlacement
+from terrace_api.policy import Mode
+from terrace_api.units import display_bytes
+
+_MAX_PODS = 1024
+_MAX_NOTES = 32
+_MODES = {Intent.OBSERVE: Mode.OBSERVE, Intent.ENFORCE: Mode.ENFORCE}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodName:
+    """A pod as the API server knows it."""
+
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Active:
+    """What is in force in the kernel.
+
+    Attributes:
+        revision: empty for nothing.
+        since: RFC 3339; None for nothing.
+        mode: None for nothing, and where a single tier leaves nothing to do.
+    """
+
+    revision: str = ""
+    since: str | None = None
+    mode: Mode | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """All that one turn of the loop learned.
+
+    Attributes:
+        generation: of the spec that was acted on; 0 without any.
+        plan_words: what the planned configuration does.
+        effective: the numbers behind it.
+    """
+
+    generation: int
+    unknown_fields: tuple[str, ...]
+    kernel: str
+    situation: Situation
+    active: Active
+    topology: Topology
+    moved: Moved
+    pods: tuple[PodMemory, ...]
+    plan_words: tuple[str, ...] = ()
+    effective: Effective | None = None
+
+
+def activate(before: Active, *, intent: Intent, revision: str, now: str) -> Active:
+    """Returns what is in force after a turn with this intent succeeded."""
+    match intent:
+        case Intent.RESTORE:
+            return Active()
+        case Intent.OBSERVE | Intent.ENFORCE | Intent.SINGLE_TIER:
+            since = before.since if before.revision == revision and before.since else now
+            return Active(revision=revision, since=since, mode=_MODES.get(intent))
+        case Intent.WAIT | Intent.HOLD | Intent.UNSUPPORTED:
+            return before
+
+
+def make_status(
+    seen: Observed, names: Mapping[str, PodName], *, before: NodeTieringStatus | None, now: str
+) -> NodeTieringStatus:
+    """Returns the status.
+
+    Args:
+        seen: what the turn learned.
+        names: pods by uid, as far as known.
+        before: the status as last made, for transition times.
+        now: RFC 3339 in UTC.
+    """
+    observing = seen.situation.intent is Intent.OBSERVE and seen.situation.failure is None
+    return NodeTieringStatus(
+        observed_generation=seen.generation,
+        kernel=seen.kernel,
+        engine=_engine(seen.situation),
+        mode=seen.active.mode,
+        active_revision=seen.active.revision,
+        active_since=seen.active.since,
+        fast_used=_fast_used(seen.topology),
+        promoted_bytes=seen.moved.promoted_bytes,
+        promoted=display_bytes(seen.moved.promoted_bytes),
+        demoted_bytes=seen.moved.demoted_bytes,
+        demoted=display_bytes(seen.moved.demoted_bytes),
+        numa_nodes=_numa_nodes(seen.topology),
+        engines=seen.situation.capabilities,
+        kdamonds=seen.moved.kdamonds,
+        effective=_with_notes(seen.effective, seen.moved.notes),
+        plan=seen.plan_words if observing else (),
+        pods=_pods(seen, names),
+        unknown_fields=seen.unknown_fields,
+        conditions=conditions(
+            seen.situation, generation=seen.generation, now=now, before=before.conditions if before else ()
+        ),
+    )
+
+
+def is_due(
+    now: NodeTieringStatus, *, before: NodeTieringStatus | None, written: NodeTieringStatus | None, overdue: bool
+) -> bool:
+    """Returns whether the status should be written.
+
+    At once when something changed that somebody waits for, once when the totals come to rest, else as a heartbeat:
+    totals and free memory change all the time, and metrics carry those.
+
+    Args:
+        now: the status of this turn.
+        before: of the turn before.
+        written: as last written.
+        overdue: the heartbeat is due.
+    """
+    if written is None or overdue or _essence(now) != _essence(written):
+        return True
+    return before is not None and _totals(now) == _totals(before) != _totals(written)
+
+
+def share_text(part: int, whole: int) -> str:
+    """Returns `part` of `whole` as text such as `81.2%`; empty for a share of nothing."""
+    if whole <= 0:
+        return ""
+    return f"{(Decimal(part) * 100 / whole).quantize(Decimal('0.1'), ROUND_HALF_UP)}%"
+
+
+def _essence(status: NodeTieringStatus) -> object:
+    return (
+        status.observed_generation,
+        status.engine,
+        status.mode,
+        status.active_revision,
+        status.unknown_fields,
+        tuple((node.nid, node.tier, node.total_bytes) for node in status.numa_nodes),
+        tuple((engine.name, engine.available, engine.reason) for engine in status.engines),
+        tuple((kdamond.index, kdamond.pid) for kdamond in status.kdamonds),
+        tuple((condition.type, condition.status, condition.reason) for condition in status.conditions),
+    )
+
+
+def _totals(status: NodeTieringStatus) -> tuple[int, int]:
+    return status.promoted_bytes, status.demoted_bytes
+
+
+def _engine(situation: Situation) -> EngineName:
+    if situation.intent in _MODES:
+        return choose_engine(situation.capabilities) or EngineName.NONE
+    return EngineName.NONE
+
+
+def _fast_used(topology: Topology) -> str:
+    if not topology.tiers:
+        return ""
+    fast = [nid for nid in topology.nids if nid.nid in topology.tiers[0].nids]
+    total = sum(nid.total_bytes for nid in fast)
+    return share_text(total - sum(nid.free_bytes for nid in fast), total)
+
+
+def _numa_nodes(topology: Topology) -> tuple[NumaNode, ...]:
+    tiers = {nid: tier for tier in topology.tiers for nid in tier.nids}
+    return tuple(
+        NumaNode(
+            nid=nid.nid,
+            tier=tier.name if tier else "",
+            why=tier.why if tier else "no tier of the policy names it",
+            total_bytes=nid.total_bytes,
+            free_bytes=nid.free_bytes,
+            cpus=len(nid.cpus),
+            memory_tier=nid.memory_tier,
+        )
+        for nid in topology.nids
+        for tier in (tiers.get(nid.nid),)
+    )
+
+
+def _with_notes(effective: Effective | None, notes: tuple[str, ...]) -> Effective | None:
+    return replace(effective, notes=(effective.notes + notes)[:_MAX_NOTES]) if effective else None
+
+
+def _pods(seen: Observed, names: Mapping[str, PodName]) -> tuple[PodPlacement, ...]:
+    if not seen.topology.tiers:
+        return ()
+    fast, *slower = (tier.nids for tier in seen.topology.tiers)
+    slow = {nid for nids in slower for nid in nids}
+    unknown = PodName(namespace="", name="")
+    return tuple(
+        PodPlacement(
+            uid=pod.uid,
+            namespace=names.get(pod.uid, unknown).namespace,
+            name=names.get(pod.uid, unknown).name,
+            fast_bytes=(on_fast := sum(pod.bytes_by_nid.get(nid, 0) for nid in fast)),
+            slow_bytes=(on_slow := sum(pod.bytes_by_nid.get(nid, 0) for nid in slow)),
+            fast_share=share_text(on_fast, on_fast + on_slow),
+        )
+        for pod in seen.pods[:_MAX_PODS]
+    )

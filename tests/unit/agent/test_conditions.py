@@ -1,0 +1,160 @@
+"""The table from what happened to conditions."""
+
+import errno
+
+import pytest
+
+from terrace_agent.conditions import Situation, conditions
+from terrace_agent.decide import Intent
+from terrace_agent.errors import (
+    EngineUnavailable,
+    HostFileMissing,
+    HostFileUnreadable,
+    KdamondDied,
+    SettingsRejected,
+    StoreRefused,
+    UnexpectedContent,
+)
+from terrace_api.conditions import Condition, ConditionStatus
+from terrace_api.errors import InvalidObject, Problem
+from terrace_api.node_tiering import ConditionType, EngineCapability, EngineName
+
+CAN = EngineCapability(name=EngineName.DAMON, available=True, reason="Available", message="it can")
+CANNOT = EngineCapability(name=EngineName.DAMON, available=False, reason="NoDamonSysfs", message="a newer kernel helps")
+NOW = "2026-11-23T21:00:00Z"
+
+
+def made(
+    intent: Intent,
+    failure: Exception | None = None,
+    *,
+    capability: EngineCapability = CAN,
+    revision: str = "",
+    before: tuple[Condition, ...] = (),
+    now: str = NOW,
+) -> dict[str, Condition]:
+    situation = Situation(
+        intent=intent, capabilities=(capability,), failure=failure, active_revision=revision, details="moving"
+    )
+    return {one.type: one for one in conditions(situation, generation=4, now=now, before=before)}
+
+
+def brief(found: dict[str, Condition]) -> dict[str, str]:
+    return {type_: f"{one.status}/{one.reason}" for type_, one in found.items()}
+
+
+def test_enforcing_is_ready_and_says_what_it_does() -> None:
+    found = made(Intent.ENFORCE)
+    assert brief(found) == {
+        "Accepted": "True/Valid",
+        "EngineAvailable": "True/Available",
+        "Applied": "True/Enforcing",
+        "Ready": "True/Enforcing",
+    }
+    assert found["Ready"].message == "moving"
+
+
+def test_observing_is_ready_and_says_where_to_look() -> None:
+    found = made(Intent.OBSERVE)
+    assert (found["Ready"].status, found["Ready"].reason) == (ConditionStatus.TRUE, "Observing")
+    assert "status.plan" in found["Ready"].message
+
+
+@pytest.mark.parametrize("capability", [CAN, CANNOT])
+def test_a_single_tier_is_ready_and_neither_degraded_nor_unsupported(capability: EngineCapability) -> None:
+    assert brief(made(Intent.SINGLE_TIER, capability=capability)) == {
+        "Accepted": "True/Valid",
+        "EngineAvailable": "Unknown/NotNeeded",
+        "Applied": "True/SingleTier",
+        "Ready": "True/SingleTier",
+    }
+
+
+def test_no_engine_is_unsupported_and_never_degraded() -> None:
+    found = made(Intent.UNSUPPORTED, capability=CANNOT)
+    assert brief(found) == {
+        "Accepted": "True/Valid",
+        "EngineAvailable": "False/NoDamonSysfs",
+        "Applied": "Unknown/NoEngine",
+        "Ready": "False/NoDamonSysfs",
+    }
+    assert "a newer kernel helps" in found["Ready"].message
+
+
+def test_somebody_else_in_the_way_is_unsupported_with_their_name() -> None:
+    found = made(Intent.ENFORCE, EngineUnavailable(reason="ForeignKdamonds", message="damo's kdamond 0 is on"))
+    assert brief(found)["EngineAvailable"] == "False/ForeignKdamonds"
+    assert brief(found)["Ready"] == "False/ForeignKdamonds"
+    assert found["Ready"].message == "damo's kdamond 0 is on"
+
+
+def test_rejected_settings_say_what_exists_and_what_stays_in_force() -> None:
+    error = SettingsRejected(reason="NidNotFound", message="nid 7 is not there; nids 0 and 1 are")
+    found = made(Intent.HOLD, error, revision="r1")
+    assert brief(found) == {
+        "Accepted": "False/NidNotFound",
+        "EngineAvailable": "True/Available",
+        "Applied": "False/SettingsRejected",
+        "Ready": "False/NidNotFound",
+    }
+    assert found["Ready"].message == "nid 7 is not there; nids 0 and 1 are"
+    assert "r1 stays in force" in found["Applied"].message
+    assert "Nothing is in force" in made(Intent.HOLD, error)["Applied"].message
+
+
+def test_settings_that_cannot_be_read_name_the_field() -> None:
+    error = InvalidObject(kind="NodeTiering", problems=(Problem(field="spec.action", message="is 'Fly'"),))
+    found = made(Intent.HOLD, error)
+    assert brief(found)["Accepted"] == "False/Invalid"
+    assert "spec.action" in found["Accepted"].message
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason", "says"),
+    [
+        (StoreRefused(path="/sys/a", value="on", errno=errno.EBUSY), "StoreRefused", "EBUSY"),
+        (KdamondDied(index=1, command="commit"), "KdamondDied", "kdamond 1"),
+        (HostFileMissing(path="/sys/a", errno=errno.ENOENT), "HostFileMissing", "/sys/a"),
+        (HostFileUnreadable(path="/sys/a", errno=errno.EBUSY), "HostFileUnreadable", "/sys/a"),
+        (UnexpectedContent(path="/sys/a", content="?"), "UnexpectedContent", "report"),
+        (ZeroDivisionError("division by zero"), "InternalError", "defect of Terrace"),
+    ],
+)
+@pytest.mark.parametrize("intent", [Intent.ENFORCE, Intent.RESTORE])
+def test_a_failed_turn_is_degraded_and_not_ready(intent: Intent, failure: Exception, reason: str, says: str) -> None:
+    found = made(intent, failure)
+    assert brief(found)["Applied"] == f"False/{reason}"
+    assert brief(found)["Ready"] == f"False/{reason}"
+    assert says in found["Applied"].message
+
+
+def test_a_restored_node_is_ready_wherever_it_is() -> None:
+    assert brief(made(Intent.RESTORE, capability=CANNOT))["Ready"] == "True/Restored"
+
+
+def test_without_settings_nothing_is_known() -> None:
+    assert brief(made(Intent.WAIT))["Ready"] == "Unknown/NoSettings"
+
+
+def test_transition_times_change_with_the_status_only() -> None:
+    before = tuple(made(Intent.ENFORCE).values())
+    later = made(Intent.UNSUPPORTED, capability=CANNOT, before=before, now="2026-11-23T22:00:00Z")
+    assert later["Accepted"].last_transition_time == NOW
+    assert later["Ready"].last_transition_time == "2026-11-23T22:00:00Z"
+    assert {one.observed_generation for one in later.values()} == {4}
+
+
+@pytest.mark.parametrize("intent", list(Intent))
+@pytest.mark.parametrize("capability", [CAN, CANNOT])
+def test_every_outcome_has_every_condition_with_a_reason_and_a_message(
+    intent: Intent, capability: EngineCapability
+) -> None:
+    failure = SettingsRejected(reason="NidNotFound", message="no nid 7") if intent is Intent.HOLD else None
+    found = made(intent, failure, capability=capability)
+    assert list(found) == [type_.value for type_ in ConditionType]
+    assert all(one.reason.isalpha() and one.message for one in found.values())
+
+
+def test_a_message_fits_the_schema() -> None:
+    error = SettingsRejected(reason="NidNotFound", message="x" * 9000)
+    assert len(made(Intent.HOLD, error)["Ready"].message) == 4096

@@ -1,0 +1,134 @@
+"""One turn: what is done, and that whatever fails ends in the result."""
+
+import errno
+import io
+
+import pytest
+
+from terrace_agent.cycle import Cycle, Order, Turn, is_defect
+from terrace_agent.decide import Intent
+from terrace_agent.errors import EngineUnavailable, HostFileUnreadable, SettingsRejected, StoreRefused
+from terrace_agent.steplog import StepLog
+from terrace_api.errors import InvalidObject
+from unit.agent.fake_engine import FakeEngine
+from unit.agent.host_tree import HostTree, guest_files
+from unit.agent.orders import OSRELEASE, manage, order, restore
+
+ENFORCE = order(manage())
+OBSERVE = order(manage(mode="Observe"))
+RESTORE = order(restore())
+REFUSED = StoreRefused(path="/sys/x", value="on", errno=errno.EBUSY)
+TWO_SOCKETS: dict[str, str | int] = {"/sys/devices/system/node/node1/cpulist": "2-3"}
+
+
+def take(what: Order, engine: FakeEngine, before: Turn | None = None, *, two_sockets: bool = False) -> Turn:
+    host = HostTree(guest_files(hmat=not two_sockets) | OSRELEASE | (TWO_SOCKETS if two_sockets else {}))
+    return Cycle(host, (engine,), StepLog(io.StringIO())).turn(what, before)
+
+
+def test_without_any_settings_nothing_is_touched() -> None:
+    engine = FakeEngine()
+    turn = take(Order(), engine)
+    assert (turn.intent, turn.failure, engine.applied) == (Intent.WAIT, None, [])
+    assert [tier.name for tier in turn.topology.tiers] == ["fast", "slow"]
+
+
+def test_enforce_starts_once_and_then_finds_it_in_force() -> None:
+    engine = FakeEngine()
+    first = take(ENFORCE, engine)
+    second = take(ENFORCE, engine, first)
+    assert (first.steps, second.steps, engine.applied) == (1, 0, ["start"])
+    assert (second.intent, second.failure) == (Intent.ENFORCE, None)
+
+
+def test_observe_moves_nothing_and_says_what_would_be_done() -> None:
+    engine = FakeEngine()
+    turn = take(OBSERVE, engine)
+    assert engine.applied == []
+    assert turn.plan
+    assert turn.plan.words == ("promote from nid 1 to nid 0",)
+
+
+def test_switching_to_observe_stops_what_ran() -> None:
+    engine = FakeEngine()
+    take(OBSERVE, engine, take(ENFORCE, engine))
+    assert engine.applied == ["start", "stop"]
+
+
+@pytest.mark.parametrize("available", [True, False])
+def test_restore_stops_what_ran_even_where_no_engine_can_run_any_more(available: bool) -> None:
+    engine = FakeEngine()
+    before = take(ENFORCE, engine)
+    engine.available = available
+    turn = take(RESTORE, engine, before)
+    assert (engine.applied, turn.failure) == (["start", "stop"], None)
+
+
+def test_a_single_tier_runs_nothing() -> None:
+    engine = FakeEngine()
+    turn = take(ENFORCE, engine, two_sockets=True)
+    assert (turn.intent, turn.failure, engine.applied) == (Intent.SINGLE_TIER, None, [])
+
+
+def test_without_an_engine_nothing_is_touched() -> None:
+    engine = FakeEngine(available=False)
+    turn = take(ENFORCE, engine)
+    assert (turn.intent, turn.failure, engine.applied) == (Intent.UNSUPPORTED, None, [])
+
+
+def test_a_wrong_nid_is_refused_before_the_engine_is_asked() -> None:
+    engine = FakeEngine()
+    tiers = [{"name": "fast", "nids": [0]}, {"name": "slow", "nids": [7]}]
+    turn = take(order(manage(tiers=tiers)), engine)
+    assert isinstance(turn.failure, SettingsRejected)
+    assert (turn.intent, engine.applied) == (Intent.HOLD, [])
+    assert [nid.nid for nid in turn.topology.nids] == [0, 1]
+
+
+def test_a_refused_revision_leaves_the_one_before_running() -> None:
+    engine = FakeEngine()
+    before = take(ENFORCE, engine)
+    engine.failures["plan"] = SettingsRejected(reason="NoTarget", message="there is no target")
+    turn = take(order(manage(revision="r2", mode="Observe")), engine, before)
+    assert (engine.applied, turn.failure) == (["start"], engine.failures["plan"])
+
+
+def test_observe_stops_ours_even_if_somebody_else_is_in_the_way_now() -> None:
+    engine = FakeEngine()
+    before = take(ENFORCE, engine)
+    engine.failures["plan"] = EngineUnavailable(reason="Foreign", message="somebody else's kdamond runs")
+    take(OBSERVE, engine, before)
+    assert engine.applied == ["start", "stop"]
+
+
+@pytest.mark.parametrize("method", ["probe", "plan", "apply", "verify"])
+def test_whatever_the_engine_raises_ends_in_the_result(method: str) -> None:
+    turn = take(ENFORCE, FakeEngine(failures={method: REFUSED}))
+    assert turn.failure is REFUSED
+
+
+def test_totals_are_counted_although_a_store_was_refused() -> None:
+    turn = take(ENFORCE, FakeEngine(failures={"apply": REFUSED}, promoted_bytes=7))
+    assert turn.moved.promoted_bytes == 7
+
+
+def test_a_defect_of_ours_ends_in_the_result_too() -> None:
+    turn = take(ENFORCE, FakeEngine(failures={"plan": ZeroDivisionError()}))
+    assert is_defect(turn.failure)
+    assert not is_defect(REFUSED)
+
+
+def test_what_cannot_be_read_now_is_shown_as_it_was_before() -> None:
+    engine = FakeEngine()
+    before = take(ENFORCE, engine)
+    host = HostTree(guest_files() | OSRELEASE | {"/sys/devices/system/node/has_memory": errno.EIO})
+    blind = Cycle(host, (engine,), StepLog(io.StringIO())).turn(ENFORCE, before)
+    assert isinstance(blind.failure, HostFileUnreadable)
+    assert blind.topology == before.topology
+
+
+def test_settings_that_cannot_be_read_hold_everything() -> None:
+    engine = FakeEngine()
+    invalid = InvalidObject(kind="NodeTiering", problems=())
+    turn = take(Order(generation=3, invalid=invalid), engine, take(ENFORCE, engine))
+    assert (turn.failure, turn.intent, engine.applied) == (invalid, Intent.HOLD, ["start"])

@@ -1,0 +1,129 @@
+"""Everything observed as one status, and when it is worth writing."""
+
+from dataclasses import replace
+
+import pytest
+
+from terrace_agent.conditions import Situation
+from terrace_agent.decide import Intent
+from terrace_agent.engine import Moved
+from terrace_agent.errors import KdamondDied
+from terrace_agent.pods import PodMemory
+from terrace_agent.report import Active, Observed, PodName, activate, is_due, make_status, share_text
+from terrace_agent.topology.discover import discover
+from terrace_agent.topology.read import read_facts
+from terrace_api.codec import decode_status, encode_status
+from terrace_api.node_tiering import EngineCapability, EngineName, NodeTieringStatus
+from terrace_api.policy import Mode, Tier
+from unit.agent.fake_engine import EFFECTIVE
+from unit.agent.host_tree import MIB, HostTree, guest_files
+
+CAN = EngineCapability(name=EngineName.DAMON, available=True, reason="Available", message="it can")
+FACTS = read_facts(HostTree(guest_files()), page_bytes=4096)
+NOW = "2026-11-23T21:00:00Z"
+LATER = "2026-11-23T22:00:00Z"
+IN_FORCE = Active(revision="r1", since=NOW, mode=Mode.ENFORCE)
+
+
+def observed(intent: Intent = Intent.ENFORCE, failure: Exception | None = None, promoted: int = 0) -> Observed:
+    return Observed(
+        generation=3,
+        unknown_fields=("spec.settings.new",),
+        kernel="7.2.13",
+        situation=Situation(intent=intent, capabilities=(CAN,), failure=failure),
+        active=IN_FORCE,
+        topology=discover(FACTS, None),
+        moved=Moved(kdamonds=(), promoted_bytes=promoted, demoted_bytes=0, notes=("kdamond 1 died",)),
+        pods=(PodMemory(uid="u1", bytes_by_nid={0: 3 * MIB, 1: MIB}), PodMemory(uid="u2", bytes_by_nid={})),
+        plan_words=("promote from nid 1 to nid 0",),
+        effective=EFFECTIVE,
+    )
+
+
+def status(seen: Observed, before: NodeTieringStatus | None = None) -> NodeTieringStatus:
+    return make_status(seen, {"u1": PodName(namespace="shop", name="web-0")}, before=before, now=NOW)
+
+
+def test_the_inventory_says_tier_size_and_why() -> None:
+    fast, slow = status(observed()).numa_nodes
+    assert (fast.nid, fast.tier, fast.why, fast.cpus, fast.memory_tier) == (0, "fast", "memory_tier4", 2, 4)
+    assert (slow.tier, slow.total_bytes, slow.free_bytes) == ("slow", 512 * MIB, 128 * MIB)
+
+
+def test_a_nid_that_no_tier_takes_is_shown_without_one() -> None:
+    topology = discover(FACTS, (Tier(name="only", nids=(0,)),))
+    assert [node.tier for node in status(replace(observed(), topology=topology)).numa_nodes] == ["only", ""]
+
+
+def test_a_pods_fast_share_is_its_memory_on_the_fast_tier() -> None:
+    web, empty = status(observed()).pods
+    assert (web.namespace, web.name, web.fast_bytes, web.slow_bytes) == ("shop", "web-0", 3 * MIB, MIB)
+    assert web.fast_share == "75.0%"
+    assert (empty.name, empty.fast_share) == ("", "")
+
+
+def test_totals_are_exact_and_readable() -> None:
+    made = status(observed(promoted=250 * MIB))
+    assert (made.promoted_bytes, made.promoted, made.fast_used) == (250 * MIB, "250Mi", "75.0%")
+
+
+def test_the_plan_is_shown_in_observe_only() -> None:
+    assert status(observed(Intent.OBSERVE)).plan == ("promote from nid 1 to nid 0",)
+    assert status(observed(Intent.ENFORCE)).plan == ()
+
+
+def test_what_the_engine_noticed_is_among_the_notes() -> None:
+    made = status(observed()).effective
+    assert made
+    assert made.notes == ("from the fake", "kdamond 1 died")
+
+
+@pytest.mark.parametrize("intent", [Intent.RESTORE, Intent.SINGLE_TIER, Intent.UNSUPPORTED, Intent.WAIT])
+def test_no_engine_is_named_where_none_runs(intent: Intent) -> None:
+    assert status(observed(intent)).engine is EngineName.NONE
+
+
+def test_a_status_survives_the_api() -> None:
+    made = status(observed())
+    assert decode_status(encode_status(made)) == made
+
+
+def test_a_revision_is_active_since_it_came_into_force() -> None:
+    first = activate(Active(), intent=Intent.ENFORCE, revision="r1", now=NOW)
+    assert first == IN_FORCE
+    assert activate(first, intent=Intent.ENFORCE, revision="r1", now=LATER) == first
+    assert activate(first, intent=Intent.OBSERVE, revision="r2", now=LATER).since == LATER
+    assert activate(first, intent=Intent.RESTORE, revision="", now=LATER) == Active()
+
+
+@pytest.mark.parametrize("intent", [Intent.WAIT, Intent.HOLD, Intent.UNSUPPORTED])
+def test_what_is_in_force_stays_so_where_nothing_is_done(intent: Intent) -> None:
+    assert activate(IN_FORCE, intent=intent, revision="r2", now=LATER) == IN_FORCE
+
+
+def test_the_first_status_is_written() -> None:
+    assert is_due(status(observed()), before=None, written=None, overdue=False)
+
+
+def test_nothing_new_waits_for_the_heartbeat() -> None:
+    made = status(observed())
+    assert not is_due(made, before=made, written=made, overdue=False)
+    assert is_due(made, before=made, written=made, overdue=True)
+
+
+def test_a_changed_condition_is_written_at_once() -> None:
+    made = status(observed())
+    died = status(observed(failure=KdamondDied(index=0, command="on")), before=made)
+    assert is_due(died, before=made, written=made, overdue=False)
+
+
+def test_totals_are_written_when_they_come_to_rest() -> None:
+    start, moving, rest = (status(observed(promoted=size)) for size in (0, MIB, 2 * MIB))
+    assert not is_due(moving, before=start, written=start, overdue=False)
+    assert not is_due(rest, before=moving, written=start, overdue=False)
+    assert is_due(rest, before=rest, written=start, overdue=False)
+    assert not is_due(rest, before=rest, written=rest, overdue=False)
+
+
+def test_shares_are_text_for_people() -> None:
+    assert [share_text(1, 3), share_text(0, 5), share_text(5, 5), share_text(0, 0)] == ["33.3%", "0.0%", "100.0%", ""]
