@@ -1,0 +1,89 @@
+"""The figures of one run of the story, as the line that scripts read. Pure."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from story.placement import ARRIVED, Sample, cold_promoted_ratio, seconds_to
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What one run came to; `None` for what it never reached.
+
+    Attributes:
+        seconds_to_90_percent: guest time from `state=on` until 90% of the hot set was on the fast nid.
+        restored: whether every setting was back after the policy was deleted.
+    """
+
+    kernel: str
+    hot_fast_ratio: float
+    cold_promoted_ratio: float
+    seconds_to_90_percent: float | None
+    seconds_to_99_percent: float | None
+    promoted_bytes: int
+    demoted_bytes: int
+    tables_agree: bool
+    restored: bool
+    agent_rss_bytes: int
+    operator_rss_bytes: int
+
+    @property
+    def good(self) -> bool:
+        """Whether the run did what it is to show."""
+        return (
+            self.hot_fast_ratio >= ARRIVED and self.cold_promoted_ratio <= 0.01 and self.tables_agree and self.restored
+        )
+
+    def json_line(self) -> str:
+        """Returns the figures as one line of JSON."""
+        return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsupported:
+    """What a run on a kernel without an engine came to."""
+
+    kernel: str
+    engine_available: bool
+    reason: str
+    message: str
+    unchanged: bool
+    agent_rss_bytes: int
+    operator_rss_bytes: int
+
+    @property
+    def good(self) -> bool:
+        """Whether the run did what it is to show."""
+        return not self.engine_available and self.unchanged and bool(self.message)
+
+    def json_line(self) -> str:
+        """Returns the figures as one line of JSON."""
+        return json.dumps(asdict(self))
+
+
+def agrees(samples: Sequence[Sample], *, promoted_bytes: int) -> bool:
+    """Returns whether the promoted bytes that were reported are those that the workload saw arrive.
+
+    Within 10% and 16 MiB: the kernel's own processes have hot pages on the slow nid, too.
+    """
+    arrived = sum(max(0, after.hot_fast_bytes - before.hot_fast_bytes) for before, after in itertools.pairwise(samples))
+    return abs(promoted_bytes - arrived) <= arrived / 10 + (16 << 20)
+
+
+def placement_figures(samples: Sequence[Sample], *, on_s: float) -> dict[str, float | None]:
+    """Returns those figures that follow from where the pages were; `on_s` is when monitoring was switched on."""
+    last = samples[-1]
+    return {
+        "hot_fast_ratio": round(last.hot_fast_ratio, 4),
+        "cold_promoted_ratio": round(cold_promoted_ratio(samples), 4),
+        "seconds_to_90_percent": _rounded(seconds_to(samples, 0.9, since_s=on_s)),
+        "seconds_to_99_percent": _rounded(seconds_to(samples, ARRIVED, since_s=on_s)),
+    }
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 1)

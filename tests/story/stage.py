@@ -1,0 +1,107 @@
+"""Sets up the real parts: a control plane, a node in QEMU, and Terrace installed on them with helm."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from testbed.images import AGENT_IMAGE, OPERATOR_IMAGE, project_images
+
+from testbed import node, progress
+from testbed.build_workload import workload
+from testbed.cluster import Cluster
+from testbed.guest import Guest
+from testbed.kernels import Kernel
+from testbed.topology import TWO_TIERS, Topology
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "deploy/helm/terrace"
+SAMPLES = ROOT / "deploy/samples"
+NAMESPACE = "terrace-system"
+NODE = "tiered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A running cluster with one node and Terrace on it."""
+
+    cluster: Cluster
+    guest: Guest
+    images: tuple[Path, ...]
+
+    def policy(self, name: str) -> dict[str, Any]:
+        """Returns a TieringPolicy as the API server has it."""
+        return self._get("tieringpolicy", name)
+
+    def node_tiering(self) -> dict[str, Any]:
+        """Returns the node's NodeTiering as the API server has it."""
+        return self._get("nodetiering", self.guest.name)
+
+    def engine_available(self) -> bool:
+        """Returns whether the agent says that an engine can run on the node."""
+        self.wait("condition=Accepted", f"nodetiering/{self.guest.name}")
+        engines = self.node_tiering()["status"]["engines"]
+        return any(engine["available"] for engine in engines)
+
+    def wait(self, condition: str, what: str, *, limit_s: int = 120) -> None:
+        """Waits with `kubectl wait` for a condition such as `Ready` of an object such as `tieringpolicy/x`."""
+        self.cluster.kubectl("wait", f"--for={condition}", what, f"--timeout={limit_s}s", limit_s=limit_s + 10)
+
+    def agent_steps(self) -> list[dict[str, Any]]:
+        """Returns the agent's step lines, oldest first; times are the node's CLOCK_MONOTONIC."""
+        answer = self.cluster.kubectl("logs", "-n", NAMESPACE, "daemonset/terrace-agent", "--tail=-1", check=False)
+        return [json.loads(line) for line in answer.stdout.splitlines() if line.startswith("{")]
+
+    def _get(self, kind: str, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.cluster.kubectl("get", kind, name, "-o", "json").stdout)
+        return found
+
+
+@contextmanager
+def stage(
+    directory: Path, *, kernel: Kernel | None = None, topology: Topology = TWO_TIERS, keep: bool = False
+) -> Iterator[Stage]:
+    """Starts everything in `directory`, yields when operator and agent are up, and ends everything.
+
+    Args:
+        directory: new or empty.
+        kernel: the node's; the newest if None.
+        topology: the node's memory.
+        keep: leave everything running when the story ends well; `processes.stop_all(directory)` ends it.
+    """
+    images = (*project_images(), *workload().images)
+    cluster = Cluster.create(directory / "cluster")
+    guest: Guest | None = None
+    kept = False
+    try:
+        cluster.start(outlive=keep)
+        guest = node.join(
+            cluster, NODE, directory=directory / "node", images=images, kernel=kernel, topology=topology, outlive=keep
+        )
+        install(cluster)
+        yield Stage(cluster=cluster, guest=guest, images=images)
+        kept = keep
+    finally:
+        if not kept:
+            if guest is not None:
+                guest.stop()
+            cluster.stop()
+
+
+def install(cluster: Cluster) -> None:
+    """Installs the chart with the images that the node already holds, and waits for both workloads."""
+    with progress.step("helm install terrace", usually="40 s until operator and agent are up"):
+        cluster.helm(
+            *("install", "terrace", CHART, "--namespace", NAMESPACE, "--create-namespace"),
+            *("--set", f"operator.image.repository={OPERATOR_IMAGE.rpartition(':')[0]}"),
+            *("--set", f"agent.image.repository={AGENT_IMAGE.rpartition(':')[0]}"),
+            *("--set", f"imageTag={AGENT_IMAGE.rpartition(':')[2]}"),
+            *("--set", "operator.image.pullPolicy=Never,agent.image.pullPolicy=Never"),
+            "--wait",
+            "--timeout=5m",
+            limit_s=330,
+        )
