@@ -46,10 +46,12 @@ class Claim:
     """Journal what is about to be staged in one kdamond's directory, before the first store there.
 
     Attributes:
+        source_nid: the nid that it will monitor; None for a scheme that only probes features.
         made_from: digest of the settings that the files were computed from.
     """
 
     index: int
+    source_nid: int | None
     files: tuple[Store, ...]
     made_from: str
 
@@ -86,7 +88,9 @@ class Restore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disclaim:
-    """Journal that no kdamond is ours any more."""
+    """Journal that no kdamond from index `keep` on is ours any more."""
+
+    keep: int = 0
 
 
 Step = Remember | Claim | Store | Command | Confirm | Bank | Restore | Disclaim

@@ -14,7 +14,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from terrace_agent.errors import UnexpectedContent
 
@@ -32,15 +32,19 @@ class OwnedKdamond:
     """A kdamond directory that we made.
 
     Attributes:
+        source_nid: the nid that it monitors; None for a scheme that only probes features.
         files: path and value of everything that was to be staged.
         made_from: digest of the settings behind `files`.
+        former: earlier contents that may still be there in part, if staging was cut off; a path may come twice.
         pid: of the kdamond that runs them; None until they are in force.
         in_force: False from the first staging store until the kernel took the whole of `files`.
     """
 
     index: int
+    source_nid: int | None
     files: tuple[tuple[str, str], ...]
     made_from: str
+    former: tuple[tuple[str, str], ...] = ()
     pid: int | None = None
     in_force: bool = False
 
@@ -51,18 +55,22 @@ class Counter:
 
     Attributes:
         promotes: direction; False demotes.
+        target_nid: where to.
         pid: of the kdamond that the kernel's counters belong to: another pid means that they began anew.
         applied_bytes: `sz_applied` when last looked at.
-        foreign_bytes: what `numa_foreign` of the target nid bounded then.
+        foreign_pages: `numa_foreign` of the target nid then.
+        thp_migrations: `thp_migration_success` of the node then.
         arrived_bytes: counted as arrived since the start of `pid`.
     """
 
     index: int
     scheme: int
     promotes: bool
+    target_nid: int
     pid: int
     applied_bytes: int
-    foreign_bytes: int
+    foreign_pages: int
+    thp_migrations: int
     arrived_bytes: int
 
 
@@ -73,7 +81,7 @@ class JournalState:
     Attributes:
         promoted_bytes: arrived by kdamonds that are gone; those of `counters` come on top.
         demoted_bytes: likewise.
-        features: the kernel's features as last probed; they do not change within a boot.
+        features: what an engine probed, in its own words; it does not change within a boot. None: not probed.
     """
 
     originals: tuple[Original, ...] = ()
@@ -137,11 +145,9 @@ class FileJournal:
         _sync_directory(self._path.parent)
 
 
-def _owned(entry: dict[str, object]) -> OwnedKdamond:
-    files = entry.pop("files")
-    if not isinstance(files, list):
-        raise TypeError(files)
-    return OwnedKdamond(files=tuple((path, value) for path, value in files), **entry)  # type: ignore[arg-type]
+def _owned(entry: dict[str, Any]) -> OwnedKdamond:
+    files, former = (tuple((path, value) for path, value in entry.pop(key)) for key in ("files", "former"))
+    return OwnedKdamond(files=files, former=former, **entry)
 
 
 def _sync_directory(directory: Path) -> None:

@@ -1,0 +1,118 @@
+"""Does the steps of a plan, one by one; decides nothing.
+
+Before: `plan`. After: `verify`. Whatever is journaled is journaled before the store that it speaks of, so SIGKILL
+between any two steps leaves a journal that claims at least what is there.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import assert_never
+
+from terrace_agent.damon.patience import Patience
+from terrace_agent.damon.read import TreeReader
+from terrace_agent.engine import Bank, Claim, Command, Confirm, Disclaim, Plan, Remember, Restore, Step, Store
+from terrace_agent.errors import KdamondDied
+from terrace_agent.hostfs import HostFs
+from terrace_agent.journal import Journal, JournalState, Original, OwnedKdamond
+
+
+class Applier:
+    """Executes plans.
+
+    Args:
+        count: reads all counters into the journal, as `engine` does for `verify`.
+    """
+
+    def __init__(
+        self, fs: HostFs, reader: TreeReader, journal: Journal, patience: Patience, count: Callable[[], object]
+    ) -> None:
+        self._fs = fs
+        self._reader = reader
+        self._journal = journal
+        self._patience = patience
+        self._count = count
+
+    def apply(self, plan: Plan) -> None:
+        """Does all steps of `plan`; see `Engine.apply` for what it raises."""
+        for step in plan.steps:
+            self._do(step)
+
+    def _do(self, step: Step) -> None:
+        match step:
+            case Store():
+                self._patience.store(self._fs, step.path, step.value)
+            case Command():
+                self._command(step)
+            case Remember():
+                self._journal_with(lambda state: _remembering(state, step))
+            case Restore():
+                self._patience.store(self._fs, step.path, step.value)
+                self._journal_with(lambda state: _without_original(state, step.path))
+            case Claim():
+                self._journal_with(lambda state: _claiming(state, step))
+            case Confirm():
+                pid = self._reader.kdamond(step.index).pid
+                self._journal_with(lambda state: _confirming(state, step.index, pid))
+                self._count()
+            case Bank():
+                self._count()
+            case Disclaim():
+                self._journal_with(lambda state: replace(state, owned=_below(state.owned, step.keep)))
+            case _:
+                assert_never(step)
+
+    def _command(self, step: Command) -> None:
+        self._patience.store(self._fs, step.path, step.word)
+        # A commit that the kernel dislikes may kill the kdamond and still return 0 (6.12, kernel.md fact 9).
+        if self._reader.is_on(step.index) != step.then_on:
+            raise KdamondDied(index=step.index, command=step.word)
+
+    def _journal_with(self, change: Callable[[JournalState], JournalState]) -> None:
+        before = self._journal.load()
+        after = change(before)
+        if after != before:
+            self._journal.save(after)
+
+
+def _remembering(state: JournalState, step: Remember) -> JournalState:
+    if any(original.path == step.path for original in state.originals):
+        return state
+    return replace(state, originals=(*state.originals, Original(path=step.path, value=step.value)))
+
+
+def _without_original(state: JournalState, path: str) -> JournalState:
+    return replace(state, originals=tuple(original for original in state.originals if original.path != path))
+
+
+def _claiming(state: JournalState, step: Claim) -> JournalState:
+    before = next((owned for owned in state.owned if owned.index == step.index), None)
+    claim = OwnedKdamond(
+        index=step.index,
+        source_nid=step.source_nid,
+        files=tuple((store.path, store.value) for store in step.files),
+        made_from=step.made_from,
+        former=_former(before),
+        pid=before.pid if before else None,
+    )
+    others = tuple(owned for owned in state.owned if owned.index != step.index)
+    return replace(state, owned=tuple(sorted((*others, claim), key=lambda owned: owned.index)))
+
+
+def _former(before: OwnedKdamond | None) -> tuple[tuple[str, str], ...]:
+    if before is None:
+        return ()
+    return before.files if before.in_force else tuple(dict.fromkeys((*before.former, *before.files)))
+
+
+def _confirming(state: JournalState, index: int, pid: int | None) -> JournalState:
+    return replace(
+        state,
+        owned=tuple(
+            replace(owned, pid=pid, in_force=True, former=()) if owned.index == index else owned
+            for owned in state.owned
+        ),
+    )
+
+
+def _below(owned: tuple[OwnedKdamond, ...], keep: int) -> tuple[OwnedKdamond, ...]:
+    return tuple(kdamond for kdamond in owned if kdamond.index < keep)

@@ -1,0 +1,137 @@
+"""How kdamonds that may stay differ from what they should be. Pure.
+
+Before: `ownership`, `desired`. After: `plan`.
+"""
+
+from dataclasses import dataclass
+
+from terrace_agent.damon.desired import Desired, DesiredKdamond
+from terrace_agent.damon.ownership import files_of, owner_of
+from terrace_agent.damon.read import ObservedKdamond
+from terrace_agent.damon.stores import differing, kdamond_stores
+from terrace_agent.damon.tree import Action, GoalMetric, Kdamond
+from terrace_agent.engine import Store
+from terrace_agent.journal import OwnedKdamond
+
+_GOAL = "/target_value"
+_AGE = "/age/min"
+_SMALL_GOAL_BP = 20
+_SMALL_AGE_RATIO = 1.5
+_TUNED = ("/intervals/sample_us", "/intervals/aggr_us")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One kdamond of ours against its desired tree.
+
+    Attributes:
+        stores: what differs; empty if nothing does.
+        before: the files as they are.
+        is_in_force: it is on, and runs what its files say.
+        keeps_tuning: the kernel tunes the intervals and shall go on from where it is.
+        made_from: digest of the settings that the claimed files were computed from.
+    """
+
+    kdamond: ObservedKdamond
+    source_nid: int
+    wanted: Kdamond
+    stores: tuple[Store, ...]
+    before: dict[str, str]
+    is_in_force: bool
+    keeps_tuning: bool
+    made_from: str
+
+    @property
+    def leaves_more_free(self) -> bool:
+        """Whether promotion will stop earlier than it does now."""
+        return self.kdamond.tree is not None and (_used_bp(self.wanted) or 0) < (_used_bp(self.kdamond.tree) or 0)
+
+    @property
+    def reason(self) -> str:
+        """Why something has to be done."""
+        where = f"kdamond {self.kdamond.index}"
+        if not self.kdamond.on:
+            return f"{where} is off"
+        files = ", ".join(store.path.rpartition("/contexts/0/")[2] for store in self.stores[:3])
+        return f"{where}: {files} changed" if files else f"{where}: a commit was cut off"
+
+
+def changes(
+    kdamonds: tuple[ObservedKdamond, ...], desired: Desired, owned: tuple[OwnedKdamond, ...]
+) -> tuple[Change, ...] | None:
+    """Returns one change per kdamond; None if the set of kdamonds or their schemes' actions must change."""
+    claims = [owner_of(kdamond, owned) for kdamond in kdamonds]
+    if [claim.source_nid for claim in claims if claim] != [wanted.source_nid for wanted in desired.kdamonds]:
+        return None
+    pairs = [(k, claim, want) for k, claim, want in zip(kdamonds, claims, desired.kdamonds, strict=True) if claim]
+    if any(kdamond.on and _actions(kdamond.tree) != _actions(want.tree) for kdamond, _, want in pairs):
+        return None
+    return tuple(_compare(kdamond, claim, want) for kdamond, claim, want in pairs)
+
+
+def is_small_drift(found: tuple[Change, ...], made_from: str) -> bool:
+    """Returns whether the settings are the same and only computed values moved, by too little to commit for.
+
+    A floor breathes with what is free in the lower zones, an age count with the aggregation interval: it is taken
+    over when it changed by more than 1.5 x (kernel.md fact 18).
+    """
+    return all(
+        change.made_from == made_from
+        and all(_is_small(store, change.before.get(store.path)) for store in change.stores)
+        for change in found
+    )
+
+
+def _is_small(store: Store, before: str | None) -> bool:
+    if before is None:
+        return False
+    old, new = int(before) if before.isdecimal() else None, int(store.value) if store.value.isdecimal() else None
+    if old is None or new is None:
+        return False
+    if store.path.endswith(_GOAL):
+        return abs(new - old) <= _SMALL_GOAL_BP
+    return store.path.endswith(_AGE) and min(old, new) > 0 and max(old, new) <= _SMALL_AGE_RATIO * min(old, new)
+
+
+def _compare(kdamond: ObservedKdamond, claim: OwnedKdamond, want: DesiredKdamond) -> Change:
+    wanted, before = kdamond_stores(want.tree, kdamond.index), files_of(kdamond)
+    keeps_tuning = kdamond.on and _tuned_alike(kdamond.tree, want.tree) and _same_start(claim, wanted)
+    compared = [store for store in wanted if not (keeps_tuning and store.path.endswith(_TUNED))]
+    return Change(
+        kdamond=kdamond,
+        source_nid=want.source_nid,
+        wanted=want.tree,
+        stores=differing(compared, before),
+        before=before,
+        is_in_force=kdamond.on and claim.in_force and claim.pid == kdamond.pid,
+        keeps_tuning=keeps_tuning,
+        made_from=claim.made_from,
+    )
+
+
+def _tuned_alike(tree: Kdamond | None, wanted: Kdamond) -> bool:
+    if tree is None or not tree.contexts:
+        return False
+    goal = wanted.contexts[0].monitoring_attrs.intervals.intervals_goal
+    return bool(goal and goal.aggrs) and tree.contexts[0].monitoring_attrs.intervals.intervals_goal == goal
+
+
+def _same_start(claim: OwnedKdamond, wanted: tuple[Store, ...]) -> bool:
+    started = {(path, value) for path, value in claim.files if path.endswith(_TUNED)}
+    return started == {(store.path, store.value) for store in wanted if store.path.endswith(_TUNED)}
+
+
+def _actions(tree: Kdamond | None) -> tuple[Action, ...]:
+    return tuple(scheme.action for context in (tree.contexts if tree else ()) for scheme in context.schemes)
+
+
+def _used_bp(tree: Kdamond) -> int | None:
+    goals = [
+        goal.target_value
+        for context in tree.contexts
+        for scheme in context.schemes
+        if scheme.action == Action.MIGRATE_HOT
+        for goal in scheme.quotas.goals
+        if goal.target_metric == GoalMetric.NODE_MEM_USED_BP
+    ]
+    return min(goals, default=None)

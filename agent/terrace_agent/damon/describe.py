@@ -1,0 +1,96 @@
+"""The numbers behind the trees, for `NodeTiering.status` and for people. Pure."""
+
+from collections.abc import Iterator, Mapping
+
+from terrace_agent.damon.cadence import CurrentIntervals, start
+from terrace_agent.damon.features import Feature
+from terrace_agent.damon.limits import BP
+from terrace_agent.damon.schemes import Flow
+from terrace_api.node_tiering import Effective
+from terrace_api.policy import Settings
+from terrace_api.units import Duration, Percent, display_bytes
+
+_NUMA_BALANCING_NORMAL = 1
+_NUMA_BALANCING_TIERING = 2
+
+
+def effective(
+    settings: Settings, flows: tuple[Flow, ...], current: Mapping[int, CurrentIntervals], remarks: tuple[str, ...]
+) -> Effective:
+    """Returns what was computed; with several fast nids the one that is bounded most, and the slowest intervals."""
+    tightest = max(flows, key=lambda flow: flow.stops.promotion_free_bp)
+    slowest = max(
+        (current.get(flow.pair.source.nid) or start(settings.monitoring) for flow in flows if flow.pair.promotes),
+        default=start(settings.monitoring),
+        key=lambda intervals: intervals.aggr_us,
+    )
+    return Effective(
+        fast_used_target=str(Percent(tightest.stops.promotion_used_bp)),
+        fast_free_target=str(Percent(tightest.stops.demotion_free_bp)),
+        fast_floor_bytes=tightest.stops.floor_bytes,
+        quota_bytes_per_second=tightest.window.bytes_per_second,
+        apply_interval=str(Duration(tightest.apply_interval_us)),
+        sample_interval=str(Duration(slowest.sample_us)),
+        aggregation_interval=str(Duration(slowest.aggr_us)),
+        notes=remarks,
+    )
+
+
+def words(flows: tuple[Flow, ...]) -> tuple[str, ...]:
+    """Returns one line per source and direction."""
+    return tuple(_sentence(flow) for flow in flows)
+
+
+def notes(
+    settings: Settings, flows: tuple[Flow, ...], features: frozenset[Feature], numa_balancing: int | None
+) -> tuple[str, ...]:
+    """Returns where a wish was bounded, and what else moves memory here; each once."""
+    found = [*_bounds(settings, flows), *_balancing(numa_balancing)]
+    if settings.monitoring.auto_tune.enabled and Feature.INTERVALS_GOAL not in features:
+        found.append("monitoring.autoTune: this kernel cannot tune intervals (no intervals_goal); they stay fixed")
+    return tuple(dict.fromkeys(found))
+
+
+def _bounds(settings: Settings, flows: tuple[Flow, ...]) -> Iterator[str]:
+    for flow in flows:
+        fast = flow.pair.target if flow.pair.promotes else flow.pair.source
+        stops = flow.stops
+        if stops.promotion_used_bp < settings.promotion.fast_used_target.bp:
+            yield (
+                f"promotion.fastUsedTarget {settings.promotion.fast_used_target} is bounded to "
+                f"{Percent(stops.promotion_used_bp)} on nid {fast.nid}: the kernel and one quota window need "
+                f"{display_bytes(stops.floor_bytes)} free"
+            )
+        if flow.window.cut:
+            rate = display_bytes(flow.window.bytes_per_second)
+            yield f"quota: nid {fast.nid} is small; {rate}/s are committed per direction"
+        if flow.apply_interval_cut:
+            yield (
+                f"applyInterval {settings.apply_interval} would starve the schemes while intervals are tuned; "
+                f"{Duration(flow.apply_interval_us)} is committed"
+            )
+        if flow.same_memory_tier:
+            yield (
+                f"nids {flow.pair.source.nid} and {flow.pair.target.nid} share one memory tier, so the kernel's own "
+                "demotion (demotion_enabled) is no safety net; the floor is doubled"
+            )
+
+
+def _balancing(bits: int | None) -> Iterator[str]:
+    if bits is None:
+        return
+    if bits & _NUMA_BALANCING_TIERING:
+        yield "kernel.numa_balancing has bit 2: the kernel promotes too; store 0 there to leave it to Terrace"
+    elif bits & _NUMA_BALANCING_NORMAL:
+        yield "kernel.numa_balancing has bit 1: the kernel may move pages from nids without CPUs too, unmetered"
+
+
+def _sentence(flow: Flow) -> str:
+    source, target = flow.pair.source.nid, flow.pair.target.nid
+    rate = display_bytes(flow.quota_bytes * 1_000 // flow.window.ms)
+    if flow.pair.promotes:
+        until = f"until {Percent(flow.stops.promotion_used_bp)} of nid {target} are used"
+        return f"promote hot pages of nid {source} to nid {target}, at most {rate}/s, {until}"
+    until = f"while less than {Percent(flow.stops.demotion_free_bp)} of nid {source} are free"
+    bound = "" if flow.slow_used_bp == BP else f" and less than {Percent(flow.slow_used_bp)} of nid {target} are used"
+    return f"demote cold pages of nid {source} to nid {target}, at most {rate}/s, {until}{bound}"

@@ -1,0 +1,163 @@
+"""The damon engine: joins the pure parts and the files behind `terrace_agent.engine.Engine`."""
+
+import errno
+from collections.abc import Mapping
+from dataclasses import replace
+
+from terrace_agent.damon import desired as compile_
+from terrace_agent.damon import plan as planning
+from terrace_agent.damon import verify
+from terrace_agent.damon.apply import Applier
+from terrace_agent.damon.cadence import CurrentIntervals
+from terrace_agent.damon.features import Feature, Prober, missing, missing_interface, scratch_stores
+from terrace_agent.damon.oracle import read_oracle
+from terrace_agent.damon.ownership import owner_of
+from terrace_agent.damon.patience import Patience
+from terrace_agent.damon.read import ObservedKdamond, TreeReader
+from terrace_agent.damon.stores import state_path
+from terrace_agent.damon.surroundings import Observed, observe
+from terrace_agent.engine import Claim, Disclaim, Moved, Plan
+from terrace_agent.errors import EngineUnavailable, StoreRefused
+from terrace_agent.hostfs import HostFs
+from terrace_agent.journal import Journal, JournalState
+from terrace_agent.topology.values import Topology
+from terrace_api.node_tiering import EngineCapability, EngineName
+from terrace_api.policy import Settings
+
+_QUIET_ERRNOS = {errno.EBUSY, errno.EINVAL, errno.ECANCELED}
+
+
+class DamonEngine:
+    """See `terrace_agent.engine.Engine`."""
+
+    def __init__(self, fs: HostFs, journal: Journal, patience: Patience | None = None) -> None:
+        self._fs = fs
+        self._journal = journal
+        self._patience = patience or Patience()
+        self._reader = TreeReader(fs, self._patience)
+        self._applier = Applier(fs, self._reader, journal, self._patience, self._count)
+
+    @property
+    def name(self) -> EngineName:
+        """See `Engine.name`."""
+        return EngineName.DAMON
+
+    def probe(self) -> EngineCapability:
+        """See `Engine.probe`."""
+        try:
+            self._features(self._checked())
+        except EngineUnavailable as error:
+            return EngineCapability(name=self.name, available=False, reason=error.reason, message=error.message)
+        return EngineCapability(
+            name=self.name, available=True, reason="Available", message="DAMON can migrate pages towards node goals."
+        )
+
+    def plan(self, settings: Settings, topology: Topology) -> Plan:
+        """See `Engine.plan`; the first time on a boot it probes, as `probe` does."""
+        observed = self._checked()
+        features = self._features(observed)
+        state = self._journal.load()
+        wanted = compile_.desired(
+            settings, topology, features, _current(observed.kdamonds, state), observed.numa_balancing
+        )
+        return planning.plan(observed, wanted, state)
+
+    def plan_stop(self) -> Plan:
+        """See `Engine.plan_stop`."""
+        return planning.plan_stop(observe(self._fs, self._reader), self._journal.load())
+
+    def apply(self, plan: Plan) -> None:
+        """See `Engine.apply`."""
+        self._applier.apply(plan)
+
+    def verify(self) -> Moved:
+        """See `Engine.verify`."""
+        kdamonds = self._count()
+        state = self._journal.load()
+        promoted, demoted = verify.totals(state)
+        off = [kdamond for kdamond in kdamonds if not kdamond.on and owner_of(kdamond, state.owned)]
+        return Moved(
+            kdamonds=verify.describe(state, kdamonds),
+            promoted_bytes=promoted,
+            demoted_bytes=demoted,
+            notes=tuple(f"kdamond {kdamond.index} is off though it should run" for kdamond in off),
+        )
+
+    def _checked(self) -> Observed:
+        """Returns what is there, after checking that DAMON is and that nobody else uses it.
+
+        Raises:
+            EngineUnavailable: says why not.
+        """
+        if why := missing_interface(self._fs):
+            raise EngineUnavailable(reason=why.reason, message=why.message)
+        observed = observe(self._fs, self._reader)
+        planning.check_alone(observed, self._journal.load().owned)
+        return observed
+
+    def _features(self, observed: Observed) -> frozenset[Feature]:
+        features = _journaled(self._journal.load())
+        if features is None:
+            features = self._probe_features(observed)
+        if why := missing(features):
+            raise EngineUnavailable(reason=why.reason, message=why.message)
+        return features
+
+    def _probe_features(self, observed: Observed) -> frozenset[Feature]:
+        prober = Prober(self._fs, self._patience)
+        if any(kdamond.on for kdamond in observed.kdamonds):
+            return prober.look()
+        self.apply(Plan(steps=(_SCRATCH_CLAIM,), reason="probe"))
+        features = prober.stage()
+        self.apply(Plan(steps=(Disclaim(),), reason="probed"))
+        words = tuple(feature.value if feature in features else f"-{feature.value}" for feature in Feature)
+        self._journal.save(replace(self._journal.load(), features=words))
+        return features
+
+    def _count(self) -> tuple[ObservedKdamond, ...]:
+        """Returns the kdamonds with fresh counters, after journaling what has arrived."""
+        if not self._reader.exists():
+            return ()
+        before = self._journal.load()
+        self._refresh(before)
+        kdamonds = self._reader.kdamonds()
+        after = verify.advance(before, kdamonds, read_oracle(self._fs))
+        if after != before:
+            self._journal.save(after)
+        return kdamonds
+
+    def _refresh(self, state: JournalState) -> None:
+        for kdamond in self._reader.kdamonds():
+            if kdamond.on and owner_of(kdamond, state.owned) and not (kdamond.tree and kdamond.tree.refresh_ms):
+                self._ask(kdamond.index, "update_schemes_stats")
+                self._ask(kdamond.index, "update_tuned_intervals")
+
+    def _ask(self, index: int, word: str) -> None:
+        # Somebody's long command, a kdamond that has just ended, a kernel without the command: the files stay as they
+        # are, and the next look asks again.
+        try:
+            self._patience.store(self._fs, state_path(index), word)
+        except StoreRefused as error:
+            if error.errno not in _QUIET_ERRNOS:
+                raise
+
+
+_SCRATCH_CLAIM = Claim(index=0, source_nid=None, files=scratch_stores(), made_from="probe")
+
+
+def _journaled(state: JournalState) -> frozenset[Feature] | None:
+    """Returns the features as probed in this boot; None if any was not asked for then."""
+    if state.features is None or any(not {f.value, f"-{f.value}"} & set(state.features) for f in Feature):
+        return None
+    return frozenset(feature for feature in Feature if feature.value in state.features)
+
+
+def _current(kdamonds: tuple[ObservedKdamond, ...], state: JournalState) -> Mapping[int, CurrentIntervals]:
+    found: dict[int, CurrentIntervals] = {}
+    for kdamond in kdamonds:
+        claim = owner_of(kdamond, state.owned)
+        if claim and claim.source_nid is not None and kdamond.on and kdamond.tree and kdamond.tree.contexts:
+            intervals = kdamond.tree.contexts[0].monitoring_attrs.intervals
+            if intervals.sample_us and intervals.aggr_us:
+                found[claim.source_nid] = CurrentIntervals(sample_us=intervals.sample_us, aggr_us=intervals.aggr_us)
+    return found

@@ -1,0 +1,137 @@
+"""How much may move per window, and when each direction stops. Pure.
+
+Goals are wishes (design.md section 2): they are clamped to what the nid can bear (kernel.md fact 21). Promotion stops
+at free = max(the policy's free share, floor), demotion at that plus a margin, so that demotion makes room first,
+promotion never eats what kswapd holds free, and at rest neither moves.
+
+Goals are checked once per window and overshoot by up to one, so short windows of the policy's rate are committed.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from terrace_agent.damon.pairs import Pair
+from terrace_agent.topology.values import Nid
+from terrace_api.policy import Settings
+
+BP = 10_000
+"""All of it, in basis points."""
+
+_MIB = 1 << 20
+_LEAST_QUOTA_BYTES = 200 * _MIB
+_MOST_QUOTA_BYTES = 2048 * _MIB
+_WINDOW_MS = 200
+_LARGEST_WINDOW_BP = 150
+_LEAST_MARGIN_BP = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The quota window of one direction at one fast nid.
+
+    Attributes:
+        bytes: all sources together.
+        time_ms: CPU time of each source; 0 is no limit.
+        cut: whether the nid is too small for the policy's rate.
+    """
+
+    ms: int
+    bytes: int
+    time_ms: int
+    cut: bool
+
+    @property
+    def bytes_per_second(self) -> int:
+        """The rate of one direction."""
+        return self.bytes * 1_000 // self.ms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stops:
+    """Where the two directions at one fast nid stop.
+
+    Attributes:
+        floor_bytes: free memory that promotion leaves, one window included.
+        promotion_free_bp: promotion stops when no more than this share is free.
+        demotion_free_bp: demotion stops when this share is free.
+    """
+
+    floor_bytes: int
+    promotion_free_bp: int
+    demotion_free_bp: int
+
+    @property
+    def promotion_used_bp(self) -> int:
+        """The complement, as `node_mem_used_bp` wants it."""
+        return BP - self.promotion_free_bp
+
+
+def window(settings: Settings, fast: Nid) -> Window:
+    """Returns the window for promotion into `fast`, and for demotion out of it.
+
+    `quota.size` is for both directions, each gets half. Longer windows than 200 ms overshoot more, shorter ones are
+    wasted while the sampling interval is tuned up to 200 ms: a window opens at most once per sample. No window takes
+    more than 1.5% of the nid, or the floor would have to make room for it.
+    """
+    interval_ms = max(1, settings.quota.interval.ms)
+    window_ms = min(_WINDOW_MS, interval_ms)
+    asked = _quota_bytes(settings, fast) * window_ms // (2 * interval_ms)
+    bound = max(_MIB, share_bytes(fast.total_bytes, _LARGEST_WINDOW_BP))
+    return Window(
+        ms=window_ms,
+        bytes=max(4096, min(asked, bound)),
+        time_ms=_scaled_ms(settings.quota.time.us, window_ms, interval_ms),
+        cut=asked > bound,
+    )
+
+
+def stops(settings: Settings, fast: Nid, per_direction: Window, *, same_memory_tier: bool) -> Stops:
+    """Returns where promotion into `fast` and demotion out of it stop.
+
+    With `same_memory_tier` the kernel's reclaim cannot demote from `fast`: the safety net is absent and the floor is
+    doubled (kernel.md fact 28).
+    """
+    floor_bytes = fast.floor_bytes * (2 if same_memory_tier else 1) + per_direction.bytes
+    wish_bp = BP - settings.promotion.fast_used_target.bp
+    promotion_free_bp = _clamp(max(wish_bp, share_bp(floor_bytes, fast.total_bytes)), 1, BP - 2)
+    margin_bp = max(_LEAST_MARGIN_BP, share_bp(per_direction.bytes, fast.total_bytes))
+    demotion_free_bp = max(promotion_free_bp + margin_bp, settings.demotion.fast_free_target.bp)
+    return Stops(
+        floor_bytes=floor_bytes,
+        promotion_free_bp=promotion_free_bp,
+        demotion_free_bp=_clamp(demotion_free_bp, promotion_free_bp, BP - 1),
+    )
+
+
+def target_used_bp(slow: Nid, arriving_bytes: int) -> int:
+    """Returns the used share of a demotion target at which its own floor begins (kernel.md fact 22)."""
+    return _clamp(BP - share_bp(slow.floor_bytes + arriving_bytes, slow.total_bytes), 1, BP)
+
+
+def sources_into(pairs: Iterable[Pair], target: Nid, *, promotes: bool) -> int:
+    """Returns how many sources share the window into `target`."""
+    return sum(pair.target.nid == target.nid and pair.promotes == promotes for pair in pairs)
+
+
+def share_bp(part: int, whole: int) -> int:
+    """Returns the share in bp, rounded up: free goals must not lose a page to rounding."""
+    return -(-part * BP // whole) if whole else BP
+
+
+def share_bytes(whole: int, bp: int) -> int:
+    """Returns that share of `whole`, rounded down."""
+    return whole * bp // BP
+
+
+def _quota_bytes(settings: Settings, fast: Nid) -> int:
+    if settings.quota.size is not None:
+        return settings.quota.size.bytes
+    return _clamp(fast.total_bytes // 1_000, _LEAST_QUOTA_BYTES, _MOST_QUOTA_BYTES)
+
+
+def _scaled_ms(time_us: int, window_ms: int, interval_ms: int) -> int:
+    return max(1, time_us * window_ms // (interval_ms * 1_000)) if time_us else 0
+
+
+def _clamp(value: int, least: int, most: int) -> int:
+    return max(least, min(value, most))

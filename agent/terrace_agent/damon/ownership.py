@@ -1,0 +1,73 @@
+"""Which kdamonds are ours. Pure.
+
+Ours is what the journal of this boot claims *and* what the kernel shows: the pid that we started, or, where a crash
+came before the pid was journaled, a content that our stores could have made. All else is somebody else's and is never
+touched (design.md section 5, "one tree, many users"), a tree that is only staged included.
+"""
+
+import dataclasses
+from typing import Any
+
+from terrace_agent.damon.read import ObservedKdamond
+from terrace_agent.damon.stores import kdamond_stores, makes_directories
+from terrace_agent.damon.tree import Kdamond
+from terrace_agent.journal import OwnedKdamond
+
+_TUNED = ("/intervals/sample_us", "/intervals/aggr_us")
+
+
+def owner_of(kdamond: ObservedKdamond, owned: tuple[OwnedKdamond, ...]) -> OwnedKdamond | None:
+    """Returns the claim that makes `kdamond` ours; None if it is somebody else's."""
+    claim = next((claim for claim in owned if claim.index == kdamond.index), None)
+    if claim is None or kdamond.tree is None:
+        return None
+    if kdamond.on:
+        return claim if claim.pid == kdamond.pid or _staged_whole(kdamond, claim) else None
+    return claim if _staged_in_part(kdamond, kdamond.tree, claim) else None
+
+
+def files_of(kdamond: ObservedKdamond) -> dict[str, str]:
+    """Returns path and value of every file of the staged tree."""
+    return _files(kdamond.tree, kdamond.index) if kdamond.tree else {}
+
+
+def _staged_whole(kdamond: ObservedKdamond, claim: OwnedKdamond) -> bool:
+    """Returns whether a kdamond that is on carries all of the claim: `on` comes after the last store."""
+    present = files_of(kdamond)
+    return all(present.get(path) == value for path, value in claim.files if not path.endswith(_TUNED))
+
+
+def _staged_in_part(kdamond: ObservedKdamond, tree: Kdamond, claim: OwnedKdamond) -> bool:
+    """Returns whether the stores of the claim, cut off anywhere, could have left this."""
+    fresh = _files(_fresh(tree, Kdamond()), kdamond.index)
+    known = {*claim.files, *claim.former}
+    return all(
+        (path, value) in known or value == _fresh_value(path, fresh)
+        for path, value in files_of(kdamond).items()
+        if not path.endswith(_TUNED)
+    )
+
+
+def _files(tree: Kdamond, index: int) -> dict[str, str]:
+    return {store.path: store.value for store in kdamond_stores(tree, index)}
+
+
+def _fresh_value(path: str, fresh: dict[str, str]) -> str | None:
+    return "0" if makes_directories(path) else fresh.get(path)
+
+
+def _fresh(value: Any, default: Any) -> Any:
+    """Returns a tree of the same shape as `value` with what the kernel puts into new directories."""
+    return dataclasses.replace(
+        value, **{name: _fresh_field(getattr(value, name), getattr(default, name)) for name in _field_names(value)}
+    )
+
+
+def _fresh_field(value: Any, default: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_fresh(child, type(child)()) for child in value)
+    return _fresh(value, default) if dataclasses.is_dataclass(value) else default
+
+
+def _field_names(value: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(value))

@@ -1,0 +1,141 @@
+"""From sysfs to values: the tree, and what the kernel says about a kdamond.
+
+After: `plan` (what differs from the desired tree) and `verify` (what moved). A file that this kernel does not have
+reads as None. Every file below `kdamonds/` may answer EBUSY while any command runs (kernel.md fact 8): that is tried
+again here.
+"""
+
+import dataclasses
+import types
+import typing
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from terrace_agent.damon.patience import Patience
+from terrace_agent.damon.stores import KDAMONDS, NR_KDAMONDS, kdamond_path, nr_file
+from terrace_agent.damon.tree import Kdamond
+from terrace_agent.errors import HostFileMissing, UnexpectedContent
+from terrace_agent.hostfs import HostFs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemeStats:
+    """`stats/` of one scheme: since its start, as last refreshed (kernel.md 3.7)."""
+
+    sz_tried: int = 0
+    sz_applied: int = 0
+    sz_ops_filter_passed: int | None = None
+    qt_exceeds: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedKdamond:
+    """One kdamond as found.
+
+    Attributes:
+        pid: None while it is off.
+        tree: what is staged (what runs is what was staged at the last `on` or `commit`); None if it holds what
+            this version of Terrace does not know, so it cannot be ours.
+        stats: one per scheme.
+    """
+
+    index: int
+    on: bool
+    pid: int | None
+    tree: Kdamond | None
+    stats: tuple[SchemeStats, ...]
+
+
+class TreeReader:
+    """Reads `/sys/kernel/mm/damon/admin/kdamonds`."""
+
+    def __init__(self, fs: HostFs, patience: Patience) -> None:
+        self._fs = fs
+        self._patience = patience
+
+    def kdamonds(self) -> tuple[ObservedKdamond, ...]:
+        """Returns all kdamonds, whoever made them.
+
+        Raises:
+            HostFileUnreadable: the kernel stayed busy.
+        """
+        return tuple(self.kdamond(index) for index in range(int(self._text(NR_KDAMONDS) or 0)))
+
+    def kdamond(self, index: int) -> ObservedKdamond:
+        """Returns the kdamond in directory `index`; see `kdamonds` for what it raises."""
+        path = kdamond_path(index)
+        tree = self._tree(path)
+        pid = int(self._text(f"{path}/pid") or -1)
+        schemes = tree.contexts[0].schemes if tree and tree.contexts else ()
+        return ObservedKdamond(
+            index=index,
+            on=self.is_on(index),
+            pid=pid if pid > 0 else None,
+            tree=tree,
+            stats=tuple(self._stats(f"{path}/contexts/0/schemes/{number}/stats") for number in range(len(schemes))),
+        )
+
+    def is_on(self, index: int) -> bool:
+        """Returns whether the kdamond runs."""
+        return self._text(f"{kdamond_path(index)}/state") == "on"
+
+    def exists(self) -> bool:
+        """Returns whether this kernel has DAMON's sysfs interface."""
+        return self._fs.exists(KDAMONDS)
+
+    def _tree(self, path: str) -> Kdamond | None:
+        try:
+            tree: Kdamond = self._directory(path, Kdamond)
+        except UnexpectedContent:
+            return None
+        return tree
+
+    def _stats(self, path: str) -> SchemeStats:
+        stats: SchemeStats = self._directory(path, SchemeStats)
+        return stats
+
+    def _directory(self, path: str, kind: type[Any]) -> Any:
+        hints = typing.get_type_hints(kind)
+        return kind(
+            **{f.name: self._entry(f"{path}/{f.name}", f.name, hints[f.name]) for f in dataclasses.fields(kind)}
+        )
+
+    def _entry(self, path: str, name: str, hint: Any) -> Any:
+        kind, optional = _without_none(hint)
+        if typing.get_origin(kind) is tuple:
+            count = self._text(f"{path}/{nr_file(name)}")
+            if count is None and optional:
+                return None
+            child = typing.get_args(kind)[0]
+            return tuple(self._directory(f"{path}/{number}", child) for number in range(int(count or 0)))
+        if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+            return None if optional and not self._fs.exists(path) else self._directory(path, kind)
+        text = self._text(path)
+        if text is None:
+            if optional:
+                return None
+            raise UnexpectedContent(path=path, content="")
+        return _parse(path, text, kind)
+
+    def _text(self, path: str) -> str | None:
+        try:
+            return self._patience.read(self._fs, path)
+        except HostFileMissing:
+            return None
+
+
+def _without_none(hint: Any) -> tuple[Any, bool]:
+    if typing.get_origin(hint) not in {typing.Union, types.UnionType}:
+        return hint, False
+    (kind,) = (argument for argument in typing.get_args(hint) if argument is not types.NoneType)
+    return kind, True
+
+
+def _parse(path: str, text: str, kind: type[Any]) -> bool | int | Enum:
+    try:
+        if kind is bool:
+            return {"Y": True, "N": False}[text]
+        return int(text) if kind is int else typing.cast(Enum, kind(text))
+    except (ValueError, KeyError) as error:
+        raise UnexpectedContent(path=path, content=text) from error

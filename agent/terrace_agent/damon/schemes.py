@@ -1,0 +1,127 @@
+"""One direction as a scheme: pattern, action, quota, stops, filters. Pure."""
+
+from dataclasses import dataclass
+
+from terrace_agent.damon.features import Feature
+from terrace_agent.damon.limits import Stops, Window
+from terrace_agent.damon.pairs import Pair
+from terrace_agent.damon.tree import (
+    UINT_MAX,
+    ULONG_MAX,
+    AccessPattern,
+    Action,
+    Filter,
+    FilterType,
+    GoalMetric,
+    GoalTuner,
+    QuotaGoal,
+    Quotas,
+    Range,
+    Scheme,
+    WatermarkMetric,
+    Watermarks,
+    Weights,
+)
+from terrace_api.policy import Settings
+
+_PAGE_BYTES = 4_096
+_FAIL_CHARGE_DENOM = 4_096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """One direction between two nids, with every number that was computed for it.
+
+    Attributes:
+        window: of the fast nid, shared by all sources.
+        quota_bytes: this source's part of it.
+        slow_used_bp: a demotion stops when its target is that full.
+        min_age: in aggregations, as long as the source's intervals stay.
+        apply_interval_cut: the policy's own would have starved the scheme.
+        same_memory_tier: the kernel's own demotion does not know which of both is slower.
+    """
+
+    pair: Pair
+    window: Window
+    quota_bytes: int
+    stops: Stops
+    slow_used_bp: int
+    min_age: int
+    apply_interval_us: int
+    apply_interval_cut: bool
+    same_memory_tier: bool
+
+
+def scheme(settings: Settings, flow: Flow, features: frozenset[Feature]) -> Scheme:
+    """Returns the scheme of `flow`, with None for what this kernel does not have."""
+    filters = _young(flow) if settings.young_filter else ()
+    has_ops_filters = Feature.OPS_FILTERS in features
+    return Scheme(
+        action=Action.MIGRATE_HOT if flow.pair.promotes else Action.MIGRATE_COLD,
+        target_nid=flow.pair.target.nid,
+        apply_interval_us=flow.apply_interval_us,
+        access_pattern=_access_pattern(settings, flow),
+        quotas=_quotas(settings, flow, features),
+        watermarks=_watermarks(settings),
+        core_filters=() if has_ops_filters else None,
+        ops_filters=filters if has_ops_filters else None,
+        filters=None if has_ops_filters else filters,
+    )
+
+
+def _access_pattern(settings: Settings, flow: Flow) -> AccessPattern:
+    accesses = (
+        Range(min=settings.promotion.min_accesses, max=UINT_MAX)
+        if flow.pair.promotes
+        else Range(min=0, max=settings.demotion.max_accesses)
+    )
+    return AccessPattern(
+        sz=Range(min=_PAGE_BYTES, max=ULONG_MAX),
+        nr_accesses=accesses,
+        age=Range(min=flow.min_age, max=UINT_MAX),
+    )
+
+
+def _quotas(settings: Settings, flow: Flow, features: frozenset[Feature]) -> Quotas:
+    # With fail_charge a page that the young filter turns away costs a 4096th of its size (kernel.md section 11:
+    # demotion's first passes meet stale accessed bits everywhere, and tried bytes are charged).
+    can_charge_less = Feature.FAIL_CHARGE in features
+    weights = settings.quota.weights
+    return Quotas(
+        ms=flow.window.time_ms,
+        bytes=flow.quota_bytes,
+        reset_interval_ms=flow.window.ms,
+        fail_charge_num=1 if can_charge_less else None,
+        fail_charge_denom=_FAIL_CHARGE_DENOM if can_charge_less else None,
+        weights=Weights(sz_permil=weights.size, nr_accesses_permil=weights.accesses, age_permil=weights.age),
+        goal_tuner=GoalTuner.TEMPORAL if Feature.TEMPORAL in features else None,
+        goals=_goals(flow),
+    )
+
+
+def _goals(flow: Flow) -> tuple[QuotaGoal, ...]:
+    used, free = GoalMetric.NODE_MEM_USED_BP, GoalMetric.NODE_MEM_FREE_BP
+    if flow.pair.promotes:
+        return (QuotaGoal(target_metric=used, target_value=flow.stops.promotion_used_bp, nid=flow.pair.target.nid),)
+    return (
+        QuotaGoal(target_metric=free, target_value=flow.stops.demotion_free_bp, nid=flow.pair.source.nid),
+        QuotaGoal(target_metric=used, target_value=flow.slow_used_bp, nid=flow.pair.target.nid),
+    )
+
+
+def _young(flow: Flow) -> tuple[Filter, ...]:
+    # kernel.md 5.4: ends with allow, so the rest is rejected; ends with reject, so the rest is accepted.
+    return (Filter(type=FilterType.YOUNG, matching=True, allow=flow.pair.promotes),)
+
+
+def _watermarks(settings: Settings) -> Watermarks:
+    wish = settings.watermarks
+    if wish is None:
+        return Watermarks()
+    return Watermarks(
+        metric=WatermarkMetric.FREE_MEM_RATE,
+        interval_us=wish.interval.us,
+        high=wish.high.bp // 10,
+        mid=wish.mid.bp // 10,
+        low=wish.low.bp // 10,
+    )

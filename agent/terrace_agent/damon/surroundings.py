@@ -1,0 +1,64 @@
+"""What else on this node has to do with DAMON or with moving memory: read, and concluded nothing from."""
+
+from dataclasses import dataclass
+
+from terrace_agent.damon.read import ObservedKdamond, TreeReader
+from terrace_agent.errors import HostFileMissing
+from terrace_agent.hostfs import HostFs
+
+DAMON_STAT = "/sys/module/damon_stat/parameters/enabled"
+DEMOTION_ENABLED = "/sys/kernel/mm/numa/demotion_enabled"
+_NUMA_BALANCING = "/proc/sys/kernel/numa_balancing"
+
+_EXCLUSIVE_MODULES = (
+    "damon_reclaim",
+    "damon_lru_sort",
+    "damon_tier",
+    "damon_sample_mtier",
+    "damon_sample_prcl",
+    "damon_sample_wsse",
+)
+"""Modules that start a kdamond which tolerates no other (kernel.md 4.4); damon_stat is treated on its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """The node as one look found it; None for a file that this kernel does not have.
+
+    Attributes:
+        damon_stat: Y or N.
+        demotion_enabled: true or false.
+        numa_balancing: its bits.
+        exclusive: names of the modules that are enabled and tolerate no kdamond beside theirs.
+    """
+
+    kdamonds: tuple[ObservedKdamond, ...]
+    damon_stat: str | None = None
+    demotion_enabled: str | None = None
+    numa_balancing: int | None = None
+    exclusive: tuple[str, ...] = ()
+
+
+def observe(fs: HostFs, reader: TreeReader) -> Observed:
+    """Returns what is there now.
+
+    Raises:
+        HostFileUnreadable: a file cannot be read.
+    """
+    balancing = _read(fs, _NUMA_BALANCING)
+    return Observed(
+        kdamonds=reader.kdamonds() if reader.exists() else (),
+        damon_stat=_read(fs, DAMON_STAT),
+        demotion_enabled=_read(fs, DEMOTION_ENABLED),
+        numa_balancing=int(balancing) if balancing and balancing.isdecimal() else None,
+        exclusive=tuple(
+            name for name in _EXCLUSIVE_MODULES if _read(fs, f"/sys/module/{name}/parameters/enabled") == "Y"
+        ),
+    )
+
+
+def _read(fs: HostFs, path: str) -> str | None:
+    try:
+        return fs.read(path)
+    except HostFileMissing:
+        return None

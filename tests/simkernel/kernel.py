@@ -1,0 +1,212 @@
+"""The simulated kernel itself: files, the lock, the state commands, what runs."""
+
+import errno
+from dataclasses import dataclass, field
+
+from simkernel import validity
+from simkernel.directories import NR_FILES, READ_ONLY, child_of, fresh
+from simkernel.profiles import Profile
+from simkernel.values import accepted
+from terrace_agent.errors import HostFileMissing, HostFileUnreadable, StoreRefused
+
+ADMIN = "/sys/kernel/mm/damon/admin/kdamonds"
+DAMON_STAT = "/sys/module/damon_stat/parameters/enabled"
+DEMOTION_ENABLED = "/sys/kernel/mm/numa/demotion_enabled"
+
+
+class Killed(BaseException):
+    """The agent got SIGKILL: nothing of it may run any more."""
+
+
+class KernelPanic(BaseException):
+    """The machine is gone."""
+
+
+@dataclass
+class Running:
+    """A kdamond that is on.
+
+    Attributes:
+        files: the tree as of the last `on` or `commit`: what the kernel does.
+        stats: by scheme; copied to files by `update_schemes_stats`.
+        intervals: sample and aggregation interval as tuned.
+        commits: how often it took a new tree.
+    """
+
+    pid: int
+    files: dict[str, str]
+    stats: dict[int, dict[str, int]] = field(default_factory=dict)
+    intervals: tuple[int, int] = (0, 0)
+    commits: int = 0
+
+
+class SimKernel:
+    """See the package; `nids` are the NUMA nodes with memory."""
+
+    def __init__(self, profile: Profile, *, nids: tuple[int, ...] = (0, 1)) -> None:
+        self.profile = profile
+        self.nids = nids
+        self.running: dict[int, Running] = {}
+        self.stored: list[tuple[str, str]] = []
+        self.busy_for = 0
+        self.kill_after: int | None = None
+        self._next_pid = 100
+        self._files = {DEMOTION_ENABLED: "false", "/proc/sys/kernel/numa_balancing": "0"}
+        self._files |= {f"/sys/devices/system/node/node{nid}/numastat": "numa_foreign 0" for nid in nids}
+        if "damon" in profile.has:
+            self._files[f"{ADMIN}/nr_kdamonds"] = "0"
+        if "damon_stat" in profile.has:
+            self._files[DAMON_STAT] = "Y"
+
+    def read(self, path: str) -> str:
+        """See `HostFs.read`."""
+        if path not in self._files:
+            raise HostFileMissing(path=path, errno=errno.ENOENT)
+        if path.startswith(ADMIN) and path.endswith(("/pid", "/state")):
+            self._take_lock(HostFileUnreadable(path=path, errno=errno.EBUSY))
+        return self._files[path]
+
+    def store(self, path: str, value: str) -> None:
+        """See `HostFs.store`."""
+        if path not in self._files:
+            raise HostFileMissing(path=path, errno=errno.ENOENT)
+        if path.startswith(ADMIN):
+            self._take_lock(StoreRefused(path=path, value=value, errno=errno.EBUSY))
+        if number := self._store(path, value):
+            raise StoreRefused(path=path, value=value, errno=number)
+        self.stored.append((path, value))
+        if self.kill_after is not None:
+            self.kill_after -= 1
+            if self.kill_after == 0:
+                raise Killed
+
+    def names(self, path: str) -> tuple[str, ...]:
+        """See `HostFs.names`."""
+        below = (name.removeprefix(f"{path}/") for name in self._files if name.startswith(f"{path}/"))
+        return tuple(sorted({name.partition("/")[0] for name in below}))
+
+    def exists(self, path: str) -> bool:
+        """See `HostFs.exists`."""
+        return path in self._files or bool(self.names(path))
+
+    def put(self, path: str, content: str) -> None:
+        """Sets a file as the kernel itself would."""
+        self._files[path] = content
+
+    def kill_kdamond(self, index: int) -> None:
+        """Ends a kdamond behind everybody's back."""
+        del self.running[index]
+        self._files[f"{ADMIN}/{index}/state"] = "off"
+        self._files[f"{ADMIN}/{index}/pid"] = "-1"
+
+    def count(self, index: int, scheme: int = 0, **bytes_: int) -> None:
+        """Adds to the counters of a running scheme, as `sz_tried=...`."""
+        stats = self.running[index].stats.setdefault(scheme, {})
+        for name, amount in bytes_.items():
+            stats[name] = stats.get(name, 0) + amount
+
+    def _take_lock(self, error: Exception) -> None:
+        if self.busy_for:
+            self.busy_for -= 1
+            raise error
+
+    def _store(self, path: str, value: str) -> int | None:
+        name = path.rpartition("/")[2]
+        if name in READ_ONLY:
+            return errno.EACCES
+        if name == "state" and path.startswith(ADMIN):
+            return self._command(int(path.split("/")[-2]), value)
+        content = accepted(path, value, self.profile.has)
+        if content is None:
+            return errno.EINVAL
+        if path == DAMON_STAT and content == "Y" and self.running:
+            return errno.EBUSY
+        if name in NR_FILES:
+            return self._resize(path, int(content))
+        self._files[path] = content
+        return None
+
+    def _resize(self, path: str, count: int) -> int | None:
+        directory = path.rpartition("/")[0]
+        if directory == ADMIN and self.running:
+            return errno.EBUSY
+        if path.endswith(("nr_contexts", "nr_targets")) and count > 1:
+            return errno.EINVAL
+        for name in [name for name in self._files if name.startswith(f"{directory}/") and name != path]:
+            del self._files[name]
+        for number in range(count):
+            for name, content in fresh(child_of(path), self.profile.has).items():
+                self._files[f"{directory}/{number}/{name}"] = content
+        self._files[path] = str(count)
+        return None
+
+    def _command(self, index: int, word: str) -> int | None:
+        match word:
+            case "on":
+                return self._on(index)
+            case "off":
+                return self._off(index)
+            case "commit":
+                return self._commit(index)
+            case "update_schemes_stats" | "update_tuned_intervals" | "update_schemes_effective_quotas":
+                return self._update(index, word)
+            case _:
+                return errno.EINVAL
+
+    def _on(self, index: int) -> int | None:
+        exclusive = any(path.startswith("/sys/module/damon_") and self._files[path] == "Y" for path in self._files)
+        if index in self.running or exclusive:
+            return errno.EBUSY
+        tree = self._tree(index)
+        if not validity.is_valid(tree):
+            return errno.EINVAL
+        self._panic_on_bad_nid(tree)
+        self._next_pid += 1
+        self.running[index] = Running(pid=self._next_pid, files=tree, intervals=validity.intervals(tree))
+        self._files[f"{ADMIN}/{index}/state"] = "on"
+        self._files[f"{ADMIN}/{index}/pid"] = str(self._next_pid)
+        return None
+
+    def _off(self, index: int) -> int | None:
+        if index not in self.running:
+            return self.profile.off_when_off
+        self.kill_kdamond(index)
+        return None
+
+    def _commit(self, index: int) -> int | None:
+        if index not in self.running:
+            return self.profile.late_command
+        tree = self._tree(index)
+        if not validity.is_valid(tree):
+            if not self.profile.invalid_commit_kills:
+                return errno.EINVAL
+            self.kill_kdamond(index)
+            return None
+        self._panic_on_bad_nid(tree)
+        running = self.running[index]
+        running.files, running.intervals, running.commits = tree, validity.intervals(tree), running.commits + 1
+        return None
+
+    def _update(self, index: int, word: str) -> int | None:
+        if index not in self.running:
+            return self.profile.late_command
+        running, context = self.running[index], f"{ADMIN}/{index}/contexts/0"
+        if word == "update_tuned_intervals":
+            if "intervals_goal" not in self.profile.has:
+                return errno.EINVAL
+            sample_us, aggr_us = running.intervals
+            self._files[f"{context}/monitoring_attrs/intervals/sample_us"] = str(sample_us)
+            self._files[f"{context}/monitoring_attrs/intervals/aggr_us"] = str(aggr_us)
+        if word == "update_schemes_stats":
+            for scheme, stats in running.stats.items():
+                for name, value in stats.items():
+                    self._files[f"{context}/schemes/{scheme}/stats/{name}"] = str(value)
+        return None
+
+    def _tree(self, index: int) -> dict[str, str]:
+        root = f"{ADMIN}/{index}/"
+        return {path.removeprefix(root): text for path, text in self._files.items() if path.startswith(root)}
+
+    def _panic_on_bad_nid(self, tree: dict[str, str]) -> None:
+        if self.profile.bad_nid_panics and not validity.goal_nids(tree) <= set(self.nids):
+            raise KernelPanic

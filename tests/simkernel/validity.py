@@ -1,0 +1,50 @@
+"""Which staged trees `on` and `commit` take (kernel.md 3 and 4.2). Pure; paths are relative to the kdamond."""
+
+import re
+from collections.abc import Mapping
+
+_ATTRS = "contexts/0/monitoring_attrs"
+_REGION = re.compile(r"contexts/0/targets/0/regions/(\d+)/start")
+_GOAL = re.compile(r"(contexts/0/schemes/\d+/quotas/goals/\d+)/target_metric")
+
+
+def is_valid(tree: Mapping[str, str]) -> bool:
+    """Returns whether the kernel builds a context from the tree."""
+    if tree["contexts/nr_contexts"] != "1":
+        return False
+    return _intervals_are_valid(tree) and _regions_are_valid(tree)
+
+
+def intervals(tree: Mapping[str, str]) -> tuple[int, int]:
+    """Returns the sampling and aggregation interval of the tree, in us."""
+    return int(tree[f"{_ATTRS}/intervals/sample_us"]), int(tree[f"{_ATTRS}/intervals/aggr_us"])
+
+
+def goal_nids(tree: Mapping[str, str]) -> set[int]:
+    """Returns the nids that goals of node metrics name."""
+    goals = (match[1] for path in tree if (match := _GOAL.fullmatch(path)) and tree[path].startswith("node_mem_"))
+    return {int(tree[f"{goal}/nid"]) for goal in goals if tree[f"{goal}/target_value"] != "0"}
+
+
+def _intervals_are_valid(tree: Mapping[str, str]) -> bool:
+    sample_us, aggr_us = intervals(tree)
+    goal = f"{_ATTRS}/intervals/intervals_goal"
+    if int(tree.get(f"{goal}/aggrs", "0")):
+        least, most = int(tree[f"{goal}/min_sample_us"]), int(tree[f"{goal}/max_sample_us"])
+        if not least <= sample_us <= most:
+            return False
+    return 0 < sample_us <= aggr_us
+
+
+def _regions_are_valid(tree: Mapping[str, str]) -> bool:
+    least, most = (int(tree[f"{_ATTRS}/nr_regions/{end}"]) for end in ("min", "max"))
+    if not 3 <= least <= most:
+        return False
+    numbers = sorted(int(match[1]) for path in tree if (match := _REGION.fullmatch(path)))
+    end = 0
+    for number in numbers:
+        region = f"contexts/0/targets/0/regions/{number}"
+        if not end <= int(tree[f"{region}/start"]) < int(tree[f"{region}/end"]):
+            return False
+        end = int(tree[f"{region}/end"])
+    return True

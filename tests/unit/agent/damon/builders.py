@@ -1,0 +1,122 @@
+"""Settings, topologies and engines for the tests of the damon engine."""
+
+from pathlib import Path
+
+from simkernel import LINUX_7_2, Profile, SimKernel
+from terrace_agent.damon.engine import DamonEngine
+from terrace_agent.damon.features import Feature
+from terrace_agent.damon.patience import Patience
+from terrace_agent.journal import FileJournal
+from terrace_agent.topology.values import Nid, PhysicalRange, TierOfNids, Topology
+from terrace_api.policy import (
+    AutoTune,
+    Demotion,
+    Mode,
+    Monitoring,
+    Promotion,
+    Quota,
+    Settings,
+    Weights,
+)
+from terrace_api.units import Duration, Percent, Size
+
+MIB = 1 << 20
+GIB = 1 << 30
+BOOT_ID = "0b5c7a52-0d1d-4a3c-9f1b-a1b2c3d4e5f6"
+EVERYTHING = frozenset(Feature)
+
+
+def settings(
+    *,
+    promotion: bool = True,
+    demotion: bool = True,
+    used: str = "99.6%",
+    free: str = "0.4%",
+    min_age: str = "10s",
+    quota: str | None = None,
+    time: str = "50ms",
+    apply_interval: str | None = None,
+    aggregations: int = 3,
+    auto_tune: bool = True,
+    young_filter: bool = True,
+) -> Settings:
+    """Returns the schema's defaults with what the test is about."""
+    return Settings(
+        mode=Mode.ENFORCE,
+        promotion=Promotion(
+            enabled=promotion, min_accesses=1, min_age=Duration.parse("0s"), fast_used_target=Percent.parse(used)
+        ),
+        demotion=Demotion(
+            enabled=demotion, max_accesses=0, min_age=Duration.parse(min_age), fast_free_target=Percent.parse(free)
+        ),
+        monitoring=Monitoring(
+            sample_interval=Duration.parse("5ms"),
+            aggregation_interval=Duration.parse("100ms"),
+            auto_tune=AutoTune(
+                enabled=auto_tune,
+                access_ratio=Percent.parse("4%"),
+                aggregations=aggregations,
+                min_sample=Duration.parse("5ms"),
+                max_sample=Duration.parse("200ms"),
+            ),
+        ),
+        quota=Quota(
+            time=Duration.parse(time),
+            interval=Duration.parse("1s"),
+            weights=Weights(size=0, accesses=100, age=100),
+            size=Size.parse(quota) if quota else None,
+        ),
+        young_filter=young_filter,
+        apply_interval=Duration.parse(apply_interval) if apply_interval else None,
+    )
+
+
+def nid(
+    number: int,
+    total_bytes: int,
+    *,
+    start: int = 0,
+    floor_bytes: int = 0,
+    distances: dict[int, int] | None = None,
+    memory_tier: int | None = None,
+) -> Nid:
+    """Returns a NUMA node of one range."""
+    return Nid(
+        nid=number,
+        total_bytes=total_bytes,
+        free_bytes=total_bytes // 10,
+        cpus=(),
+        distances=distances or {},
+        ranges=(PhysicalRange(start=start, end=start + total_bytes),),
+        floor_bytes=floor_bytes,
+        memory_tier=memory_tier,
+    )
+
+
+def topology(*tiers: tuple[Nid, ...]) -> Topology:
+    """Returns a topology of these tiers, fastest first."""
+    return Topology(
+        nids=tuple(sorted((nid for tier in tiers for nid in tier), key=lambda nid: nid.nid)),
+        tiers=tuple(
+            TierOfNids(name=f"tier{number}", nids=tuple(nid.nid for nid in tier), why="the test says so")
+            for number, tier in enumerate(tiers)
+        ),
+    )
+
+
+def guest(*, fast_floor_bytes: int = 77 * MIB) -> Topology:
+    """Returns the guest of kernel.md section 11: 1.5 GiB fast, 512 MiB slow, high watermarks of 5%."""
+    return topology(
+        (nid(0, 1536 * MIB, floor_bytes=fast_floor_bytes, distances={0: 10, 1: 20}, memory_tier=4),),
+        (nid(1, 512 * MIB, start=1536 * MIB, floor_bytes=26 * MIB, distances={0: 20, 1: 10}, memory_tier=120),),
+    )
+
+
+def engine_on(kernel: SimKernel, state_dir: Path) -> DamonEngine:
+    """Returns an engine as a freshly started agent has it."""
+    return DamonEngine(kernel, FileJournal(state_dir, boot_id=BOOT_ID), Patience(sleep=lambda _: None))
+
+
+def sim(profile: Profile = LINUX_7_2) -> SimKernel:
+    """Returns a kernel with nids 0 and 1."""
+    return SimKernel(profile)
