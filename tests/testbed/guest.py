@@ -47,8 +47,16 @@ class Guest:
         self.machine = machine
         self.directory = directory
         self.shell_port = 0
+        self.stopped = False
+        """Whether it was ended on purpose."""
         self._outlive = outlive
         self._qemu: Daemon | None = None
+
+    def __enter__(self) -> Guest:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     @property
     def console_log(self) -> Path:
@@ -150,11 +158,12 @@ class Guest:
             return tail(self.console_log)
 
     def stop(self) -> None:
-        """Ends the guest. Nothing of it is kept, so it is not shut down first."""
+        """Ends the guest for good. Nothing of it is kept, so it is not shut down first."""
+        self.stopped = True
         self.kill()
 
     def kill(self) -> None:
-        """Ends the guest as a loss of power does."""
+        """Ends the guest as a loss of power does; `boot` boots it again, with its disks as at first."""
         if self._qemu is not None:
             self._qemu.kill()
         with suppress(FileNotFoundError):

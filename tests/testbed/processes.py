@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -93,7 +94,7 @@ class Daemon:
             process = subprocess.Popen(
                 words if outlive else dying_with_parent(words),
                 cwd=directory,
-                env={**os.environ, MARKER: str(directory)},
+                env={**os.environ, MARKER: str(directory.resolve())},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -132,7 +133,7 @@ class Daemon:
 
 
 def stop_all(directory: Path, limit_s: float = STOP_LIMIT_S) -> int:
-    """Ends every process that was started for this directory, and returns how many there were."""
+    """Ends every server that was started for this directory or one below it, and returns how many there were."""
     found = tuple(_processes_of(directory))
     for pid in found:
         _signal(pid, directory, signal.SIGTERM)
@@ -142,6 +143,11 @@ def stop_all(directory: Path, limit_s: float = STOP_LIMIT_S) -> int:
         for pid in _processes_of(directory):
             _signal(pid, directory, signal.SIGKILL)
     return len(found)
+
+
+def stop_command(directory: Path) -> str:
+    """What a person types to end them."""
+    return f"PYTHONPATH=tests {sys.executable} -m testbed down --directory {directory}"
 
 
 def dying_with_parent(argv: Sequence[str]) -> list[str]:
@@ -160,7 +166,8 @@ def _belongs(pid: int, directory: Path) -> bool:
         variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
         return False
-    return f"{MARKER}={directory}".encode() in variables
+    own = f"{MARKER}={directory.resolve()}".encode()
+    return any(variable == own or variable.startswith(own + b"/") for variable in variables)
 
 
 def _signal(pid: int, directory: Path, signum: signal.Signals) -> None:

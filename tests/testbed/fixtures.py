@@ -1,0 +1,163 @@
+"""Fixtures for tests on real parts, and the evidence that a failed test leaves in `artifacts/`.
+
+`cluster` is one control plane for all tests. `node` and `guest` are factories: what they boot runs until its
+`with` block, or else the session, ends. A guest takes one of the machine's few CPUs: keep few at a time.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from testbed import kernels
+from testbed import node as nodes
+from testbed.build_node import node_root
+from testbed.build_workload import workload
+from testbed.cluster import Cluster
+from testbed.errors import BedError
+from testbed.guest import Guest
+from testbed.machine import Machine
+from testbed.topology import TWO_TIERS, Topology
+
+NEWEST = "newest"
+ARTIFACTS = Path("artifacts")
+_RUNNING = pytest.StashKey[list["Guest | Cluster"]]()
+
+
+class BootGuest(Protocol):
+    """Boots a guest without Kubernetes."""
+
+    def __call__(self, *, kernel: str = NEWEST, topology: Topology = TWO_TIERS, append: str = "") -> Guest: ...
+
+
+class BootNode(Protocol):
+    """Boots a guest that joins the cluster."""
+
+    def __call__(
+        self,
+        name: str,
+        *,
+        kernel: str = NEWEST,
+        topology: Topology = TWO_TIERS,
+        images: Sequence[Path] = (),
+        append: str = "",
+    ) -> Guest: ...
+
+
+@pytest.fixture(scope="session")
+def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A control plane for all tests of the session."""
+    made = Cluster.create(tmp_path_factory.mktemp("cluster") / "cluster")
+    running = _running(request.config)
+    running.append(made)
+    try:
+        made.start()
+        yield made
+    finally:
+        running.remove(made)
+        made.stop()
+
+
+@pytest.fixture(scope="session")
+def guest(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BootGuest]:
+    """Boots guests without Kubernetes, for tests of the kernel."""
+    booted: list[Guest] = []
+
+    def boot(*, kernel: str = NEWEST, topology: Topology = TWO_TIERS, append: str = "") -> Guest:
+        machine = Machine(
+            boot=kernels.boot_files(_kernel(kernel)),
+            root_disk=node_root() / "root.img",
+            topology=topology,
+            append=append,
+        )
+        one = Guest(f"guest-{len(booted)}", machine, tmp_path_factory.mktemp("guest"))
+        _remember(request, booted, one)
+        one.boot()
+        return one
+
+    yield boot
+    _forget(request, booted)
+
+
+@pytest.fixture(scope="session")
+def node(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, cluster: Cluster
+) -> Iterator[BootNode]:
+    """Boots nodes of the cluster. They hold the workload's images and those that are given."""
+    booted: list[Guest] = []
+
+    def boot(
+        name: str,
+        *,
+        kernel: str = NEWEST,
+        topology: Topology = TWO_TIERS,
+        images: Sequence[Path] = (),
+        append: str = "",
+    ) -> Guest:
+        one = nodes.join(
+            cluster,
+            name,
+            directory=tmp_path_factory.mktemp(name),
+            images=(*workload().images, *images),
+            kernel=_kernel(kernel),
+            topology=topology,
+            append=append,
+        )
+        _remember(request, booted, one)
+        return one
+
+    yield boot
+    _forget(request, booted)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Saves what all running parts tell when a test failed, before anything of it is stopped."""
+    report = yield
+    if report.failed:
+        directory = ARTIFACTS / re.sub(r"[^\w.-]+", "_", item.nodeid)
+        for part in _running(item.config):
+            _save(part, directory)
+    return report
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Ends the guests on SIGTERM as on Ctrl-C."""
+    config.stash[_RUNNING] = []
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
+def _running(config: pytest.Config) -> list[Guest | Cluster]:
+    return config.stash[_RUNNING]
+
+
+def _save(part: Guest | Cluster, directory: Path) -> None:
+    if isinstance(part, Guest) and part.stopped:
+        return
+    own = directory / (part.name if isinstance(part, Guest) else "cluster")
+    own.mkdir(parents=True, exist_ok=True)
+    try:
+        part.save_evidence(own)
+    except BedError as error:
+        (own / "not-saved.txt").write_text(str(error))
+
+
+def _remember(request: pytest.FixtureRequest, booted: list[Guest], one: Guest) -> None:
+    booted.append(one)
+    _running(request.config).append(one)
+
+
+def _forget(request: pytest.FixtureRequest, booted: list[Guest]) -> None:
+    for one in booted:
+        _running(request.config).remove(one)
+        one.stop()
+
+
+def _kernel(version: str) -> kernels.Kernel:
+    return kernels.newest() if version == NEWEST else kernels.kernel(version)
