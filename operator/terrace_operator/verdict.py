@@ -42,7 +42,7 @@ def _never_ready(tally: Tally, problems: tuple[Problem, ...]) -> Verdict | None:
     count = len(tally.followers)
     if problems:
         found = "; ".join(map(str, problems[:_PROBLEMS]))
-        return _no("Ready", "Invalid", f"{found}. {_nodes(count)} that followed it keep what they have")
+        return _no("Ready", "Invalid", f"{found}. Nodes that follow it keep what they have: {count}")
     if not count and tally.lost_nodes:
         return _no("Ready", "Outranked", f"every node that it selects follows another policy: {_winners(tally)}")
     if not count:

@@ -68,9 +68,12 @@ class Cluster:
         seen = self.tierings.get(write.name)
         manifest = await self._requests.apply(f"{TIERINGS_PATH}/{quote(write.name)}", tiering_manifest(write))
         try:
-            self.tiering_reflector.put(write.name, seen, read_tiering(manifest))
+            stored = read_tiering(manifest)
         except (KeyError, TypeError, AttributeError) as error:
             raise ApiGarbled(f"NodeTiering without {error}") from error
+        self.tiering_reflector.put(write.name, seen, stored)
+        if stored.spec != write.spec:
+            raise ApiGarbled("the spec was not stored as it was written; is the CRD of another version of Terrace?")
 
     async def write_status(self, write: StatusWrite) -> None:
         """Writes a policy's status."""

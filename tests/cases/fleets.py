@@ -1,0 +1,94 @@
+"""Nodes, policies and NodeTierings as values, for the operator's tests. Policies go through the real codec."""
+
+from dataclasses import replace
+from typing import Any
+
+from cases.policies import policy as policy_manifest
+from terrace_api.codec import decode_policy
+from terrace_api.conditions import Condition, ConditionStatus
+from terrace_api.errors import Problem
+from terrace_api.node_tiering import EngineName, NodeTieringSpec
+from terrace_api.policy import TieringPolicy
+from terrace_operator.compile import RESTORE
+from terrace_operator.fleet import InvalidPolicy, Node, Policies, Report, Tiering
+
+NOW = "2026-06-01T12:00:00Z"
+
+
+def a_policy(name: str, *, created: str = "2026-01-01T00:00:00Z", generation: int = 1, **spec: Any) -> TieringPolicy:
+    """Returns a policy; without a spec it selects all nodes."""
+    manifest = policy_manifest(
+        name, **(spec if {"allNodes", "nodeSelector"} & set(spec) else {"allNodes": True} | spec)
+    )
+    manifest["metadata"] |= {"uid": f"uid-{name}", "creationTimestamp": created, "generation": generation}
+    return decode_policy(manifest)
+
+
+def an_invalid_policy(name: str) -> InvalidPolicy:
+    """Returns a policy that cannot be read."""
+    problems = (Problem(field="spec.quota.size", message="must be at least 1Mi"),)
+    return InvalidPolicy(name=name, uid=f"uid-{name}", generation=2, problems=problems)
+
+
+def policies(*valid: TieringPolicy, invalid: tuple[InvalidPolicy, ...] = ()) -> Policies:
+    """Returns a list of policies that have no status yet."""
+    return Policies(valid=valid, invalid=invalid, statuses={})
+
+
+def a_node(name: str, *, uid: str = "", **labels: str) -> Node:
+    """Returns a node; labels with other than letters are given by `replace`."""
+    return Node(name=name, uid=uid or f"uid-{name}", labels=labels)
+
+
+def a_tiering(
+    node: Node, spec: NodeTieringSpec = RESTORE, report: Report | None = None, *, generation: int = 1, **changes: Any
+) -> Tiering:
+    """Returns a node's NodeTiering."""
+    found = Tiering(
+        name=node.name,
+        uid=f"nt-{node.uid}",
+        generation=generation,
+        resource_version="1",
+        node_uid=node.uid,
+        spec=spec,
+        report=report,
+        deleting=False,
+    )
+    return replace(found, **changes)
+
+
+def a_condition(type_: str, status: str, reason: str = "Because", message: str = "of this") -> Condition:
+    """Returns a condition."""
+    return Condition(
+        type=type_,
+        status=ConditionStatus(status),
+        reason=reason,
+        message=message,
+        last_transition_time=NOW,
+        observed_generation=1,
+    )
+
+
+def a_report(
+    *conditions: Condition,
+    revision: str | None = "",
+    generation: int = 1,
+    engine: EngineName = EngineName.DAMON,
+    promoted: int = 0,
+    demoted: int = 0,
+) -> Report:
+    """Returns what an agent reported."""
+    return Report(
+        observed_generation=generation,
+        active_revision=revision or "",
+        engine=engine,
+        promoted_bytes=promoted,
+        demoted_bytes=demoted,
+        conditions=conditions,
+    )
+
+
+READY = a_condition("Ready", "True", "Converged", "hot memory is fast")
+NO_ENGINE = a_condition("EngineAvailable", "False", "NoDAMON", "this kernel has no DAMON; boot one that has")
+REFUSED = a_condition("Accepted", "False", "UnknownNid", "nid 7 is not there")
+FAILED = a_condition("Applied", "False", "StoreRefused", "storing 'on' in state: EBUSY")

@@ -1,0 +1,253 @@
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cases.fake_fleet import FakeFleet
+from cases.fleets import READY, a_node, a_policy, a_report, an_invalid_policy
+from terrace_api.node_tiering import Action
+from terrace_operator import reconcile as reconcile_module
+from terrace_operator.compile import RESTORE, compile_spec
+from terrace_operator.metrics import Metrics
+from terrace_operator.node_writes import NodeWrite
+from terrace_operator.reconcile import Reconciler
+from terrace_operator.statuses import StatusWrite
+from terrace_operator.wake import Wake
+
+BATCH = a_policy("batch", mode="Enforce")
+SPEC = compile_spec(BATCH)
+
+
+def operator(fleet: FakeFleet) -> Reconciler:
+    return Reconciler(fleet, Metrics(), Wake())
+
+
+def one_pass(reconciler: Reconciler) -> None:
+    """A pass as it is after kopf said that policies changed."""
+    reconciler.policies_changed()
+    asyncio.run(reconciler.reconcile())
+
+
+def spec_writes(fleet: FakeFleet) -> list[NodeWrite]:
+    return [write for write in fleet.writes if isinstance(write, NodeWrite)]
+
+
+def status_writes(fleet: FakeFleet) -> list[StatusWrite]:
+    return [write for write in fleet.writes if isinstance(write, StatusWrite)]
+
+
+def fleet_of(*nodes: str) -> FakeFleet:
+    fleet = FakeFleet()
+    for name in nodes:
+        fleet.add_node(a_node(name))
+    return fleet
+
+
+def test_every_node_has_a_node_tiering_before_the_first_policy() -> None:
+    fleet = fleet_of("a", "b")
+    one_pass(operator(fleet))
+    assert {name: tiering.spec for name, tiering in fleet.tierings.items()} == {"a": RESTORE, "b": RESTORE}
+
+
+def test_a_policy_reaches_its_nodes_and_has_a_status() -> None:
+    fleet = fleet_of("a")
+    fleet.put_policy(BATCH)
+    one_pass(operator(fleet))
+    assert fleet.tierings["a"].spec == SPEC
+    assert fleet.statuses["batch"].updated == "0/1"
+
+
+def test_a_second_pass_writes_nothing() -> None:
+    fleet = fleet_of("a", "b")
+    fleet.put_policy(BATCH)
+    reconciler = operator(fleet)
+    one_pass(reconciler)
+    written = list(fleet.writes)
+    one_pass(reconciler)
+    assert fleet.writes == written
+
+
+def test_a_restarted_operator_writes_nothing_that_is_already_so() -> None:
+    fleet = fleet_of("a", "b")
+    fleet.put_policy(BATCH)
+    one_pass(operator(fleet))
+    written = list(fleet.writes)
+    one_pass(operator(fleet))
+    assert fleet.writes == written
+
+
+def test_a_deleted_policy_restores_its_nodes() -> None:
+    fleet = fleet_of("a")
+    fleet.put_policy(BATCH)
+    reconciler = operator(fleet)
+    one_pass(reconciler)
+    del fleet.stored["batch"]
+    one_pass(reconciler)
+    assert fleet.tierings["a"].spec == RESTORE
+
+
+def test_another_priority_alone_gives_no_node_a_new_generation() -> None:
+    fleet = fleet_of("a")
+    fleet.put_policy(BATCH)
+    reconciler = operator(fleet)
+    one_pass(reconciler)
+    fleet.put_policy(a_policy("batch", mode="Enforce", priority=7, generation=2))
+    one_pass(reconciler)
+    assert fleet.tierings["a"].generation == 1
+    assert len(spec_writes(fleet)) == 1
+
+
+def test_nothing_is_written_until_nodes_and_node_tierings_are_listed() -> None:
+    fleet = fleet_of("a")
+    fleet.complete = False
+    one_pass(operator(fleet))
+    assert fleet.writes == []
+
+
+def test_nothing_is_written_until_the_policies_are_listed() -> None:
+    """Or a start while the API server is shaky would restore every node."""
+    fleet = fleet_of("a")
+    fleet.unreachable = True
+    one_pass(operator(fleet))
+    fleet.unreachable = False
+    assert fleet.writes == []
+
+
+def test_policies_that_cannot_be_listed_anew_stay_in_force() -> None:
+    fleet = fleet_of("a")
+    fleet.put_policy(BATCH)
+    reconciler = operator(fleet)
+    one_pass(reconciler)
+    fleet.fails = lambda request: request == "list"
+    fleet.add_node(a_node("b"))
+    one_pass(reconciler)
+    assert {tiering.spec for tiering in fleet.tierings.values()} == {SPEC}
+
+
+def test_nodes_of_a_policy_that_became_unreadable_keep_their_spec(monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = fleet_of("a")
+    fleet.put_policy(BATCH)
+    reconciler = operator(fleet)
+    one_pass(reconciler)
+    fleet.put_policy(an_invalid_policy("batch"))
+    at_later(monkeypatch, 2.0)
+    one_pass(reconciler)
+    assert fleet.tierings["a"].spec == SPEC
+    assert fleet.statuses["batch"].conditions[0].reason == "Invalid"
+
+
+def test_one_write_that_fails_keeps_no_other_back_and_is_tried_again_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = fleet_of("a", "b", "c")
+    fleet.fails = lambda request: isinstance(request, NodeWrite) and request.name == "b"
+    reconciler = operator(fleet)
+    one_pass(reconciler)
+    assert set(fleet.tierings) == {"a", "c"}
+    assert not reconciler.settled
+    fleet.fails = lambda _: False
+    one_pass(reconciler)
+    assert "b" not in fleet.tierings, "held back"
+    at_later(monkeypatch, 5.0)
+    one_pass(reconciler)
+    assert set(fleet.tierings) == {"a", "b", "c"}
+    assert reconciler.settled
+
+
+def test_a_node_that_registered_anew_gets_a_new_object_once_the_old_one_is_collected() -> None:
+    fleet = fleet_of("a")
+    fleet.put_policy(BATCH)
+    reconciler = operator(fleet)
+    one_pass(reconciler)
+    fleet.report("a", a_report(READY, revision=SPEC.revision))
+    fleet.add_node(a_node("a", uid="second"))
+    one_pass(reconciler)
+    assert fleet.tierings["a"].node_uid == "uid-a"
+    assert fleet.statuses["batch"].ready == "0/1", "the old machine's status is not this one's"
+    fleet.collect_garbage()
+    one_pass(reconciler)
+    assert (fleet.tierings["a"].node_uid, fleet.tierings["a"].report) == ("second", None)
+
+
+def test_an_object_that_nobody_collects_is_taken_over_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = fleet_of("a")
+    reconciler = operator(fleet)
+    one_pass(reconciler)
+    fleet.add_node(a_node("a", uid="second"))
+    one_pass(reconciler)
+    at_later(monkeypatch, reconcile_module.ADOPT_AFTER_S + 1)
+    one_pass(reconciler)
+    assert fleet.tierings["a"].node_uid == "second"
+
+
+def test_totals_alone_are_not_written_within_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = fleet_of("a")
+    fleet.put_policy(BATCH)
+    reconciler = operator(fleet)
+    one_pass(reconciler)
+    fleet.report("a", a_report(READY, revision=SPEC.revision))
+    at_later(monkeypatch, 2.0)
+    one_pass(reconciler)
+    assert (fleet.statuses["batch"].ready, fleet.statuses["batch"].promoted_bytes) == ("1/1", 0)
+    fleet.report("a", a_report(READY, revision=SPEC.revision, promoted=2**30))
+    at_later(monkeypatch, 30.0)
+    one_pass(reconciler)
+    assert fleet.statuses["batch"].promoted_bytes == 0
+    at_later(monkeypatch, 65.0)
+    one_pass(reconciler)
+    assert fleet.statuses["batch"].promoted == "1Gi"
+    assert len(status_writes(fleet)) == 3
+
+
+def at_later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Lets every clock of the loop be that much later than it really is."""
+    import time
+
+    real = time.clock_gettime
+    monkeypatch.setattr(time, "monotonic", lambda: real(time.CLOCK_MONOTONIC) + seconds)
+
+
+POLICIES = (
+    BATCH,
+    a_policy("batch", mode="Observe", generation=2),
+    a_policy("prod", priority=1, nodeSelector={"matchLabels": {"zone": "x"}}),
+    a_policy("zone", nodeSelector={"matchExpressions": [{"key": "zone", "operator": "Exists"}]}),
+)
+NODES = (
+    a_node("a"),
+    a_node("a", zone="x"),
+    a_node("a", uid="second", zone="x"),
+    a_node("b", zone="y"),
+    replace(a_node("b"), labels={"terrace.dev/tiering": "disabled"}),
+)
+Event = Callable[[FakeFleet], None]
+events = st.one_of(
+    st.sampled_from(POLICIES).map(lambda policy: lambda fleet: fleet.put_policy(policy)),
+    st.sampled_from(["batch", "prod", "zone"]).map(lambda name: lambda fleet: fleet.stored.pop(name, None)),
+    st.sampled_from(NODES).map(lambda node: lambda fleet: fleet.add_node(node)),
+    st.sampled_from("ab").map(lambda name: lambda fleet: fleet.remove_node(name)),
+    st.just(lambda fleet: fleet.collect_garbage()),
+    st.sampled_from("ab").map(lambda name: lambda fleet: fleet.tierings.pop(name, None)),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(history=st.lists(st.tuples(events, st.booleans()), max_size=12))
+def test_the_result_depends_on_the_final_state_only(history: list[tuple[Event, bool]]) -> None:
+    """Whether the operator saw each event, some, or none: it ends with what a new one makes of the final state."""
+    lived = FakeFleet()
+    watching = operator(lived)
+    for event, seen in history:
+        event(lived)
+        if seen:
+            one_pass(watching)
+    lived.collect_garbage()
+    one_pass(watching)
+    fresh = FakeFleet(nodes=dict(lived.nodes), stored=dict(lived.stored))
+    one_pass(operator(fresh))
+    assert {name: (one.node_uid, one.spec) for name, one in lived.tierings.items()} == {
+        name: (one.node_uid, one.spec) for name, one in fresh.tierings.items()
+    }
+    managed = {name for name, one in lived.tierings.items() if one.spec and one.spec.action is Action.MANAGE}
+    assert sum(one.nodes for name, one in fresh.statuses.items() if name in lived.stored) == len(managed)
