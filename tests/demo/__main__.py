@@ -8,11 +8,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+from demo.options import kernel_argument
 from demo.scenes import supported, unsupported
 from story.stage import Stage, stage
-from testbed import kernels, processes, progress
+from testbed import processes, progress
 from testbed.errors import BedError
-from testbed.kernels import Kernel
 
 
 def main() -> int:
@@ -36,19 +36,9 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make demo")
-    parser.add_argument("--kernel", type=_kernel, default=None, metavar="VERSION", help="newest if left out")
+    parser.add_argument("--kernel", type=kernel_argument, default=None, metavar="VERSION", help="newest if left out")
     parser.add_argument("--keep", action="store_true", help="leave the cluster up")
     return parser.parse_args()
-
-
-def _kernel(version: str) -> Kernel | None:
-    if version == "newest":
-        return None
-    try:
-        return kernels.kernel(version)
-    except KeyError:
-        known = ", ".join(one.version for one in kernels.KERNELS)
-        raise argparse.ArgumentTypeError(f"{version} is not one of newest, {known}") from None
 
 
 def _play(ready: Stage, *, keep: bool) -> int:

@@ -5,7 +5,10 @@
  * afterwards, so that anybody may move them). Then one CPU reads one byte of every hot page, for ever.
  * Every interval one line of JSON goes to stdout, with real placements as move_pages(2) tells them:
  *
- *   {"seconds":10,"hot_bytes_by_nid":{"0":134217728},"cold_bytes_by_nid":{"1":134217728},"touches":98304}
+ *   {"seconds":10,"monotonic_s":61.204,"hot_bytes_by_nid":{"0":134217728},"cold_bytes_by_nid":{"1":134217728},
+ *    "touches":98304}
+ *
+ * on one line; monotonic_s is CLOCK_MONOTONIC, which other programs of the same machine can compare with theirs.
  *
  * DAMON sees an access by the page table's accessed bit and never flushes the TLB. QEMU's TCG has a huge
  * TLB and knows no PCID, so a page that is hot in the TLB looks cold. A second process, mostly asleep, on the
@@ -111,7 +114,7 @@ static void print_placement(struct set set)
 
 static void print_line(double seconds, struct set hot, struct set cold, unsigned long touches)
 {
-	printf("{\"seconds\":%.0f,\"hot_bytes_by_nid\":", seconds);
+	printf("{\"seconds\":%.0f,\"monotonic_s\":%.3f,\"hot_bytes_by_nid\":", seconds, now_s());
 	print_placement(hot);
 	printf(",\"cold_bytes_by_nid\":");
 	print_placement(cold);

@@ -1,0 +1,1 @@
+"""Benchmarks on real parts. Each ends with one line: a JSON object of its figures."""
