@@ -48,7 +48,7 @@ class Situation:
     Attributes:
         failure: what ended the turn early.
         active_revision: the revision that is in force; empty for none.
-        details: the plan's own sentence.
+        details: in words, what the configuration in force does.
     """
 
     intent: Intent

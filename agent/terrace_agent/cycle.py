@@ -76,7 +76,7 @@ class Turn:
             capabilities=self.capabilities,
             failure=self.failure,
             active_revision=active_revision,
-            details=self.plan.reason if self.plan and self.intent is Intent.ENFORCE else "",
+            details="; ".join(self.plan.words) if self.plan and self.intent is Intent.ENFORCE else "",
         )
 
 

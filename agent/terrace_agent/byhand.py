@@ -1,0 +1,124 @@
+"""`probe`, `plan FILE` and `stop`: what a person runs on a machine, with or without Kubernetes.
+
+Before: `main`. They read what the loop reads, through the same code; only `stop` changes anything.
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+
+from terrace_agent.cycle import Cycle, Order, Turn
+from terrace_agent.engine import Engine
+from terrace_agent.engines import make_engines
+from terrace_agent.errors import EngineUnavailable
+from terrace_agent.hostfs import HostFs
+from terrace_agent.lock import lock
+from terrace_agent.present import plan_text, probe_text
+from terrace_agent.report import Active, Observed, make_status
+from terrace_agent.steplog import StepLog
+from terrace_agent.topology.discover import discover
+from terrace_agent.topology.read import read_facts
+from terrace_api.codec import decode_policy_file, encode_node_tiering_spec, encode_status
+from terrace_api.defaults import Json
+from terrace_api.node_tiering import Action, NodeTieringSpec, NodeTieringStatus, PolicyRef
+from terrace_api.policy import Mode, Settings, TieringPolicy
+
+IGNORED = "nodeSelector is ignored by hand: the policy is taken for this machine."
+
+
+def probe(host: HostFs, state_dir: Path, *, as_json: bool) -> str:
+    """Returns topology, engines and reasons; changes nothing that lasts.
+
+    Raises:
+        TerraceError: something could not be read.
+    """
+    turn = Cycle(host, make_engines(host, state_dir), StepLog()).turn(Order(), None)
+    if turn.failure is not None:
+        raise turn.failure
+    status = _status(turn)
+    if not as_json:
+        return probe_text(status)
+    encoded = encode_status(status)
+    shown = ("kernel", "fastUsed", "numaNodes", "engines", "kdamonds", "pods")
+    return json.dumps({key: encoded[key] for key in shown}, indent=2)
+
+
+def plan(host: HostFs, state_dir: Path, file: Path) -> str:
+    """Returns the stores that `run --file` would make in mode Enforce; makes none of them.
+
+    Raises:
+        InvalidObject: the file holds no valid policy.
+        SettingsRejected: the policy cannot be meant for this machine.
+        EngineUnavailable: no engine can run here.
+    """
+    policy = read_policy(file)
+    topology = discover(read_facts(host), policy.spec.tiers)
+    if len(topology.tiers) < 2:
+        return "# This machine has a single tier of memory: there is nothing to move, and nothing would be stored."
+    notes = [f"# {IGNORED}"] if policy.spec.node_selector else []
+    if policy.spec.mode is Mode.OBSERVE:
+        notes.append("# The policy's mode is Observe: `run` makes none of these stores, mode Enforce does.")
+    engine = _first_available(make_engines(host, state_dir))
+    return "\n".join([*notes, plan_text(engine.plan(policy.spec, topology))])
+
+
+def stop(host: HostFs, state_dir: Path) -> str:
+    """Stops what Terrace runs in the kernel and brings back every original value; returns what it did.
+
+    Raises:
+        AnotherAgentRuns: it would start everything again.
+        StoreRefused: the kernel refused; `stop` again goes on where this one ended.
+    """
+    lock(state_dir)
+    done = []
+    for engine in make_engines(host, state_dir):
+        todo = engine.plan_stop()
+        engine.apply(todo)
+        done.append(plan_text(todo) if todo.steps else f"{engine.name.value}: nothing of Terrace was running")
+    return "\n".join(done)
+
+
+def read_policy(file: Path) -> TieringPolicy:
+    """Returns the policy in a file.
+
+    Raises:
+        InvalidObject: it is not a valid TieringPolicy.
+        OSError: the file cannot be read.
+    """
+    return decode_policy_file(file.read_text(encoding="utf-8"))
+
+
+def as_received(policy: TieringPolicy, *, node: str, revision: str) -> dict[str, Json]:
+    """Returns the NodeTiering that an operator would have made of `policy` for this machine."""
+    settings = Settings(**{field.name: getattr(policy.spec, field.name) for field in dataclasses.fields(Settings)})
+    spec = NodeTieringSpec(
+        action=Action.MANAGE,
+        policy=PolicyRef(name=policy.name, uid=policy.uid),
+        revision=revision,
+        settings=settings,
+    )
+    return {"metadata": {"name": node, "uid": "", "generation": 1}, "spec": encode_node_tiering_spec(spec)}
+
+
+def _first_available(engines: tuple[Engine, ...]) -> Engine:
+    capabilities = [(engine, engine.probe()) for engine in engines]
+    for engine, capability in capabilities:
+        if capability.available:
+            return engine
+    raise EngineUnavailable(
+        reason="NoEngine", message="; ".join(f"{engine.name.value}: {found.message}" for engine, found in capabilities)
+    )
+
+
+def _status(turn: Turn) -> NodeTieringStatus:
+    seen = Observed(
+        generation=0,
+        unknown_fields=(),
+        kernel=turn.kernel,
+        situation=turn.situation(""),
+        active=Active(),
+        topology=turn.topology,
+        moved=turn.moved,
+        pods=turn.pods,
+    )
+    return make_status(seen, {}, before=None, now="")

@@ -1,0 +1,27 @@
+"""The engines of this agent, in the order of preference. The one place that knows them all."""
+
+from pathlib import Path
+
+from terrace_agent.damon.engine import DamonEngine
+from terrace_agent.engine import Engine
+from terrace_agent.hostfs import HostFs
+from terrace_agent.journal import FileJournal
+
+_BOOT_ID = "/proc/sys/kernel/random/boot_id"
+
+
+def make_engines(host: HostFs, state_dir: Path) -> tuple[Engine, ...]:
+    """Returns the engines, with their journal in `state_dir`, which is made if it is missing.
+
+    Raises:
+        HostFileUnreadable: the boot id cannot be read.
+        OSError: the directory cannot be made.
+    """
+    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    journal = FileJournal(state_dir, boot_id=read_boot_id(host))
+    return (DamonEngine(host, journal),)
+
+
+def read_boot_id(host: HostFs) -> str:
+    """Returns the id of this boot; what is on disk from another one is void."""
+    return host.read(_BOOT_ID)

@@ -1,0 +1,185 @@
+"""`run`: assembles the loop, in the DaemonSet or by hand with a file, and ends it on a signal.
+
+Before: `main`. `kubernetes` and `prometheus_client` are imported where they are needed only: by hand neither is.
+SIGTERM and Ctrl-C end the agent and stop nothing in the kernel: an upgrade must not untier.
+"""
+
+import hashlib
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TextIO
+
+from terrace_agent.byhand import IGNORED, as_received, read_policy
+from terrace_agent.cycle import Cycle
+from terrace_agent.engines import make_engines, read_boot_id
+from terrace_agent.errors import AnotherAgentRuns
+from terrace_agent.hostfs import HostFs
+from terrace_agent.inbox import Inbox
+from terrace_agent.laststate import LastState
+from terrace_agent.lock import lock
+from terrace_agent.loop import Loop, OnTurn, Publisher
+from terrace_agent.present import status_line
+from terrace_agent.report import PodName
+from terrace_agent.serve import Pulse, serve
+from terrace_agent.steplog import StepLog, seconds_since_process_start
+from terrace_agent.topology.values import Topology
+from terrace_api.node_tiering import NodeTieringStatus
+
+_SIGNALS = {signal.SIGTERM, signal.SIGINT}
+_STALE_AFTER_S = 60.0
+_LAST_TURN_S = 25.0
+"""How long a turn may take to end after a signal: less than the pod's grace period of 30 s."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """What the command line says.
+
+    Attributes:
+        listen: where `/metrics` and `/healthz` are served; None for nowhere.
+    """
+
+    node: str
+    state_dir: Path
+    interval_s: float
+    listen: tuple[str, int] | None
+
+
+def run_in_cluster(host: HostFs, options: RunOptions) -> int:
+    """Follows this node's NodeTiering until a signal."""
+    from terrace_agent.cluster import Cluster, connect  # noqa: PLC0415 (see the module's docstring)
+
+    log = _begin()
+    _wait_for_lock(options.state_dir, log)
+    inbox = Inbox()
+    cluster = Cluster(connect(), node=options.node, inbox=inbox, log=log)
+    log.step("connect")
+    last = LastState(options.state_dir, boot_id=read_boot_id(host))
+    loop = _assemble(host, options, inbox=inbox, publisher=cluster, last=last, log=log)
+    loop.recall()
+    cluster.start()
+    return _until_signal(loop, inbox, log)
+
+
+def run_file(host: HostFs, options: RunOptions, file: Path) -> int:
+    """Follows the policy in `file` until a signal, and prints the status when it changes."""
+    log = _begin()
+    lock(options.state_dir)
+    policy = read_policy(file)
+    revision = f"file-{hashlib.sha256(file.read_bytes()).hexdigest()[:8]}"
+    inbox = Inbox()
+    inbox.put(as_received(policy, node=options.node, revision=revision))
+    terminal = _Terminal(sys.stdout)
+    if policy.spec.node_selector is not None:
+        terminal.say(IGNORED)
+    loop = _assemble(host, options, inbox=inbox, publisher=terminal, last=None, log=log, on_turn=(terminal.show,))
+    ended = _until_signal(loop, inbox, log)
+    terminal.say(terminal.farewell())
+    return ended
+
+
+class _Terminal:
+    """A `Publisher` that prints; every turn, not only when a status would be due."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._shown = ""
+        self._pids: tuple[int, ...] = ()
+
+    def publish(self, status: NodeTieringStatus) -> None:
+        """See `show`."""
+
+    def pod_names(self, uids: frozenset[str]) -> Mapping[str, PodName]:
+        """Returns nothing: nobody here knows pods by name."""
+        del uids
+        return {}
+
+    def show(self, status: NodeTieringStatus, topology: Topology, seconds: float) -> None:
+        del topology, seconds
+        self._pids = tuple(kdamond.pid for kdamond in status.kdamonds)
+        line = status_line(status)
+        if line != self._shown:
+            self._shown = line
+            self.say(f"{datetime.now().astimezone():%H:%M:%S} {line}")
+
+    def say(self, line: str) -> None:
+        self._stream.write(f"{line}\n")
+        self._stream.flush()
+
+    def farewell(self) -> str:
+        if not self._pids:
+            return "Nothing of Terrace runs in the kernel."
+        pids = ", ".join(map(str, self._pids))
+        return f"The kernel goes on tiering (kdamonds {pids}). To stop them and restore everything: terrace-agent stop"
+
+
+def _begin() -> StepLog:
+    # Blocked before the first thread starts, so that every thread inherits it and only sigtimedwait() takes signals.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    log = StepLog()
+    log.begin(seconds_ago=seconds_since_process_start())
+    log.step("start")
+    return log
+
+
+def _wait_for_lock(state_dir: Path, log: StepLog) -> None:
+    told = False
+    while True:
+        try:
+            lock(state_dir)
+        except AnotherAgentRuns as error:
+            if not told:
+                log.note("waiting", problem=str(error))
+            told = True
+            if signal.sigtimedwait(_SIGNALS, 1.0):
+                raise
+        else:
+            return
+
+
+def _assemble(
+    host: HostFs,
+    options: RunOptions,
+    *,
+    inbox: Inbox,
+    publisher: Publisher,
+    last: LastState | None,
+    log: StepLog,
+    on_turn: tuple[OnTurn, ...] = (),
+) -> Loop:
+    pulse = Pulse(stale_after_s=_STALE_AFTER_S)
+    if options.listen is not None:
+        from terrace_agent.metrics import Metrics  # noqa: PLC0415 (see the module's docstring)
+
+        metrics = Metrics()
+        on_turn += (metrics.record,)
+        serve(options.listen, render=metrics.render, pulse=pulse)
+    cycle = Cycle(host, make_engines(host, options.state_dir), log)
+    log.step("assemble")
+    return Loop(
+        cycle=cycle,
+        inbox=inbox,
+        publisher=publisher,
+        last=last,
+        log=log,
+        on_turn=(*on_turn, lambda *_: pulse.beat()),
+        interval_s=options.interval_s,
+    )
+
+
+def _until_signal(loop: Loop, inbox: Inbox, log: StepLog) -> int:
+    """Returns the exit code: 0 after a signal, 1 if the loop ended by itself, which only a defect can do."""
+    worker = threading.Thread(target=loop.run, name="loop")
+    worker.start()
+    while worker.is_alive():
+        if received := signal.sigtimedwait(_SIGNALS, 1.0):
+            log.note("ending; kdamonds keep running", signal=signal.Signals(received.si_signo).name)
+            inbox.close()
+            worker.join(_LAST_TURN_S)
+            return 0
+    return 1
