@@ -9,6 +9,7 @@ What is not there changes nothing: a 404 or a deleted object leaves the last con
 import json
 import random
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -38,6 +39,8 @@ _SILENCE_S = 70
 """Bookmarks come about once a minute: a watch that is silent for longer is dead, whatever TCP says."""
 _WATCH_S = 600
 _BACKOFF_S = (1.0, 30.0)
+_LIST_AGAIN_S = 60.0
+"""A mirror pod comes after its static pod, and the API server's cache may lag behind the kubelet."""
 _GONE = 410
 
 
@@ -51,6 +54,8 @@ class Cluster:
         self._log = log
         self._names: dict[str, PodName] = {}
         self._named_for: frozenset[str] = frozenset()
+        self._list_failed = False
+        self._list_again_at = 0.0
 
     def start(self) -> None:
         """Starts to watch, in a thread that ends with the process."""
@@ -68,13 +73,19 @@ class Cluster:
         self._call("PATCH", f"{_OBJECTS}/{self._node}/status", query, body=body)
 
     def pod_names(self, uids: frozenset[str]) -> Mapping[str, PodName]:
-        """See `Publisher.pod_names`: one list, and only when the set of pods changed."""
-        if uids != self._named_for:
-            try:
-                self._names = self._list_pods()
-                self._named_for = uids
-            except ApiUnavailable as error:
-                self._log.note("pods not listed", problem=str(error))
+        """See `Publisher.pod_names`: one list when the set of pods changed, and now and then while one has no name."""
+        now = time.monotonic()
+        unnamed = uids - self._names.keys()
+        if uids == self._named_for and not (unnamed and now >= self._list_again_at):
+            return self._names
+        if self._list_failed and now < self._list_again_at:
+            return self._names
+        self._list_again_at = now + _LIST_AGAIN_S
+        try:
+            self._names, self._named_for, self._list_failed = self._list_pods(), uids, False
+        except ApiUnavailable as error:
+            self._list_failed = True
+            self._log.note("pods not listed", problem=str(error))
         return self._names
 
     def _list_pods(self) -> dict[str, PodName]:

@@ -27,11 +27,13 @@ class Inbox:
         """Returns the newest object; None until there is one."""
         return self._manifest
 
-    def wait(self, seconds: float) -> None:
-        """Returns after `seconds`, or as soon as another spec came or the inbox was closed."""
-        if not self._closed:
-            self._changed.wait(seconds)
-            self._changed.clear()
+    def wait(self, seconds: float) -> bool:
+        """Returns after `seconds`, or with True as soon as another spec came or the inbox was closed."""
+        if self._closed:
+            return True
+        woken = self._changed.wait(seconds)
+        self._changed.clear()
+        return woken
 
     def close(self) -> None:
         """Ends every wait, now and later."""

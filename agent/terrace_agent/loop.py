@@ -26,6 +26,8 @@ from terrace_api.node_tiering import NodeTieringStatus
 OnTurn = Callable[[NodeTieringStatus, Topology, float], None]
 """Told the status of each turn, the topology behind it, and how many seconds the turn took."""
 
+_FIRST_OBJECT_S = 10.0
+"""How long the first turn waits for an object: without one it could say nothing, and nobody would take it."""
 _HEARTBEAT_S = 60.0
 _HEARTBEAT_JITTER_S = 10.0
 _PUBLISH_RETRY_S = 5.0
@@ -58,6 +60,7 @@ class Loop:
         log: StepLog,
         on_turn: tuple[OnTurn, ...],
         interval_s: float = 5.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cycle = cycle
         self._inbox = inbox
@@ -66,6 +69,7 @@ class Loop:
         self._log = log
         self._on_turn = on_turn
         self._interval_s = interval_s
+        self._clock = clock
         self._received: Mapping[str, Json] | None = None
         self._order = Order()
         self._turn: Turn | None = None
@@ -78,6 +82,9 @@ class Loop:
 
     def run(self) -> None:
         """Takes turns; returns after the inbox was closed. Stops nothing in the kernel."""
+        if self._inbox.latest() is None:
+            self._inbox.wait(_FIRST_OBJECT_S)
+        self._log.step("receive")
         while not self._inbox.closed:
             self.turn()
             plan = self._turn.plan if self._turn else None
@@ -86,7 +93,7 @@ class Loop:
 
     def turn(self) -> NodeTieringStatus:
         """Takes one turn and returns the status that it came to."""
-        began = time.monotonic()
+        began = self._clock()
         self._receive()
         turn = self._cycle.turn(self._order, self._turn)
         if turn.failure is None:
@@ -100,7 +107,7 @@ class Loop:
         self._turn, self._status = turn, status
         self._log.flush(worth_it=worth_it)
         for tell in self._on_turn:
-            tell(status, turn.topology, time.monotonic() - began)
+            tell(status, turn.topology, self._clock() - began)
         return status
 
     def recall(self) -> None:
@@ -139,8 +146,10 @@ class Loop:
         return status
 
     def _publish(self, status: NodeTieringStatus) -> None:
-        now = time.monotonic()
+        now = self._clock()
         overdue = now >= self._heartbeat_at
+        if self._received is None:
+            return
         if now < self._write_not_before or not is_due(
             status, before=self._status, written=self._written, overdue=overdue
         ):

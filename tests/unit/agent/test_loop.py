@@ -1,0 +1,249 @@
+"""The loop: what it reports when, and what survives an agent."""
+
+import io
+import json
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from terrace_agent.cycle import Cycle
+from terrace_agent.errors import ApiUnavailable, SettingsRejected
+from terrace_agent.inbox import Inbox
+from terrace_agent.laststate import LastState
+from terrace_agent.loop import Loop
+from terrace_agent.report import PodName
+from terrace_agent.steplog import StepLog
+from terrace_api.conditions import Condition
+from terrace_api.node_tiering import NodeTieringStatus
+from unit.agent.fake_engine import FakeEngine
+from unit.agent.host_tree import HostTree, guest_files
+from unit.agent.orders import OSRELEASE, manage, restore
+
+
+class Paper:
+    """A publisher that keeps what was published."""
+
+    def __init__(self) -> None:
+        self.statuses: list[NodeTieringStatus] = []
+        self.away = False
+
+    def publish(self, status: NodeTieringStatus) -> None:
+        if self.away:
+            raise ApiUnavailable(request="PATCH", status=0, message="refused")
+        self.statuses.append(status)
+
+    def pod_names(self, uids: frozenset[str]) -> Mapping[str, PodName]:
+        return {}
+
+
+class Bench:
+    """A loop with everything around it."""
+
+    def __init__(self, state_dir: Path, *, boot_id: str = "boot-1", engine: FakeEngine | None = None) -> None:
+        self.engine = engine or FakeEngine()
+        self.inbox = Inbox()
+        self.paper = Paper()
+        self.log = io.StringIO()
+        self.now = 1000.0
+        log = StepLog(self.log)
+        self.loop = Loop(
+            cycle=Cycle(HostTree(guest_files() | OSRELEASE), (self.engine,), log),
+            inbox=self.inbox,
+            publisher=self.paper,
+            last=LastState(state_dir, boot_id=boot_id),
+            log=log,
+            on_turn=(),
+            clock=lambda: self.now,
+        )
+
+    def turn(self, manifest: dict[str, Any] | None = None) -> NodeTieringStatus:
+        if manifest is not None:
+            self.inbox.put(manifest)
+        return self.loop.turn()
+
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log.getvalue().splitlines()]
+
+
+def ready(status: NodeTieringStatus) -> Condition:
+    return next(one for one in status.conditions if one.type == "Ready")
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def test_a_revision_comes_into_force_and_is_reported(bench: Bench) -> None:
+    status = bench.turn(manage("r1", generation=4))
+    assert bench.engine.applied == ["start"]
+    assert (status.active_revision, status.observed_generation, ready(status).reason) == ("r1", 4, "Enforcing")
+    assert status.active_since is not None
+    assert bench.paper.statuses == [status]
+
+
+def test_without_an_object_nothing_is_published(bench: Bench) -> None:
+    assert ready(bench.turn()).reason == "NoSettings"
+    assert bench.paper.statuses == []
+
+
+def test_turns_without_news_write_nothing(bench: Bench) -> None:
+    bench.turn(manage())
+    bench.turn()
+    assert len(bench.paper.statuses) == 1
+
+
+def test_restore_leaves_no_revision_active(bench: Bench) -> None:
+    bench.turn(manage())
+    status = bench.turn(restore())
+    assert (status.active_revision, status.active_since, ready(status).reason) == ("", None, "Restored")
+    assert bench.engine.applied == ["start", "stop"]
+
+
+def test_a_rejected_revision_leaves_the_one_before_active(bench: Bench) -> None:
+    bench.turn(manage("r1"))
+    bench.engine.failures["plan"] = SettingsRejected(reason="NoTarget", message="no target")
+    status = bench.turn(manage("r2", generation=2, mode="Observe"))
+    assert (status.active_revision, ready(status).reason, status.observed_generation) == ("r1", "NoTarget", 2)
+
+
+def test_an_unreadable_object_leaves_the_one_before_active(bench: Bench) -> None:
+    bench.turn(manage("r1"))
+    broken = manage("r2", generation=2)
+    broken["spec"]["action"] = "Fly"
+    status = bench.turn(broken)
+    assert (status.active_revision, ready(status).reason) == ("r1", "Invalid")
+    assert bench.engine.applied == ["start"]
+
+
+def test_a_field_of_a_newer_operator_is_reported_and_the_rest_acted_on(bench: Bench) -> None:
+    manifest = manage("r1")
+    manifest["spec"]["settings"]["teleport"] = True
+    status = bench.turn(manifest)
+    assert status.unknown_fields == ("spec.settings.teleport",)
+    assert bench.engine.applied == ["start"]
+
+
+def test_an_agent_after_this_one_goes_on_where_it_ended(bench: Bench, tmp_path: Path) -> None:
+    first = bench.turn(manage("r1"))
+    after = Bench(tmp_path, engine=bench.engine)
+    after.loop.recall()
+    status = after.turn()
+    assert bench.engine.applied == ["start"]
+    assert (status.active_revision, status.active_since) == ("r1", first.active_since)
+    assert status.conditions == first.conditions
+
+
+def test_what_an_older_boot_left_is_not_recalled(bench: Bench, tmp_path: Path) -> None:
+    bench.turn(manage("r1"))
+    after = Bench(tmp_path, boot_id="boot-2")
+    after.loop.recall()
+    assert after.turn().active_revision == ""
+    assert after.engine.applied == []
+
+
+def test_the_api_servers_status_does_not_say_what_is_in_force_in_this_boot(tmp_path: Path) -> None:
+    status = {"activeRevision": "r0", "conditions": []}
+    fresh = Bench(tmp_path, engine=FakeEngine(available=False))
+    assert fresh.turn(manage("r1") | {"status": status}).active_revision == ""
+
+
+def test_a_rejected_revision_is_not_recalled(bench: Bench, tmp_path: Path) -> None:
+    bench.turn(manage("r1"))
+    bench.engine.failures["plan"] = SettingsRejected(reason="NoTarget", message="no target")
+    bench.turn(manage("r2", generation=2))
+    del bench.engine.failures["plan"]
+    after = Bench(tmp_path, engine=bench.engine)
+    after.loop.recall()
+    assert after.turn().active_revision == "r1"
+
+
+def test_the_last_state_is_kept_while_the_api_server_is_away(bench: Bench, tmp_path: Path) -> None:
+    bench.paper.away = True
+    bench.turn(manage("r1"))
+    after = Bench(tmp_path, engine=bench.engine)
+    after.loop.recall()
+    assert after.turn().active_revision == "r1"
+
+
+def test_a_status_that_nobody_took_is_written_later(bench: Bench) -> None:
+    bench.paper.away = True
+    bench.turn(manage())
+    bench.paper.away = False
+    bench.turn()
+    assert bench.paper.statuses == []
+    bench.now += 11
+    bench.turn()
+    assert len(bench.paper.statuses) == 1
+
+
+def test_a_heartbeat_is_written_about_once_a_minute(bench: Bench) -> None:
+    bench.turn(manage())
+    for _ in range(60):
+        bench.now += 5
+        bench.turn()
+    assert 1 + 300 / 75 <= len(bench.paper.statuses) <= 1 + 300 / 60
+
+
+def test_a_state_directory_that_is_gone_is_no_reason_to_stop(bench: Bench, tmp_path: Path) -> None:
+    tmp_path.rmdir()
+    assert ready(bench.turn(manage())).reason == "Enforcing"
+    assert any(line.get("note") == "last state not saved" for line in bench.lines())
+
+
+def test_a_defect_is_logged_once_with_its_trace(bench: Bench) -> None:
+    bench.engine.failures["verify"] = ZeroDivisionError("division by zero")
+    assert ready(bench.turn(manage())).reason == "InternalError"
+    bench.turn()
+    traces = [line["trace"] for line in bench.lines() if line.get("note") == "defect"]
+    assert len(traces) == 1
+    assert "ZeroDivisionError" in traces[0]
+
+
+def test_the_steps_of_a_turn_add_up(bench: Bench) -> None:
+    bench.turn(manage())
+    steps = [line for line in bench.lines() if "step" in line]
+    assert [line["step"] for line in steps] == [
+        "observe",
+        "probe",
+        "plan",
+        "apply",
+        "verify",
+        "report",
+        "publish",
+        "save",
+    ]
+    span = steps[-1]["monotonic_s"] - steps[0]["monotonic_s"]
+    assert sum(line["took_s"] for line in steps[1:]) == pytest.approx(span, abs=1e-4)
+
+
+def test_turns_without_news_log_nothing(bench: Bench) -> None:
+    bench.turn(manage())
+    before = len(bench.lines())
+    bench.turn()
+    assert len(bench.lines()) == before
+
+
+def test_closing_the_inbox_ends_the_loop_and_stops_nothing(bench: Bench) -> None:
+    bench.inbox.put(manage())
+    done = threading.Thread(target=bench.loop.run)
+    done.start()
+    while not bench.paper.statuses:
+        done.join(0.01)
+    bench.inbox.close()
+    done.join(5)
+    assert not done.is_alive()
+    assert bench.engine.applied == ["start"]
+
+
+def test_another_spec_wakes_the_loop_and_another_status_does_not() -> None:
+    inbox = Inbox()
+    inbox.put(manage(generation=1))
+    assert inbox.wait(0)
+    inbox.put(manage(generation=1) | {"status": {"kernel": "7.2"}})
+    assert not inbox.wait(0)
+    inbox.put(manage(generation=2))
+    assert inbox.wait(0)
