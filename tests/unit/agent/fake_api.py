@@ -1,0 +1,99 @@
+"""An API server of a few lines: one NodeTiering, its watch, the pods of a node. Over real HTTP."""
+
+import json
+import queue
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+END = "end of the watch"
+
+
+class FakeApi:
+    """What it answers is set by attributes; what it was asked is in `requests`.
+
+    Attributes:
+        events: what the next watch streams, one by one, as they are put; `END` ends that watch.
+        refuse: if set, the HTTP status of every answer.
+    """
+
+    def __init__(self) -> None:
+        self.items: list[dict[str, Any]] = []
+        self.pods: list[dict[str, Any]] = []
+        self.events: queue.Queue[dict[str, Any] | str] = queue.Queue()
+        self.requests: list[tuple[str, str, dict[str, str]]] = []
+        self.bodies: list[tuple[str, dict[str, Any]]] = []
+        self.refuse = 0
+
+    def asked(self, path: str, **query: str) -> bool:
+        """Whether a request to `path` had at least this query."""
+        return any(seen == path and query.items() <= found.items() for _, seen, found in self.requests)
+
+
+@contextmanager
+def serving(api: FakeApi) -> Iterator[str]:
+    """Serves it, and yields its URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            url = self._record()
+            query = parse_qs(url.query)
+            if api.refuse:
+                self._answer(api.refuse, {"message": "refused by the test"})
+            elif "watch" in query:
+                self._stream()
+            elif url.path.endswith("/pods"):
+                self._answer(200, {"items": api.pods})
+            else:
+                self._answer(200, {"metadata": {"resourceVersion": "10"}, "items": api.items})
+
+        def do_PATCH(self) -> None:
+            url = self._record()
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            api.bodies.append((self.headers["Content-Type"], body))
+            status = api.refuse or 200
+            self._answer(status, {"message": "refused by the test"} if api.refuse else body | {"path": url.path})
+
+        def _record(self) -> Any:
+            url = urlsplit(self.path)
+            query = {key: values[0] for key, values in parse_qs(url.query).items()}
+            api.requests.append((self.command, url.path, query))
+            return url
+
+        def _answer(self, status: int, body: dict[str, Any]) -> None:
+            raw = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(raw)))
+            self.end_headers()
+            self.wfile.write(raw)
+
+        def _stream(self) -> None:
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            while (event := api.events.get()) != END:
+                line = json.dumps(event).encode() + b"\n"
+                # In two chunks, as a network may deliver it.
+                for part in (line[:7], line[7:]):
+                    self.wfile.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
+                    self.wfile.flush()
+            self.wfile.write(b"0\r\n\r\n")
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        api.events.put(END)
+        server.shutdown()
+        server.server_close()
