@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import assert_never
 
+from terrace_agent.damon import verify
+from terrace_agent.damon.oracle import read_oracle
 from terrace_agent.damon.patience import Patience
 from terrace_agent.damon.read import TreeReader
 from terrace_agent.engine import Bank, Claim, Command, Confirm, Disclaim, Plan, Remember, Restore, Step, Store
@@ -31,6 +33,7 @@ class Applier:
         self._journal = journal
         self._patience = patience
         self._count = count
+        self._before_on: dict[int, verify.Oracle] = {}
 
     def apply(self, plan: Plan) -> None:
         """Does all steps of `plan`; see `Engine.apply` for what it raises."""
@@ -51,9 +54,7 @@ class Applier:
             case Claim():
                 self._journal_with(lambda state: _claiming(state, step))
             case Confirm():
-                pid = self._reader.kdamond(step.index).pid
-                self._journal_with(lambda state: _confirming(state, step.index, pid))
-                self._count()
+                self._confirm(step.index)
             case Bank():
                 self._count()
             case Disclaim():
@@ -61,7 +62,15 @@ class Applier:
             case _:
                 assert_never(step)
 
+    def _confirm(self, index: int) -> None:
+        kdamond, before = self._reader.kdamond(index), self._before_on.pop(index, None)
+        self._journal_with(lambda state: _confirming(state, index, kdamond.pid))
+        if before:
+            self._journal_with(lambda state: verify.begin(state, kdamond, before))
+
     def _command(self, step: Command) -> None:
+        if step.word == "on":
+            self._before_on[step.index] = read_oracle(self._fs)
         self._patience.store(self._fs, step.path, step.word)
         # A commit that the kernel dislikes may kill the kdamond and still return 0 (6.12, kernel.md fact 9).
         if self._reader.is_on(step.index) != step.then_on:

@@ -24,7 +24,7 @@ from terrace_agent.topology.values import Topology
 from terrace_api.node_tiering import EngineCapability, EngineName
 from terrace_api.policy import Settings
 
-_QUIET_ERRNOS = {errno.EBUSY, errno.EINVAL, errno.ECANCELED}
+_QUIET_ERRNOS = {errno.EBUSY, errno.ECANCELED}
 
 
 class DamonEngine:
@@ -119,27 +119,30 @@ class DamonEngine:
         if not self._reader.exists():
             return ()
         before = self._journal.load()
-        self._refresh(before)
+        is_fresh = self._refresh(before)
         kdamonds = self._reader.kdamonds()
-        after = verify.advance(before, kdamonds, read_oracle(self._fs))
-        if after != before:
-            self._journal.save(after)
+        if is_fresh:
+            after = verify.advance(before, kdamonds, read_oracle(self._fs))
+            if after != before:
+                self._journal.save(after)
         return kdamonds
 
-    def _refresh(self, state: JournalState) -> None:
-        for kdamond in self._reader.kdamonds():
-            if kdamond.on and owner_of(kdamond, state.owned) and not (kdamond.tree and kdamond.tree.refresh_ms):
-                self._ask(kdamond.index, "update_schemes_stats")
-                self._ask(kdamond.index, "update_tuned_intervals")
+    def _refresh(self, state: JournalState) -> bool:
+        """Asks the kernel to bring the files up to date; returns whether they are, for all kdamonds of ours."""
+        running = [claim.index for claim in state.owned if claim.pid and self._reader.pid(claim.index) == claim.pid]
+        stale = [index for index in running if not self._reader.refreshes_itself(index)]
+        commands = ("update_schemes_stats", "update_tuned_intervals")
+        return all(self._ask(index, command) for index in stale for command in commands)
 
-    def _ask(self, index: int, word: str) -> None:
-        # Somebody's long command, a kdamond that has just ended, a kernel without the command: the files stay as they
-        # are, and the next look asks again.
+    def _ask(self, index: int, word: str) -> bool:
+        # Somebody's long command, a kdamond that has just ended: the files stay as they are, the next look asks again.
         try:
             self._patience.store(self._fs, state_path(index), word)
         except StoreRefused as error:
             if error.errno not in _QUIET_ERRNOS:
                 raise
+            return False
+        return True
 
 
 _SCRATCH_CLAIM = Claim(index=0, source_nid=None, files=scratch_stores(), made_from="probe")

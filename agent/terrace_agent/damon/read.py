@@ -66,15 +66,23 @@ class TreeReader:
         """Returns the kdamond in directory `index`; see `kdamonds` for what it raises."""
         path = kdamond_path(index)
         tree = self._tree(path)
-        pid = int(self._text(f"{path}/pid") or -1)
         schemes = tree.contexts[0].schemes if tree and tree.contexts else ()
         return ObservedKdamond(
             index=index,
             on=self.is_on(index),
-            pid=pid if pid > 0 else None,
+            pid=self.pid(index),
             tree=tree,
             stats=tuple(self._stats(f"{path}/contexts/0/schemes/{number}/stats") for number in range(len(schemes))),
         )
+
+    def pid(self, index: int) -> int | None:
+        """Returns the pid of the kdamond; None while it is off or there is no such directory."""
+        pid = int(self._text(f"{kdamond_path(index)}/pid") or -1)
+        return pid if pid > 0 else None
+
+    def refreshes_itself(self, index: int) -> bool:
+        """Returns whether the kernel keeps the kdamond's stats and intervals files up to date."""
+        return int(self._text(f"{kdamond_path(index)}/refresh_ms") or 0) > 0
 
     def is_on(self, index: int) -> bool:
         """Returns whether the kdamond runs."""

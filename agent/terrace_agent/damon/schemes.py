@@ -25,7 +25,7 @@ from terrace_agent.damon.tree import (
 from terrace_api.policy import Settings
 
 _PAGE_BYTES = 4_096
-_FAIL_CHARGE_DENOM = 4_096
+_FAIL_CHARGE_DENOM = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,20 +83,29 @@ def _access_pattern(settings: Settings, flow: Flow) -> AccessPattern:
 
 
 def _quotas(settings: Settings, flow: Flow, features: frozenset[Feature]) -> Quotas:
-    # With fail_charge a page that the young filter turns away costs a 4096th of its size (kernel.md section 11:
-    # demotion's first passes meet stale accessed bits everywhere, and tried bytes are charged).
-    can_charge_less = Feature.FAIL_CHARGE in features
+    charges_less = Feature.FAIL_CHARGE in features and _may_charge_less(flow)
     weights = settings.quota.weights
     return Quotas(
         ms=flow.window.time_ms,
         bytes=flow.quota_bytes,
         reset_interval_ms=flow.window.ms,
-        fail_charge_num=1 if can_charge_less else None,
-        fail_charge_denom=_FAIL_CHARGE_DENOM if can_charge_less else None,
+        fail_charge_num=1 if charges_less else None,
+        fail_charge_denom=_FAIL_CHARGE_DENOM if charges_less else None,
         weights=Weights(sz_permil=weights.size, nr_accesses_permil=weights.accesses, age_permil=weights.age),
         goal_tuner=GoalTuner.TEMPORAL if Feature.TEMPORAL in features else None,
         goals=_goals(flow),
     )
+
+
+def _may_charge_less(flow: Flow) -> bool:
+    """Returns whether pages that the young filter turns away may be charged a 16th.
+
+    Demotion's first passes meet stale accessed bits everywhere (kernel.md section 11), so full charging stalls it. But
+    rejecting costs time too: the factor bounds how much a window may look at in vain. With a time quota the kernel
+    divides charged bytes by time to know its throughput (`damos_set_effective_quota()`, Linux mm/damon/core.c), and
+    would take cheap charges for slowness.
+    """
+    return flow.window.time_ms == 0
 
 
 def _goals(flow: Flow) -> tuple[QuotaGoal, ...]:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from terrace_agent.damon.ownership import owner_of
-from terrace_agent.damon.read import ObservedKdamond
+from terrace_agent.damon.read import ObservedKdamond, SchemeStats
 from terrace_agent.damon.tree import Action, Scheme
 from terrace_agent.journal import Counter, JournalState
 from terrace_api.node_tiering import Kdamond
@@ -53,19 +53,26 @@ class _Look:
 def advance(state: JournalState, kdamonds: tuple[ObservedKdamond, ...], oracle: Oracle) -> JournalState:
     """Returns the journal with everything counted up to this look.
 
-    A kdamond seen for the first time is counted from now on; the counters of one that is gone become totals.
+    A kdamond whose start was not seen is counted from now on; the counters of one that is gone become totals.
     """
     looks = tuple(_looks(state, kdamonds))
     known = {(counter.index, counter.scheme): counter for counter in state.counters}
     counters = tuple(_advance(known.get((look.index, look.scheme)), look, oracle) for look in looks)
     live = {(counter.index, counter.scheme, counter.pid) for counter in counters}
-    gone = [counter for counter in state.counters if (counter.index, counter.scheme, counter.pid) not in live]
-    return replace(
-        state,
-        counters=counters,
-        promoted_bytes=state.promoted_bytes + sum(counter.arrived_bytes for counter in gone if counter.promotes),
-        demoted_bytes=state.demoted_bytes + sum(counter.arrived_bytes for counter in gone if not counter.promotes),
-    )
+    gone = tuple(counter for counter in state.counters if (counter.index, counter.scheme, counter.pid) not in live)
+    return _banking(replace(state, counters=counters), gone)
+
+
+def begin(state: JournalState, kdamond: ObservedKdamond, oracle: Oracle) -> JournalState:
+    """Returns the journal with the counters of a kdamond that was just started, from zero.
+
+    `oracle` is from before the start, so that nothing foreign is missed.
+    """
+    fresh = replace(kdamond, stats=tuple(SchemeStats() for _ in kdamond.stats))
+    started = tuple(_advance(None, look, oracle) for look in _looks(state, (fresh,)))
+    rest = tuple(counter for counter in state.counters if counter.index != kdamond.index)
+    gone = tuple(counter for counter in state.counters if counter.index == kdamond.index)
+    return _banking(replace(state, counters=(*rest, *started)), gone)
 
 
 def totals(state: JournalState) -> tuple[int, int]:
@@ -95,6 +102,14 @@ def describe(state: JournalState, kdamonds: tuple[ObservedKdamond, ...]) -> tupl
         if kdamond.pid and (claim := owner_of(kdamond, state.owned)) and claim.source_nid is not None
         for number, (scheme, stats) in enumerate(zip(_schemes(kdamond), kdamond.stats, strict=True))
         if scheme.target_nid is not None and scheme.action in _MOVES
+    )
+
+
+def _banking(state: JournalState, gone: tuple[Counter, ...]) -> JournalState:
+    return replace(
+        state,
+        promoted_bytes=state.promoted_bytes + sum(counter.arrived_bytes for counter in gone if counter.promotes),
+        demoted_bytes=state.demoted_bytes + sum(counter.arrived_bytes for counter in gone if not counter.promotes),
     )
 
 
