@@ -67,6 +67,7 @@ def _settings() -> kopf.OperatorSettings:
     settings.watching.connect_timeout = 10
     settings.networking.request_timeout = 60
     settings.networking.connect_timeout = 10
+    settings.networking.error_backoffs = (1, 2, 3, 5)  # then it begins anew: an API server is never away for good
     settings.scanning.disabled = True  # no right to list CRDs and namespaces is needed
     settings.posting.enabled = False
     settings.peering.standalone = True

@@ -33,7 +33,7 @@ class Operator:
         self.metrics = Metrics()
         self._connection = connection
         self._wake = Wake()
-        self._cluster = Cluster(Requests(connection), self._wake.now)
+        self._cluster = Cluster(Requests(connection), self._wake.now, self._api_server_returned)
         self._reconciler = Reconciler(self._cluster, self.metrics, self._wake)
         self._reflectors: tuple[Reflector[Any], ...] = (
             self._cluster.node_reflector,
@@ -76,6 +76,10 @@ class Operator:
         if self._reconciler.policies is None:
             unsynced.append("TieringPolicy")
         return f"not yet listed: {', '.join(unsynced)}" if unsynced else ""
+
+    def _api_server_returned(self) -> None:
+        """Policies may have changed unseen, and kopf may take longer to come back."""
+        self._reconciler.policies_changed()
 
     async def _watch_policies(self, stop: asyncio.Event) -> None:
         """Starts kopf once the kind is served: it would never notice a CRD that comes later."""

@@ -30,10 +30,11 @@ TIERINGS = Source(kind="NodeTiering", path=TIERINGS_PATH, read=read_tiering)
 class Cluster:
     """Nodes and NodeTierings kept by list and watch; policies listed on demand."""
 
-    def __init__(self, requests: Requests, on_change: Callable[[], None]) -> None:
+    def __init__(self, requests: Requests, on_change: Callable[[], None], on_return: Callable[[], None]) -> None:
+        """Makes one that has listed nothing yet; see `Reflector` for the two callbacks."""
         self._requests = requests
-        self.node_reflector: Reflector[Node] = Reflector(NODES, requests, on_change)
-        self.tiering_reflector: Reflector[Tiering] = Reflector(TIERINGS, requests, on_change)
+        self.node_reflector: Reflector[Node] = Reflector(NODES, requests, on_change, on_return)
+        self.tiering_reflector: Reflector[Tiering] = Reflector(TIERINGS, requests, on_change, on_return)
 
     @property
     def complete(self) -> bool:

@@ -27,7 +27,7 @@ Value = TypeVar("Value")
 PAGE = "500"
 _WATCH_S = (300, 600)
 """Bounds of the length that is asked for, spread so that no two watches end together."""
-_LEAST_DELAY_S, _MOST_DELAY_S = 0.2, 30.0
+_LEAST_DELAY_S, _MOST_DELAY_S = 0.2, 10.0
 _RELIST_AFTER = 3
 """Failures in a row after which the resource version itself is suspected."""
 
@@ -61,7 +61,21 @@ class Reflector(Generic[Value]):
         fresh_s: monotonic time at which `items` was last known to be complete and current.
     """
 
-    def __init__(self, source: Source[Value], requests: Requests, on_change: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        source: Source[Value],
+        requests: Requests,
+        on_change: Callable[[], None],
+        on_return: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Makes one that has not listed anything yet.
+
+        Args:
+            source: what to keep.
+            requests: where it is.
+            on_change: called for each change of `items`.
+            on_return: called when the API server answers again after it did not.
+        """
         self.source = source
         self.items: dict[str, Value] = {}
         self.changes = 0
@@ -69,6 +83,7 @@ class Reflector(Generic[Value]):
         self.heard_s = self.fresh_s = time.monotonic()
         self._requests = requests
         self._on_change = on_change
+        self._on_return = on_return
         self._version: str | None = None
         self._failures = 0
 
@@ -123,6 +138,9 @@ class Reflector(Generic[Value]):
         query = {"resourceVersion": self._version or "", "timeoutSeconds": str(length)}
         async with self._requests.watch(self.source.path, accept=self.source.accept(), query=query) as events:
             self._fresh()
+            if self._failures:
+                _log.info("watching again", extra=fields(kind=self.source.kind, failures=self._failures))
+                self._on_return()
             async for event in events:
                 self._handle(event)
                 self._fresh()

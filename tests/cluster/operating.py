@@ -1,0 +1,167 @@
+"""The operator as a process beside a real API server, with the rights that the chart gives it, and what tests ask."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from terrace_api import API_VERSION
+from terrace_api.codec import encode_status
+from terrace_api.conditions import Condition, ConditionStatus
+from terrace_api.node_tiering import EngineName, NodeTieringStatus
+from testbed import waiting
+from testbed.cluster import Cluster
+from testbed.processes import Daemon
+
+NAMESPACE = "terrace-system"
+ACCOUNT = "terrace-operator"
+LIMIT_S = 20.0
+Json = Any
+
+
+@dataclass(kw_only=True)
+class World:
+    """A cluster without kubelets: nodes are objects, and tests speak for their agents."""
+
+    cluster: Cluster
+    directory: Path
+    running: list[Daemon] = field(default_factory=list)
+
+    def start_operator(self) -> None:
+        """Starts the operator as the chart's service account."""
+        token = self.cluster.kubectl("-n", NAMESPACE, "create", "token", ACCOUNT).stdout.strip()
+        path = self.directory / "operator.kubeconfig"
+        path.write_text(with_token(self.cluster, token))
+        argv = ["env", f"KUBECONFIG={path}", sys.executable, "-m", "terrace_operator"]
+        self.running.append(Daemon.start("operator", argv, directory=self.directory, log=self.directory / "log"))
+
+    def stop_operator(self) -> None:
+        """Stops it as a pod is stopped, and waits until it has ended by itself."""
+        daemon = self.running.pop()
+        daemon.expect_running()
+        os.kill(daemon.pid, signal.SIGTERM)
+        self.until(lambda: not daemon.running(), "the operator to end", 10)
+        assert "stopping: stop ended" in self.log()
+        assert "Traceback" not in self.log()
+
+    def log(self) -> str:
+        """What the operator said so far."""
+        return (self.directory / "log").read_text()
+
+    def until(self, condition: Callable[[], bool], what: str, limit_s: float = LIMIT_S) -> None:
+        """Waits until the condition holds; on failure shows the end of the operator's log."""
+        waiting.until(condition, what, limit_s=limit_s, detail=lambda: self.log()[-4000:])
+
+    def apply(self, *manifests: Json) -> None:
+        """Applies objects as a person does."""
+        self.cluster.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(manifests))
+
+    def delete(self, *what: str) -> None:
+        """Deletes objects and waits until they are gone."""
+        self.cluster.kubectl("delete", *what)
+
+    def get(self, *what: str) -> Json:
+        """Returns an object, or an empty one if it is not there."""
+        answer = self.cluster.kubectl("get", *what, "-o", "json", "--ignore-not-found").stdout
+        return json.loads(answer) if answer else {}
+
+    def spec(self, node: str) -> Json:
+        """Returns what the node's NodeTiering says."""
+        return self.get("nodetiering", node).get("spec", {})
+
+    def follows(self, node: str, policy: str | None) -> bool:
+        """Whether the node's NodeTiering names that policy, or with None says Restore."""
+        spec = self.spec(node)
+        if policy is None:
+            return bool(spec == {"action": "Restore"})
+        return bool(spec.get("policy", {}).get("name") == policy)
+
+    def condition(self, policy: str, type_: str) -> Json:
+        """Returns a condition of a policy."""
+        conditions = self.get("tieringpolicy", policy).get("status", {}).get("conditions", [])
+        return next((found for found in conditions if found["type"] == type_), {})
+
+    def answer(self, node: str, *conditions: tuple[str, str, str], promoted: int = 0) -> None:
+        """Writes a status as that node's agent does, for the spec as it is now."""
+        found = self.get("nodetiering", node)
+        status = agent_status(found, conditions, promoted)
+        manifest = {"apiVersion": API_VERSION, "kind": "NodeTiering", "metadata": {"name": node}, "status": status}
+        self.cluster.kubectl(
+            "apply",
+            "--server-side",
+            "--subresource=status",
+            "--field-manager=terrace-agent",
+            "-f",
+            "-",
+            stdin=yaml.safe_dump(manifest),
+        )
+
+    def wait_for(self, condition: str, policy: str) -> subprocess.CompletedProcess[str]:
+        """Waits as a person does."""
+        return self.cluster.kubectl("wait", f"--for=condition={condition}", f"tieringpolicy/{policy}", "--timeout=15s")
+
+
+def agent_status(tiering: Json, conditions: tuple[tuple[str, str, str], ...], promoted: int) -> Json:
+    """Returns a status that answers the spec of a NodeTiering."""
+    generation = tiering["metadata"]["generation"]
+    return encode_status(
+        NodeTieringStatus(
+            observed_generation=generation,
+            kernel="7.2.0",
+            engine=EngineName.DAMON,
+            active_revision=tiering["spec"].get("revision", ""),
+            fast_used="99.6%",
+            promoted_bytes=promoted,
+            promoted="",
+            demoted_bytes=0,
+            demoted="0",
+            numa_nodes=(),
+            engines=(),
+            kdamonds=(),
+            plan=(),
+            pods=(),
+            unknown_fields=(),
+            conditions=tuple(
+                Condition(
+                    type=type_,
+                    status=ConditionStatus(status),
+                    reason=reason,
+                    message=f"{reason} it is",
+                    last_transition_time="2026-01-01T00:00:00Z",
+                    observed_generation=generation,
+                )
+                for type_, status, reason in conditions
+            ),
+        )
+    )
+
+
+def with_token(cluster: Cluster, token: str) -> str:
+    """Returns a kubeconfig whose user is a token."""
+    config = yaml.safe_load(cluster.kubeconfig.read_text())
+    config["users"][0]["user"] = {"token": token}
+    return yaml.safe_dump(config)
+
+
+def a_node(name: str, **labels: str) -> Json:
+    """Returns a Node."""
+    found = {"test": "operator", **{key.replace("__", "/").replace("_", "."): value for key, value in labels.items()}}
+    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": found}}
+
+
+def a_policy(name: str, *, zone: str | None = None, **spec: Json) -> Json:
+    """Returns a TieringPolicy for the nodes of these tests, or of one zone of them."""
+    labels = {"test": "operator"} | ({"zone": zone} if zone else {})
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "TieringPolicy",
+        "metadata": {"name": name},
+        "spec": {"nodeSelector": {"matchLabels": labels}, **spec},
+    }
