@@ -24,7 +24,7 @@ from testbed.pki import Authority, KeyPair
 from testbed.processes import Daemon
 
 HOST_SEEN_BY_GUESTS = "10.0.2.2"
-READY_LIMIT_S = 90
+READY_LIMIT_S = 180
 _AUDIT_POLICY = Path(__file__).parent / "audit-policy.yaml"
 _SERVER_NAMES = (
     "DNS:localhost",

@@ -17,7 +17,7 @@ from testbed.machine import READY_LINE, Machine, qemu
 from testbed.processes import Daemon
 from testbed.shell import Result
 
-BOOT_LIMIT_S = 240.0
+BOOT_LIMIT_S = 480.0
 RUN_LIMIT_S = 60.0
 BOOT_ATTEMPTS = 3
 """About 1 boot in 30 ends in a panic of multi-threaded TCG, in the first seconds."""

@@ -18,7 +18,7 @@ from testbed.machine import Machine
 from testbed.newc import File
 from testbed.topology import TWO_TIERS, Topology
 
-READY_LIMIT_S = 180.0
+READY_LIMIT_S = 600.0
 
 
 def join(

@@ -1,0 +1,64 @@
+"""The testbed by hand: `python -m testbed cluster|node|down|kernels`."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+
+from testbed import byhand, kernels, progress
+from testbed.cluster import Cluster
+from testbed.errors import BedError
+
+
+def main() -> int:
+    """Runs one command and returns the exit code."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    options = _options()
+    try:
+        _run(options)
+    except BedError as error:
+        progress.say(f"failed: {error}")
+        return 1
+    except KeyboardInterrupt:
+        progress.say("interrupted")
+        return 130
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m testbed", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("cluster", help="start a control plane on loopback, and say how to use it")
+    node = commands.add_parser("node", help="boot a node of that cluster in QEMU")
+    node.add_argument("--kernel", default="newest", choices=["newest", *(one.version for one in kernels.KERNELS)])
+    node.add_argument("--name", default="tiered")
+    down = commands.add_parser("down", help="end everything that these commands started")
+    down.add_argument("--directory", type=Path, default=byhand.directory(), help="of something else to end")
+    commands.add_parser("kernels", help="list the kernels that a node can boot")
+    return parser.parse_args()
+
+
+def _run(options: argparse.Namespace) -> None:
+    match options.command:
+        case "cluster":
+            _say_how_to_use(byhand.start_cluster())
+        case "node":
+            guest = byhand.start_node(options.name, options.kernel)
+            progress.say(f"node {guest.name} is Ready; its console is in {guest.console_log}")
+        case "down":
+            byhand.stop_all(options.directory)
+        case "kernels":
+            for one in kernels.KERNELS:
+                print(f"{one.version:6} {one.suite:18} {one.note}".rstrip())
+
+
+def _say_how_to_use(cluster: Cluster) -> None:
+    exports = " ".join(f"{name}={value}" for name, value in cluster.environment.items())
+    progress.say("the cluster is up. To use it:")
+    print(f"export {exports} PATH={cluster.layout.programs}:$PATH")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""A cluster and nodes for work by hand: they outlive the command that starts them, until `down`."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from testbed import cache, kernels, node, processes, progress
+from testbed.build_workload import workload
+from testbed.cluster import Cluster
+from testbed.errors import BedError
+from testbed.guest import Guest
+from testbed.images import DOCKERFILE, project_images
+
+
+def directory() -> Path:
+    """Where the cluster and the nodes keep their files."""
+    return cache.root() / "run"
+
+
+def start_cluster() -> Cluster:
+    """A new cluster, after what was there before has ended; the running one if there is one."""
+    where = directory() / "cluster"
+    if where.exists():
+        running = Cluster.attach(where)
+        if running.kubectl("get", "--raw", "/readyz", check=False).returncode == 0:
+            progress.say("the cluster is up already")
+            return running
+        stop_all(directory())
+    cluster = Cluster.create(where)
+    cluster.start(outlive=True)
+    return cluster
+
+
+def start_node(name: str, kernel_version: str) -> Guest:
+    """A node of the running cluster, with the project's images.
+
+    Raises:
+        BedError: there is no cluster, or a node of this name was started before.
+    """
+    where = directory() / "nodes" / name
+    if not (directory() / "cluster").exists():
+        raise BedError("there is no cluster: start one with `python -m testbed cluster`")
+    if where.exists():
+        raise BedError(f"there is a node {name} already: choose another --name")
+    kernel = kernels.newest() if kernel_version == "newest" else kernels.kernel(kernel_version)
+    images = (*workload().images, *(project_images() if DOCKERFILE.exists() else ()))
+    cluster = Cluster.attach(directory() / "cluster")
+    return node.join(cluster, name, directory=where, images=images, kernel=kernel, outlive=True)
+
+
+def stop_all(where: Path) -> None:
+    """Ends every process that was started for a directory, and removes it."""
+    count = processes.stop_all(where)
+    shutil.rmtree(where, ignore_errors=True)
+    progress.say(f"{count} processes ended")
