@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
 
 from terrace_operator.cluster.connection import Connection
 from terrace_operator.errors import ApiGarbled, ApiUnreachable, refused
@@ -95,7 +96,7 @@ async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[Json]:
         async for line in response.content:
             if line.strip():
                 yield _parse(line)
-    except ValueError as error:  # a line longer than any object may be
+    except HttpProcessingError as error:  # a line longer than any object may be
         raise ApiGarbled(str(error)) from error
 
 

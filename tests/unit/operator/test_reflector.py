@@ -1,0 +1,250 @@
+"""However a watch is lost, the copy ends up as the API server has it."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+from kubernetes.aio.client import Configuration
+
+from cases.fake_api_server import FakeApiServer
+from terrace_operator.cluster import reflector as reflector_module
+from terrace_operator.cluster import requests as requests_module
+from terrace_operator.cluster.access import NODES
+from terrace_operator.cluster.connection import Connection
+from terrace_operator.cluster.objects import NODES_PATH
+from terrace_operator.cluster.reflector import Reflector
+from terrace_operator.cluster.requests import Requests
+from terrace_operator.fleet import Node
+
+GONE = {"type": "ERROR", "object": {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"}}
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reflector_module, "_LEAST_DELAY_S", 0.001)
+    monkeypatch.setattr(reflector_module, "_MOST_DELAY_S", 0.01)
+
+
+@asynccontextmanager
+async def connected(server: FakeApiServer) -> AsyncIterator[Requests]:
+    async with server.serving() as url:
+        connection = Connection(Configuration(host=url))
+        try:
+            yield Requests(connection)
+        finally:
+            await connection.close()
+
+
+class Watched:
+    """A fake server with one node, and a reflector that runs against it."""
+
+    def __init__(self, server: FakeApiServer, reflector: Reflector[Node], told: list[str]) -> None:
+        self.server = server
+        self.reflector = reflector
+        self.told = told
+
+    async def names(self, *expected: str) -> None:
+        """Waits until the copy has exactly these nodes."""
+        await until(lambda: sorted(self.reflector.items) == sorted(expected))
+
+    async def add(self, name: str, **labels: str) -> None:
+        await self.server.put(NODES_PATH, name, metadata={"labels": labels})
+
+    def count(self, verb: str) -> int:
+        return self.server.requests.count(f"{verb} {NODES_PATH}")
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+def watched(test: Callable[[Watched], Awaitable[None]]) -> None:
+    async def main() -> None:
+        server, told = FakeApiServer(), list[str]()
+        await server.put(NODES_PATH, "a")
+        async with connected(server) as requests:
+            reflector = Reflector(NODES, requests, lambda: told.append("change"), lambda: told.append("return"))
+            task = asyncio.create_task(reflector.run())
+            try:
+                await until(lambda: server.watching() == 1)
+                await test(Watched(server, reflector, told))
+                assert not task.done()
+            finally:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+
+    asyncio.run(main())
+
+
+def test_nodes_are_asked_for_without_spec_and_status() -> None:
+    async def test(seen: Watched) -> None:
+        assert seen.server.accepts == [
+            "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
+            "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
+        ]
+
+    watched(test)
+
+
+def test_events_change_the_copy() -> None:
+    async def test(seen: Watched) -> None:
+        await seen.add("b", zone="x")
+        await seen.names("a", "b")
+        assert seen.reflector.items["b"] == Node(name="b", uid="uid-b", labels={"zone": "x"})
+        await seen.add("b", zone="y")
+        await until(lambda: seen.reflector.items["b"].labels == {"zone": "y"})
+        await seen.server.remove(NODES_PATH, "a")
+        await seen.names("b")
+
+    watched(test)
+
+
+def test_what_does_not_change_a_value_tells_nobody() -> None:
+    """A node's heartbeat changes its resource version and nothing else."""
+
+    async def test(seen: Watched) -> None:
+        told = len(seen.told)
+        await seen.add("a")
+        await seen.add("b")
+        await seen.names("a", "b")
+        assert len(seen.told) == told + 1
+
+    watched(test)
+
+
+def test_a_long_list_is_read_in_pages_and_appears_at_once() -> None:
+    async def main() -> None:
+        server, sizes = FakeApiServer(), list[int]()
+        server.page = 7
+        for number in range(30):
+            await server.put(NODES_PATH, f"n{number}")
+        async with connected(server) as requests:
+            reflector = Reflector(NODES, requests, lambda: sizes.append(len(reflector.items)))
+            task = asyncio.create_task(reflector.run())
+            await asyncio.wait_for(reflector.synced.wait(), 5)
+            task.cancel()
+        assert sizes == [30]
+        assert server.requests.count(f"GET {NODES_PATH}") == 5
+
+    asyncio.run(main())
+
+
+def test_a_watch_that_was_cut_goes_on_where_it_stopped() -> None:
+    async def test(seen: Watched) -> None:
+        await seen.server.cut()
+        await seen.add("b")
+        await seen.server.remove(NODES_PATH, "a")
+        await seen.names("b")
+        assert (seen.count("GET"), seen.count("WATCH")) == (1, 2), "nothing was listed again"
+        assert "return" in seen.told
+
+    watched(test)
+
+
+def test_a_resource_version_that_is_too_old_means_listing_again() -> None:
+    async def test(seen: Watched) -> None:
+        await seen.server.cut()
+        await seen.server.remove(NODES_PATH, "a")
+        await seen.add("b")
+        seen.server.forget()
+        await seen.names("b")
+
+    watched(test)
+
+
+def test_gone_in_the_middle_of_a_watch_means_listing_again() -> None:
+    async def test(seen: Watched) -> None:
+        await seen.server.send(json.dumps(GONE).encode() + b"\n")
+        await until(lambda: seen.count("GET") == 2)
+        await seen.add("b")
+        await seen.names("a", "b")
+
+    watched(test)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"not json\n",
+        b"[]\n",
+        b"{}\n",
+        b'{"type": "MODIFIED", "object": {}}\n',
+        b'{"type": "MODIFIED", "object": null}\n',
+        b'{"type": "ADDED", "object": {"metadata": {"resourceVersion": "7"}}}\n',
+        b'{"type": "MODIFIED", "object": {"metadata": {"name": "a"',
+        b"x" * (2**23),
+    ],
+    ids=lambda line: line[:40].decode(),
+)
+def test_garbage_in_a_watch_means_listing_again(line: bytes) -> None:
+    async def test(seen: Watched) -> None:
+        await seen.server.send(line)
+        await seen.server.cut()
+        await seen.add("b")
+        await seen.names("a", "b")
+
+    watched(test)
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
+def test_a_refusal_is_tried_again(status: int) -> None:
+    async def test(seen: Watched) -> None:
+        seen.server.refuse = [status] * 2
+        await seen.server.cut()
+        await seen.add("b")
+        await seen.names("a", "b")
+
+    watched(test)
+
+
+def test_many_refusals_in_a_row_mean_listing_again() -> None:
+    async def test(seen: Watched) -> None:
+        seen.server.refuse = [400] * 5
+        await seen.server.cut()
+        await until(lambda: seen.count("GET") >= 2 and not seen.server.refuse)
+        await seen.add("b")
+        await seen.names("a", "b")
+
+    watched(test)
+
+
+def test_a_bookmark_moves_the_point_to_go_on_from() -> None:
+    async def test(seen: Watched) -> None:
+        seen.server.forget()
+        await seen.server.bookmark()
+        await asyncio.sleep(0.05)
+        await seen.server.cut()
+        await seen.add("b")
+        await seen.names("a", "b")
+        assert seen.count("GET") == 1
+
+    watched(test)
+
+
+def test_a_watch_that_falls_silent_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    import aiohttp
+
+    monkeypatch.setattr(requests_module, "_WATCH", aiohttp.ClientTimeout(total=None, sock_read=0.1))
+
+    async def test(seen: Watched) -> None:
+        await until(lambda: seen.count("WATCH") >= 3)
+        assert seen.count("GET") == 1
+
+    watched(test)
+
+
+def test_the_answer_to_a_write_is_part_of_the_copy_unless_something_newer_is() -> None:
+    async def test(seen: Watched) -> None:
+        old = seen.reflector.items["a"]
+        mine = Node(name="a", uid="uid-a", labels={"mine": "yes"})
+        seen.reflector.put("a", old, mine)
+        assert seen.reflector.items["a"] is mine
+        seen.reflector.put("a", old, old)
+        assert seen.reflector.items["a"] is mine
+
+    watched(test)

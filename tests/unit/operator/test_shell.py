@@ -1,0 +1,130 @@
+"""The small parts around the loop: flags, log lines, waking, and what is served over HTTP."""
+
+import argparse
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Iterator
+
+import aiohttp
+import pytest
+
+from terrace_operator import logs
+from terrace_operator.listen import Address, listening
+from terrace_operator.main import _address, main
+from terrace_operator.metrics import Metrics
+from terrace_operator.wake import Wake
+from testbed.ports import free
+
+
+@pytest.fixture
+def restored_logging() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"), [("0.0.0.0:8080", Address("0.0.0.0", 8080)), ("[::]:9", Address("::", 9))]
+)
+def test_an_address_is_host_and_port(text: str, address: Address) -> None:
+    assert _address(text) == address
+
+
+@pytest.mark.parametrize("text", ["8080", ":8080", "host:", "host:port", "host:70000", ""])
+def test_anything_else_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match=r"as in 0\.0\.0\.0:8080"):
+        _address(text)
+
+
+def test_without_an_api_server_it_ends_with_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], restored_logging: None
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", "/nowhere/kubeconfig")
+    monkeypatch.setattr("kubernetes.aio.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", "/nowhere/kubeconfig")
+    assert main([]) == 2
+    assert "terrace-operator: cannot find an API server" in capsys.readouterr().err
+
+
+def test_a_log_line_is_an_event_and_its_facts(capsys: pytest.CaptureFixture[str], restored_logging: None) -> None:
+    logs.configure(level="INFO", as_json=False)
+    logging.getLogger("terrace_operator.x").info("spec written", extra=logs.fields(node="a", reason="no policy", at=""))
+    line = capsys.readouterr().err.strip()
+    assert line.endswith('INFO    x: spec written node=a reason="no policy" at=""')
+
+
+def test_a_log_line_as_json_is_one_object(capsys: pytest.CaptureFixture[str], restored_logging: None) -> None:
+    logs.configure(level="INFO", as_json=True)
+    logging.getLogger("terrace_operator.x").warning("watch lost", extra=logs.fields(kind="Node"))
+    found = json.loads(capsys.readouterr().err)
+    assert (found["event"], found["level"], found["kind"]) == ("watch lost", "warning", "Node")
+
+
+def test_many_changes_make_one_pass_and_none_is_lost() -> None:
+    async def run() -> int:
+        wake, passes = Wake(settle_s=0.01, rest_share=0), 0
+        for _ in range(100):
+            wake.now()
+        await wake.wait()
+        passes += 1
+        wake.now()
+        await asyncio.wait_for(wake.wait(), 1)
+        passes += 1
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(wake.wait(), 0.05)
+        return passes
+
+    assert asyncio.run(run()) == 2
+
+
+def test_the_earliest_due_time_wakes_without_a_change() -> None:
+    async def run() -> float:
+        wake, start = Wake(), time.monotonic()
+        wake.at(start + 60)
+        wake.at(start + 0.05)
+        await asyncio.wait_for(wake.wait(), 5)
+        return time.monotonic() - start
+
+    assert 0.05 <= asyncio.run(run()) < 1
+
+
+def test_a_long_pass_is_followed_by_a_rest() -> None:
+    async def run() -> float:
+        wake, start = Wake(settle_s=0.0, rest_share=4.0), time.monotonic()
+        wake.rest_after(0.05)
+        wake.now()
+        await wake.wait()
+        return time.monotonic() - start
+
+    assert asyncio.run(run()) >= 0.2
+
+
+def test_health_and_metrics_are_served() -> None:
+    async def run() -> None:
+        (port,) = free(1)
+        metrics = Metrics()
+        metrics.watch_age("Node", lambda: 1.5)
+        trouble = ["not yet listed: Node"]
+        address = Address("127.0.0.1", port)
+        async with (
+            listening(address, alive=lambda: "", ready=lambda: trouble[0], registry=metrics.registry),
+            aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,
+        ):
+            assert await answer(session, "/healthz") == (200, "ok\n")
+            assert await answer(session, "/readyz") == (503, "not yet listed: Node\n")
+            trouble[0] = ""
+            assert await answer(session, "/readyz") == (200, "ok\n")
+            status, text = await answer(session, "/metrics")
+            assert status == 200
+            assert 'terrace_operator_watch_age_seconds{kind="Node"} 1.5' in text
+            assert "terrace_operator_build_info" in text
+
+    asyncio.run(run())
+
+
+async def answer(session: aiohttp.ClientSession, path: str) -> tuple[int, str]:
+    async with session.get(path) as response:
+        return response.status, await response.text()
