@@ -181,11 +181,9 @@ def test_a_spec_that_cannot_be_read_is_none_and_the_rest_is_kept() -> None:
 
 
 def test_nodes_of_one_policy_share_one_spec_in_memory() -> None:
-    manifest = {
-        "metadata": METADATA,
-        "spec": {"action": "Manage", "policy": {"name": "p", "uid": "u"}, "revision": "r"},
-    }
-    manifest["spec"] |= {"settings": {"mode": "Observe"}}
+    policy = {"name": "p", "uid": "u"}
+    spec = {"action": "Manage", "policy": policy, "revision": "r", "settings": {"mode": "Observe"}}
+    manifest = {"metadata": METADATA, "spec": spec}
     assert read_tiering(manifest).spec is read_tiering(manifest).spec
 
 
