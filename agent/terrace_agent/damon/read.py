@@ -6,6 +6,7 @@ again here.
 """
 
 import dataclasses
+import functools
 import types
 import typing
 from dataclasses import dataclass
@@ -133,6 +134,13 @@ class TreeReader:
             return None
 
 
+@functools.cache
+def _fields(kind: type[Any]) -> dict[str, Any]:
+    hints = typing.get_type_hints(kind)
+    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+
+
+@functools.cache
 def _without_none(hint: Any) -> tuple[Any, bool]:
     if typing.get_origin(hint) not in {typing.Union, types.UnionType}:
         return hint, False

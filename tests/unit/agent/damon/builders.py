@@ -6,7 +6,7 @@ from simkernel import LINUX_7_2, Profile, SimKernel
 from terrace_agent.damon.engine import DamonEngine
 from terrace_agent.damon.features import Feature
 from terrace_agent.damon.patience import Patience
-from terrace_agent.journal import FileJournal
+from terrace_agent.journal import FileJournal, Journal, JournalState
 from terrace_agent.topology.values import Nid, PhysicalRange, TierOfNids, Topology
 from terrace_api.policy import (
     AutoTune,
@@ -112,9 +112,23 @@ def guest(*, fast_floor_bytes: int = 77 * MIB) -> Topology:
     )
 
 
-def engine_on(kernel: SimKernel, state_dir: Path) -> DamonEngine:
+class MemoryJournal:
+    """A journal that outlives the engine and costs no disk."""
+
+    def __init__(self) -> None:
+        self._state = JournalState()
+
+    def load(self) -> JournalState:
+        return self._state
+
+    def save(self, state: JournalState) -> None:
+        self._state = state
+
+
+def engine_on(kernel: SimKernel, state: Path | Journal) -> DamonEngine:
     """Returns an engine as a freshly started agent has it."""
-    return DamonEngine(kernel, FileJournal(state_dir, boot_id=BOOT_ID), Patience(sleep=lambda _: None))
+    journal = FileJournal(state, boot_id=BOOT_ID) if isinstance(state, Path) else state
+    return DamonEngine(kernel, journal, Patience(sleep=lambda _: None))
 
 
 def sim(profile: Profile = LINUX_7_2) -> SimKernel:

@@ -1,0 +1,109 @@
+"""SIGKILL at every store: the kernel runs whole configurations only, and the next agent brings it home."""
+
+import contextlib
+import functools
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+from simkernel import LINUX_7_2, Killed, SimKernel
+from terrace_agent.journal import Journal
+from terrace_api.policy import Settings
+from unit.agent.damon.builders import MemoryJournal, engine_on, guest, settings
+
+OLD, NEW = settings(), settings(used="85%", free="16%", young_filter=False)
+ADMIN = "/sys/kernel/mm/damon/admin/kdamonds"
+FOUND = {
+    f"{ADMIN}/nr_kdamonds": "0",
+    "/sys/module/damon_stat/parameters/enabled": "Y",
+    "/sys/kernel/mm/numa/demotion_enabled": "false",
+}
+
+
+def turn(kernel: SimKernel, state: Journal, chosen: Settings | None) -> None:
+    engine = engine_on(kernel, state)
+    engine.probe()
+    engine.apply(engine.plan(chosen, guest()) if chosen else engine.plan_stop())
+
+
+def configuration(kernel: SimKernel) -> dict[int, dict[str, str]]:
+    noise = ("state", "pid", "stats/", "/sample_us", "/aggr_us")
+    return {
+        index: {path: text for path, text in kdamond.files.items() if not any(word in path for word in noise)}
+        for index, kdamond in kernel.running.items()
+    }
+
+
+@functools.cache
+def whole(chosen: Settings) -> dict[int, dict[str, str]]:
+    kernel = SimKernel(LINUX_7_2)
+    turn(kernel, MemoryJournal(), chosen)
+    return configuration(kernel)
+
+
+def crashes(first: Settings | None, then: Settings | None) -> Iterator[tuple[SimKernel, Journal, int]]:
+    """Yields kernel and journal after 1, 2, ... stores of the change from `first` to `then`, until it needs no more."""
+    for store in itertools.count(1):
+        kernel, state = SimKernel(LINUX_7_2), MemoryJournal()
+        if first:
+            turn(kernel, state, first)
+        kernel.kill_after = store
+        try:
+            turn(kernel, state, then)
+        except Killed:
+            kernel.kill_after = None
+            yield kernel, state, store
+        else:
+            return
+
+
+CHANGES = [
+    pytest.param(None, OLD, id="start"),
+    pytest.param(OLD, NEW, id="commit"),
+    pytest.param(OLD, settings(promotion=False), id="rebuild"),
+    pytest.param(OLD, None, id="stop"),
+]
+
+
+@pytest.mark.parametrize(("first", "then"), CHANGES)
+def test_every_running_kdamond_is_whole_old_or_new(first: Settings | None, then: Settings | None) -> None:
+    trees = [tree for chosen in (first, then) if chosen for tree in whole(chosen).values()]
+    last = 0
+    for kernel, _, store in crashes(first, then):
+        assert all(tree in trees for tree in configuration(kernel).values()), store
+        last = store
+    assert last > 3
+
+
+@pytest.mark.parametrize(("first", "then"), CHANGES)
+def test_the_next_agent_completes_the_change(first: Settings | None, then: Settings | None) -> None:
+    for kernel, state, store in crashes(first, then):
+        turn(kernel, state, then)
+        assert configuration(kernel) == (whole(then) if then else {}), store
+
+
+@pytest.mark.parametrize(("first", "then"), CHANGES)
+def test_the_next_agent_can_undo_everything_instead(first: Settings | None, then: Settings | None) -> None:
+    for kernel, state, store in crashes(first, then):
+        turn(kernel, state, None)
+        assert not kernel.running
+        assert {path: kernel.read(path) for path in FOUND} == FOUND, store
+
+
+@pytest.mark.parametrize("second", [1, 2, 3, 5, 8, 40, 60, 63])
+def test_a_second_crash_while_undoing_the_first_is_no_worse(second: int) -> None:
+    for kernel, state, store in crashes(OLD, NEW):
+        kernel.kill_after = second
+        with contextlib.suppress(Killed):
+            turn(kernel, state, None)
+        kernel.kill_after = None
+        turn(kernel, state, OLD)
+        assert configuration(kernel) == whole(OLD), store
+
+
+def test_kdamonds_that_a_crash_left_running_keep_their_pid() -> None:
+    for kernel, state, store in crashes(OLD, NEW):
+        pids = {index: kdamond.pid for index, kdamond in kernel.running.items()}
+        turn(kernel, state, NEW)
+        assert {index: kdamond.pid for index, kdamond in kernel.running.items()} == pids, store

@@ -1,0 +1,214 @@
+"""Settings and topology become one tree per source nid."""
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as no_deadline
+from hypothesis import strategies as st
+
+from terrace_agent.damon.cadence import CurrentIntervals
+from terrace_agent.damon.desired import Desired, desired
+from terrace_agent.damon.features import Feature
+from terrace_agent.damon.stores import kdamond_stores
+from terrace_agent.damon.tree import Action, Filter, FilterType, GoalMetric, GoalTuner, Operations, Region, Scheme
+from terrace_agent.errors import SettingsRejected
+from terrace_agent.topology.values import Topology
+from terrace_api.policy import Settings
+from unit.agent.damon.builders import EVERYTHING, GIB, MIB, guest, nid, settings, topology
+
+NEAR_0, NEAR_1 = {0: 10, 1: 20, 2: 14, 3: 24}, {0: 20, 1: 10, 2: 24, 3: 14}
+
+
+def on(where: Topology, chosen: Settings | None = None, features: frozenset[Feature] = EVERYTHING) -> Desired:
+    return desired(chosen or settings(), where, features, {})
+
+
+def schemes(found: Desired) -> dict[tuple[int, Action], Scheme]:
+    return {
+        (kdamond.source_nid, scheme.action): scheme
+        for kdamond in found.kdamonds
+        for scheme in kdamond.tree.contexts[0].schemes
+    }
+
+
+def two_sockets() -> Topology:
+    return topology(
+        (nid(0, 64 * GIB, distances=NEAR_0), nid(1, 64 * GIB, start=64 * GIB, distances=NEAR_1)),
+        (
+            nid(2, 128 * GIB, start=128 * GIB, distances={0: 14, 1: 24, 2: 10, 3: 28}),
+            nid(3, 128 * GIB, start=256 * GIB, distances={0: 24, 1: 14, 2: 28, 3: 10}),
+        ),
+    )
+
+
+def three_tiers() -> Topology:
+    distances = {0: 10, 1: 15, 2: 20}
+    return topology(
+        (nid(0, 16 * GIB, distances=distances),),
+        (nid(1, 64 * GIB, start=16 * GIB, distances=distances),),
+        (nid(2, 256 * GIB, start=80 * GIB, distances=distances),),
+    )
+
+
+def test_each_source_nid_gets_one_kdamond_of_physical_memory() -> None:
+    found = on(guest())
+    assert [kdamond.source_nid for kdamond in found.kdamonds] == [0, 1]
+    assert {kdamond.tree.contexts[0].operations for kdamond in found.kdamonds} == {Operations.PADDR}
+
+
+def test_hot_goes_to_the_fast_nid_and_cold_to_the_slow_one() -> None:
+    found = schemes(on(guest()))
+    assert found[1, Action.MIGRATE_HOT].target_nid == 0
+    assert found[0, Action.MIGRATE_COLD].target_nid == 1
+
+
+def test_on_two_sockets_each_nid_goes_to_its_neighbour() -> None:
+    targets = {key: scheme.target_nid for key, scheme in schemes(on(two_sockets())).items()}
+    assert targets == {
+        (0, Action.MIGRATE_COLD): 2,
+        (1, Action.MIGRATE_COLD): 3,
+        (2, Action.MIGRATE_HOT): 0,
+        (3, Action.MIGRATE_HOT): 1,
+    }
+
+
+def test_a_middle_tier_goes_both_ways_in_one_kdamond() -> None:
+    found = on(three_tiers())
+    assert len(found.kdamonds) == 3
+    assert [scheme.action for scheme in found.kdamonds[1].tree.contexts[0].schemes] == [
+        Action.MIGRATE_HOT,
+        Action.MIGRATE_COLD,
+    ]
+
+
+def test_two_sources_of_one_target_share_its_window() -> None:
+    slow = {0: 20, 1: 10, 2: 30}
+    where = topology(
+        (nid(0, 64 * GIB, distances=NEAR_0),),
+        (nid(1, 64 * GIB, start=64 * GIB, distances=slow), nid(2, 64 * GIB, start=128 * GIB, distances=slow)),
+    )
+    found = schemes(on(where))
+    assert found[1, Action.MIGRATE_HOT].quotas.bytes == found[2, Action.MIGRATE_HOT].quotas.bytes == 10 * MIB
+    assert found[0, Action.MIGRATE_COLD].quotas.bytes == 20 * MIB
+
+
+def test_only_young_pages_go_up_and_only_others_go_down() -> None:
+    found = schemes(on(guest()))
+    assert found[1, Action.MIGRATE_HOT].ops_filters == (Filter(type=FilterType.YOUNG, matching=True, allow=True),)
+    assert found[0, Action.MIGRATE_COLD].ops_filters == (Filter(type=FilterType.YOUNG, matching=True, allow=False),)
+
+
+def test_without_ops_filters_the_young_filter_goes_where_this_kernel_has_it() -> None:
+    found = schemes(on(guest(), features=EVERYTHING - {Feature.OPS_FILTERS}))
+    scheme = found[1, Action.MIGRATE_HOT]
+    assert (scheme.ops_filters, scheme.core_filters) == (None, None)
+    assert scheme.filters == (Filter(type=FilterType.YOUNG, matching=True, allow=True),)
+
+
+def test_the_young_filter_can_be_left_out() -> None:
+    assert schemes(on(guest(), settings(young_filter=False)))[1, Action.MIGRATE_HOT].ops_filters == ()
+
+
+def test_demotion_also_stops_where_its_target_needs_its_memory() -> None:
+    goals = schemes(on(guest()))[0, Action.MIGRATE_COLD].quotas.goals
+    assert [(goal.target_metric, goal.nid) for goal in goals] == [
+        (GoalMetric.NODE_MEM_FREE_BP, 0),
+        (GoalMetric.NODE_MEM_USED_BP, 1),
+    ]
+    assert 9_000 < goals[1].target_value < 9_500
+
+
+def test_quotas_follow_goals_without_a_ramp() -> None:
+    assert {scheme.quotas.goal_tuner for scheme in schemes(on(guest())).values()} == {GoalTuner.TEMPORAL}
+
+
+def test_failures_are_charged_less_only_while_time_is_not_limited() -> None:
+    limited, unlimited = (schemes(on(guest(), settings(time=time)))[0, Action.MIGRATE_COLD] for time in ("50ms", "0s"))
+    assert limited.quotas.fail_charge_denom is None
+    assert unlimited.quotas.fail_charge_denom == 16
+
+
+def test_a_direction_that_is_switched_off_has_no_kdamond() -> None:
+    assert [kdamond.source_nid for kdamond in on(guest(), settings(promotion=False)).kdamonds] == [0]
+    assert [kdamond.source_nid for kdamond in on(guest(), settings(demotion=False)).kdamonds] == [1]
+
+
+def test_one_kdamond_refreshes_its_files_itself_and_several_are_asked() -> None:
+    assert {kdamond.tree.refresh_ms for kdamond in on(guest(), settings(demotion=False)).kdamonds} == {1_000}
+    assert {kdamond.tree.refresh_ms for kdamond in on(guest()).kdamonds} == {0}
+
+
+def test_a_single_tier_needs_no_kdamond() -> None:
+    found = on(topology((nid(0, GIB),)))
+    assert (found.kdamonds, found.effective) == ((), None)
+
+
+def test_monitoring_starts_at_the_first_page_and_covers_the_nids_blocks() -> None:
+    (target,) = on(guest()).kdamonds[0].tree.contexts[0].targets
+    assert target.regions == (Region(start=4096, end=1536 * MIB),)
+
+
+def test_regions_follow_the_size_of_the_nid() -> None:
+    small, large = (on(where).kdamonds[-1].tree.contexts[0].monitoring_attrs for where in (guest(), three_tiers()))
+    assert (small.nr_regions.min, small.nr_regions.max) == (100, 1_000)
+    assert (large.nr_regions.min, large.nr_regions.max) == (1_024, 2_048)
+
+
+def test_ages_are_counted_in_the_intervals_that_the_kernel_has_tuned() -> None:
+    current = {0: CurrentIntervals(sample_us=40_000, aggr_us=800_000)}
+    found = schemes(desired(settings(min_age="10s"), guest(), EVERYTHING, current))
+    assert found[0, Action.MIGRATE_COLD].access_pattern.age.min == 13
+
+
+def test_a_nid_that_does_not_exist_is_named_with_what_exists() -> None:
+    where = guest()
+    broken = Topology(nids=where.nids, tiers=(where.tiers[0], topology((nid(7, GIB),)).tiers[0]))
+    with pytest.raises(SettingsRejected, match=r"nid 7 .*nid 0 \(1\.5Gi\), nid 1 \(512Mi\)") as caught:
+        on(broken)
+    assert caught.value.reason == "NidNotFound"
+
+
+def test_a_fast_tier_equal_to_the_slow_one_is_rejected() -> None:
+    where = guest()
+    with pytest.raises(SettingsRejected, match="nid 0 is in tiers") as caught:
+        on(Topology(nids=where.nids, tiers=(where.tiers[0], where.tiers[0])))
+    assert caught.value.reason == "TiersOverlap"
+
+
+def test_a_bounded_goal_is_said_with_the_reason() -> None:
+    effective = on(guest()).effective
+    assert effective
+    assert effective.fast_used_target == "93.68%"
+    assert any("fastUsedTarget 99.6% is bounded to 93.68% on nid 0" in note for note in effective.notes)
+
+
+def test_a_kernel_that_balances_nids_too_is_pointed_out() -> None:
+    effective = desired(settings(), guest(), EVERYTHING, {}, numa_balancing=2).effective
+    assert effective
+    assert any("numa_balancing has bit 2" in note for note in effective.notes)
+
+
+def test_the_words_say_what_moves_where_how_fast_and_until_when() -> None:
+    assert on(guest()).words == (
+        "demote cold pages of nid 0 to nid 1, at most 100Mi/s, while less than 7.63% of nid 0 are free and less than "
+        "91.01% of nid 1 are used",
+        "promote hot pages of nid 1 to nid 0, at most 100Mi/s, until 93.68% of nid 0 are used",
+    )
+
+
+@no_deadline(deadline=None)
+@given(
+    st.lists(st.integers(1, 64), min_size=2, max_size=6),
+    st.integers(1, 5),
+    st.dictionaries(st.integers(0, 40), st.integers(10, 254)),
+)
+def test_no_store_ever_names_a_nid_without_memory(sizes: list[int], fast: int, distances: dict[int, int]) -> None:
+    nids = [nid(2 * number, size * GIB, distances=distances) for number, size in enumerate(sizes)]
+    cut = min(fast, len(nids) - 1)
+    found = on(topology(tuple(nids[:cut]), tuple(nids[cut:])))
+    stored = {
+        int(store.value)
+        for index, kdamond in enumerate(found.kdamonds)
+        for store in kdamond_stores(kdamond.tree, index)
+        if store.path.endswith(("/target_nid", "/nid"))
+    }
+    assert stored <= {node.nid for node in nids}
