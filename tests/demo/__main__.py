@@ -11,7 +11,7 @@ from pathlib import Path
 from demo.options import kernel_argument
 from demo.scenes import supported, unsupported
 from story.stage import Stage, stage
-from testbed import processes, progress
+from testbed import byhand, progress
 from testbed.errors import BedError
 
 
@@ -19,19 +19,18 @@ def main() -> int:
     """Runs the demo and returns the exit code."""
     options = _options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    directory = Path(tempfile.mkdtemp(prefix="terrace-demo-"))
     try:
-        with stage(directory, kernel=options.kernel, keep=options.keep) as ready:
-            code = _play(ready, keep=options.keep)
         if options.keep:
-            _say_how_to_use(directory, ready)
+            byhand.stop_all(byhand.directory())
+            return _run(byhand.directory(), options)
+        with tempfile.TemporaryDirectory(prefix="terrace-demo-", ignore_cleanup_errors=True) as directory:
+            return _run(Path(directory), options)
     except BedError as error:
         progress.say(f"failed: {error}")
         return 1
     except KeyboardInterrupt:
         progress.say("interrupted; everything that was started has ended")
         return 130
-    return code
 
 
 def _options() -> argparse.Namespace:
@@ -41,19 +40,21 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _play(ready: Stage, *, keep: bool) -> int:
-    figures = supported(ready, keep=keep) if ready.engine_available() else unsupported(ready)
-    sys.stdout.flush()
+def _run(directory: Path, options: argparse.Namespace) -> int:
+    with stage(directory, kernel=options.kernel, keep=options.keep) as ready:
+        figures = supported(ready, keep=options.keep) if ready.engine_available() else unsupported(ready)
+        if options.keep:
+            _say_how_to_use(ready)
     print(figures.json_line(), flush=True)
     return 0 if figures.good else 1
 
 
-def _say_how_to_use(directory: Path, ready: Stage) -> None:
+def _say_how_to_use(ready: Stage) -> None:
     exports = " ".join(f"{name}={value}" for name, value in ready.cluster.environment.items())
-    progress.say("the cluster is still up. To use it:")
+    progress.say("the cluster stays up, with the policy in force. To use it:")
     print(f"  export {exports} PATH={ready.cluster.layout.programs}:$PATH", file=sys.stderr)
     print("  kubectl get nodetierings -o wide", file=sys.stderr)
-    print(f"To end it: {processes.stop_command(directory)}", file=sys.stderr)
+    print("To end it: make down", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -80,7 +80,13 @@ def stage(
     try:
         cluster.start(outlive=keep)
         guest = node.join(
-            cluster, NODE, directory=directory / "node", images=images, kernel=kernel, topology=topology, outlive=keep
+            cluster,
+            NODE,
+            directory=directory / "nodes" / NODE,
+            images=images,
+            kernel=kernel,
+            topology=topology,
+            outlive=keep,
         )
         install(cluster)
         yield Stage(cluster=cluster, guest=guest, images=images)
