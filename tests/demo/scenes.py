@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 from story import host
-from story.figures import Figures, Unsupported, agrees, placement_figures
+from story.figures import Figures, Unsupported, agrees, placement
 from story.placement import Sample, at_rest
 from story.stage import SAMPLES, Stage
 from story.workload import NAMESPACE, Load, Workload
@@ -29,24 +29,23 @@ def supported(stage: Stage, *, keep: bool) -> Figures:
     stage.cluster.kubectl("apply", "-f", SAMPLES / f"{POLICY}.yaml")
     progress.say(f"kubectl apply -f deploy/samples/{POLICY}.yaml")
     samples = _watch(stage, workload)
-    placed = placement_figures(samples, on_s=_switched_on_s(stage))
+    placed = placement(samples, on_s=_switched_on_s(stage))
     status = _settled_status(stage)
     _show(stage, "get", "tieringpolicies")
     _show(stage, "get", "nodetierings", "-o", "wide")
-    resident = {
-        "agent_rss_bytes": host.resident_bytes(stage.guest, "terrace_agent"),
-        "operator_rss_bytes": host.resident_bytes(stage.guest, "terrace_operator"),
-    }
+    agent_rss_bytes = host.resident_bytes(stage.guest, "terrace_agent")
+    operator_rss_bytes = host.resident_bytes(stage.guest, "terrace_operator")
     tables_agree = agrees(samples, promoted_bytes=status["promotedBytes"])
     restored = keep or _restored(stage, before)
     return Figures(
         kernel=stage.guest.machine.boot.release,
-        **placed,
+        placement=placed,
         promoted_bytes=status["promotedBytes"],
         demoted_bytes=status["demotedBytes"],
         tables_agree=tables_agree,
         restored=restored,
-        **resident,
+        agent_rss_bytes=agent_rss_bytes,
+        operator_rss_bytes=operator_rss_bytes,
     )
 
 
@@ -117,7 +116,7 @@ def _settled_status(stage: Stage) -> dict[str, int]:
     def told() -> bool:
         nonlocal status
         status = stage.policy(POLICY)["status"]
-        return status["promotedBytes"] == stage.node_tiering()["status"]["promotedBytes"] > 0
+        return bool(status["promotedBytes"] == stage.node_tiering()["status"]["promotedBytes"] > 0)
 
     with progress.step("waiting until the totals are in the policy's status", usually="up to 70 s"):
         waiting.until(told, "the policy's totals", limit_s=100, every_s=1)

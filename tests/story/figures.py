@@ -11,19 +11,30 @@ from story.placement import ARRIVED, Sample, cold_promoted_ratio, seconds_to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
-    """What one run came to; `None` for what it never reached.
+class Placement:
+    """What follows from where the pages were; `None` for what was never reached.
 
     Attributes:
         seconds_to_90_percent: guest time from `state=on` until 90% of the hot set was on the fast nid.
-        restored: whether every setting was back after the policy was deleted.
     """
 
-    kernel: str
     hot_fast_ratio: float
     cold_promoted_ratio: float
     seconds_to_90_percent: float | None
     seconds_to_99_percent: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What one run came to.
+
+    Attributes:
+        tables_agree: whether what kubectl shows is what the workload and the kernel counted.
+        restored: whether every setting was back after the policy was deleted.
+    """
+
+    kernel: str
+    placement: Placement
     promoted_bytes: int
     demoted_bytes: int
     tables_agree: bool
@@ -34,13 +45,13 @@ class Figures:
     @property
     def good(self) -> bool:
         """Whether the run did what it is to show."""
-        return (
-            self.hot_fast_ratio >= ARRIVED and self.cold_promoted_ratio <= 0.01 and self.tables_agree and self.restored
-        )
+        arrived = self.placement.hot_fast_ratio >= ARRIVED and self.placement.cold_promoted_ratio <= 0.01
+        return arrived and self.tables_agree and self.restored
 
     def json_line(self) -> str:
-        """Returns the figures as one line of JSON."""
-        return json.dumps(asdict(self))
+        """Returns the figures as one line of flat JSON."""
+        figures = asdict(self)
+        return json.dumps({"kernel": figures.pop("kernel")} | figures.pop("placement") | figures)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,15 +85,14 @@ def agrees(samples: Sequence[Sample], *, promoted_bytes: int) -> bool:
     return abs(promoted_bytes - arrived) <= arrived / 10 + (16 << 20)
 
 
-def placement_figures(samples: Sequence[Sample], *, on_s: float) -> dict[str, float | None]:
-    """Returns those figures that follow from where the pages were; `on_s` is when monitoring was switched on."""
-    last = samples[-1]
-    return {
-        "hot_fast_ratio": round(last.hot_fast_ratio, 4),
-        "cold_promoted_ratio": round(cold_promoted_ratio(samples), 4),
-        "seconds_to_90_percent": _rounded(seconds_to(samples, 0.9, since_s=on_s)),
-        "seconds_to_99_percent": _rounded(seconds_to(samples, ARRIVED, since_s=on_s)),
-    }
+def placement(samples: Sequence[Sample], *, on_s: float) -> Placement:
+    """Returns the figures of where the pages were; `on_s` is when monitoring was switched on."""
+    return Placement(
+        hot_fast_ratio=round(samples[-1].hot_fast_ratio, 4),
+        cold_promoted_ratio=round(cold_promoted_ratio(samples), 4),
+        seconds_to_90_percent=_rounded(seconds_to(samples, 0.9, since_s=on_s)),
+        seconds_to_99_percent=_rounded(seconds_to(samples, ARRIVED, since_s=on_s)),
+    )
 
 
 def _rounded(seconds: float | None) -> float | None:

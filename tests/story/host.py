@@ -42,7 +42,7 @@ def settings(guest: Guest) -> Settings:
     """Returns the settings as they are now."""
     script = "\n".join(f"echo {name}=$(cat {path} 2>/dev/null || echo {ABSENT})" for name, path in _SETTINGS.items())
     pairs = (line.split("=", 1) for line in guest.run(script).stdout.splitlines())
-    return Settings(**dict(pairs))  # type: ignore[arg-type]
+    return Settings(**dict(pairs))
 
 
 def running_kdamonds(guest: Guest) -> dict[int, int]:

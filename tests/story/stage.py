@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from testbed.images import AGENT_IMAGE, OPERATOR_IMAGE, project_images
-
 from testbed import node, progress
 from testbed.build_workload import workload
 from testbed.cluster import Cluster
 from testbed.guest import Guest
+from testbed.images import AGENT_IMAGE, OPERATOR_IMAGE, project_images
 from testbed.kernels import Kernel
 from testbed.topology import TWO_TIERS, Topology
 
