@@ -89,6 +89,10 @@ class SimKernel:
         """See `HostFs.exists`."""
         return path in self._files or bool(self.names(path))
 
+    def paths(self, below: str) -> tuple[str, ...]:
+        """Returns every file below a directory."""
+        return tuple(sorted(path for path in self._files if path.startswith(f"{below}/")))
+
     def put(self, path: str, content: str) -> None:
         """Sets a file as the kernel itself would."""
         self._files[path] = content

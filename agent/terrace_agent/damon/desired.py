@@ -101,14 +101,14 @@ def _flows(
     for pair in pairs:
         if enabled[pair.promotes]:
             fast, slow = (pair.target, pair.source) if pair.promotes else (pair.source, pair.target)
-            window = limits.window(settings, fast)
+            window = limits.window(settings, fast, apply_us)
             sharers = limits.sources_into(pairs, fast, promotes=True) if pair.promotes else 1
             yield Flow(
                 pair=pair,
                 window=window,
                 quota_bytes=max(_FIRST_BYTE, window.bytes // sharers),
                 stops=limits.stops(settings, fast, window, same_memory_tier=_same_memory_tier(pair)),
-                slow_used_bp=limits.target_used_bp(slow, _arriving_bytes(settings, pairs, slow)),
+                slow_used_bp=limits.target_used_bp(slow, _arriving_bytes(settings, pairs, slow, apply_us)),
                 min_age=cadence.age_count(
                     _age_us(settings, pair, current), _current(settings, current, pair.source).aggr_us
                 ),
@@ -172,6 +172,6 @@ def _same_memory_tier(pair: Pair) -> bool:
     return pair.source.memory_tier is not None and pair.source.memory_tier == pair.target.memory_tier
 
 
-def _arriving_bytes(settings: Settings, pairs: tuple[Pair, ...], slow: Nid) -> int:
+def _arriving_bytes(settings: Settings, pairs: tuple[Pair, ...], slow: Nid, apply_us: int) -> int:
     demoters = (pair.source for pair in pairs if not pair.promotes and pair.target.nid == slow.nid)
-    return sum(limits.window(settings, fast).bytes for fast in demoters)
+    return sum(limits.window(settings, fast, apply_us).bytes for fast in demoters)

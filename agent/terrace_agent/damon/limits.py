@@ -17,6 +17,7 @@ from terrace_api.policy import Settings
 BP = 10_000
 """All of it, in basis points."""
 
+_PAGE_BYTES = 4_096
 _MIB = 1 << 20
 _LEAST_QUOTA_BYTES = 200 * _MIB
 _MOST_QUOTA_BYTES = 2048 * _MIB
@@ -66,20 +67,21 @@ class Stops:
         return BP - self.promotion_free_bp
 
 
-def window(settings: Settings, fast: Nid) -> Window:
+def window(settings: Settings, fast: Nid, apply_interval_us: int) -> Window:
     """Returns the window for promotion into `fast`, and for demotion out of it.
 
     `quota.size` is for both directions, each gets half. Longer windows than 200 ms overshoot more, shorter ones are
-    wasted while the sampling interval is tuned up to 200 ms: a window opens at most once per sample. No window takes
-    more than 1.5% of the nid, or the floor would have to make room for it.
+    wasted while the sampling interval is tuned up to 200 ms, or schemes are applied less often: a window opens at most
+    once per sample and is used at most once per application. No window takes more than 1.5% of the nid, or the floor
+    would have to make room for it.
     """
     interval_ms = max(1, settings.quota.interval.ms)
-    window_ms = min(_WINDOW_MS, interval_ms)
+    window_ms = max(min(_WINDOW_MS, interval_ms), apply_interval_us // 1_000)
     asked = _quota_bytes(settings, fast) * window_ms // (2 * interval_ms)
     bound = max(_MIB, share_bytes(fast.total_bytes, _LARGEST_WINDOW_BP))
     return Window(
         ms=window_ms,
-        bytes=max(4096, min(asked, bound)),
+        bytes=max(_PAGE_BYTES, min(asked, bound) // _PAGE_BYTES * _PAGE_BYTES),
         time_ms=_scaled_ms(settings.quota.time.us, window_ms, interval_ms),
         cut=asked > bound,
     )

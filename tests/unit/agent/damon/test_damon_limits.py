@@ -6,49 +6,60 @@ from hypothesis import strategies as st
 
 from terrace_agent.damon import limits
 from terrace_agent.damon.pairs import pairs_of
+from terrace_agent.topology.values import Nid
 from terrace_api.policy import Settings
 from unit.agent.damon.builders import GIB, MIB, guest, nid, settings
 
+APPLY_US = 100_000
 SHARES = st.integers(1, 10_000).map(lambda bp: f"{bp / 100:.2f}%")
+
+
+def window(chosen: Settings, fast: Nid, apply_interval_us: int = APPLY_US) -> limits.Window:
+    return limits.window(chosen, fast, apply_interval_us)
 
 
 def stops(chosen: Settings, total: int, floor: int, *, same_memory_tier: bool = False) -> limits.Stops:
     fast = nid(0, total, floor_bytes=floor)
-    return limits.stops(chosen, fast, limits.window(chosen, fast), same_memory_tier=same_memory_tier)
+    return limits.stops(chosen, fast, window(chosen, fast), same_memory_tier=same_memory_tier)
 
 
 def test_the_default_quota_of_a_small_nid_is_200_mib_a_second_both_ways() -> None:
-    window = limits.window(settings(), nid(0, 64 * GIB))
-    assert (window.ms, window.bytes) == (200, 20 * MIB)
-    assert window.bytes_per_second == 100 * MIB
+    found = window(settings(), nid(0, 64 * GIB))
+    assert (found.ms, found.bytes) == (200, 20 * MIB)
+    assert found.bytes_per_second == 100 * MIB
 
 
 def test_the_default_quota_of_a_large_nid_is_a_thousandth_of_it() -> None:
-    assert limits.window(settings(), nid(0, 1000 * GIB)).bytes_per_second == pytest.approx(GIB // 2)
+    assert window(settings(), nid(0, 1000 * GIB)).bytes_per_second == pytest.approx(GIB // 2, rel=1e-4)
 
 
 def test_the_default_quota_ends_at_2_gib() -> None:
-    assert limits.window(settings(), nid(0, 8000 * GIB)).bytes_per_second == pytest.approx(GIB)
+    assert window(settings(), nid(0, 8000 * GIB)).bytes_per_second == pytest.approx(GIB, rel=1e-4)
 
 
 def test_the_policys_quota_is_committed_as_shorter_windows_of_the_same_rate() -> None:
-    window = limits.window(settings(quota="1Gi"), nid(0, 256 * GIB))
-    assert window.bytes * 1000 // window.ms == pytest.approx(GIB // 2)
-    assert not window.cut
+    found = window(settings(quota="1Gi"), nid(0, 256 * GIB))
+    assert found.bytes * 1000 // found.ms == pytest.approx(GIB // 2, rel=1e-4)
+    assert not found.cut
 
 
 def test_a_window_never_takes_more_than_a_small_share_of_the_nid() -> None:
-    window = limits.window(settings(quota="2Gi"), nid(0, 1536 * MIB))
-    assert window.bytes <= 1536 * MIB * 15 // 1000
-    assert window.cut
+    found = window(settings(quota="2Gi"), nid(0, 1536 * MIB))
+    assert found.bytes <= 1536 * MIB * 15 // 1000
+    assert found.cut
+
+
+def test_a_window_is_not_shorter_than_the_time_between_two_applications() -> None:
+    found = window(settings(), nid(0, 64 * GIB), 1_000_000)
+    assert (found.ms, found.bytes) == (1_000, 100 * MIB)
 
 
 def test_the_time_quota_keeps_its_share_of_a_cpu() -> None:
-    assert limits.window(settings(time="50ms"), nid(0, 64 * GIB)).time_ms == 10
+    assert window(settings(time="50ms"), nid(0, 64 * GIB)).time_ms == 10
 
 
 def test_no_time_quota_stays_none() -> None:
-    assert limits.window(settings(time="0s"), nid(0, 64 * GIB)).time_ms == 0
+    assert window(settings(time="0s"), nid(0, 64 * GIB)).time_ms == 0
 
 
 def test_the_guest_of_the_kernel_reference_gets_about_its_proven_stops() -> None:
@@ -76,9 +87,9 @@ def test_whatever_the_wish_the_floor_stays_free(used: str, free: str, total_mib:
     floor = total * floor_percent // 100
     chosen = settings(used=used, free=free)
     found = stops(chosen, total, floor)
-    window = limits.window(chosen, nid(0, total)).bytes
+    one_window = window(chosen, nid(0, total)).bytes
     left_free = total * found.promotion_free_bp // 10_000
-    assert left_free >= min(floor + window, total - 2 * total // 10_000 - 1)
+    assert left_free >= min(floor + one_window, total - 2 * total // 10_000 - 1)
 
 
 @given(SHARES, SHARES, st.integers(64, 1 << 21), st.integers(0, 100))
