@@ -5,6 +5,16 @@ lock; it moves no pages: tests say what the counters do. The contract tests (`te
 """
 
 from simkernel.kernel import KernelPanic, Killed, SimKernel
-from simkernel.profiles import LINUX_6_12, LINUX_7_0, LINUX_7_2, NO_DAMON, Profile
+from simkernel.profiles import LINUX_6_12, LINUX_7_0, LINUX_7_2, LINUX_7_3, NO_DAMON, Profile
 
-__all__ = ["LINUX_6_12", "LINUX_7_0", "LINUX_7_2", "NO_DAMON", "KernelPanic", "Killed", "Profile", "SimKernel"]
+__all__ = [
+    "LINUX_6_12",
+    "LINUX_7_0",
+    "LINUX_7_2",
+    "LINUX_7_3",
+    "NO_DAMON",
+    "KernelPanic",
+    "Killed",
+    "Profile",
+    "SimKernel",
+]

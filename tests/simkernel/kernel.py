@@ -51,6 +51,7 @@ class SimKernel:
         self.busy_for = 0
         self.kill_after: int | None = None
         self._next_pid = 100
+        self._was_on: set[int] = set()
         self._files = {DEMOTION_ENABLED: "false", "/proc/sys/kernel/numa_balancing": "0"}
         self._files |= {f"/sys/devices/system/node/node{nid}/numastat": "numa_foreign 0" for nid in nids}
         if "damon" in profile.has:
@@ -132,8 +133,10 @@ class SimKernel:
 
     def _resize(self, path: str, count: int) -> int | None:
         directory = path.rpartition("/")[0]
-        if directory == ADMIN and self.running:
-            return errno.EBUSY
+        if directory == ADMIN:
+            if self.running:
+                return errno.EBUSY
+            self._was_on.clear()
         if path.endswith(("nr_contexts", "nr_targets")) and count > 1:
             return errno.EINVAL
         for name in [name for name in self._files if name.startswith(f"{directory}/") and name != path]:
@@ -166,6 +169,7 @@ class SimKernel:
             return errno.EINVAL
         self._panic_on_bad_nid(tree)
         self._next_pid += 1
+        self._was_on.add(index)
         self.running[index] = Running(pid=self._next_pid, files=tree, intervals=validity.intervals(tree))
         self._files[f"{ADMIN}/{index}/state"] = "on"
         self._files[f"{ADMIN}/{index}/pid"] = str(self._next_pid)
@@ -173,13 +177,13 @@ class SimKernel:
 
     def _off(self, index: int) -> int | None:
         if index not in self.running:
-            return self.profile.off_when_off
+            return self.profile.off_when_off if index in self._was_on else errno.EINVAL
         self.kill_kdamond(index)
         return None
 
     def _commit(self, index: int) -> int | None:
         if index not in self.running:
-            return self.profile.late_command
+            return self.profile.late_command if index in self._was_on else errno.EINVAL
         tree = self._tree(index)
         if not validity.is_valid(tree):
             if not self.profile.invalid_commit_kills:
@@ -193,7 +197,7 @@ class SimKernel:
 
     def _update(self, index: int, word: str) -> int | None:
         if index not in self.running:
-            return self.profile.late_command
+            return self.profile.late_command if index in self._was_on else errno.EINVAL
         running, context = self.running[index], f"{ADMIN}/{index}/contexts/0"
         if word == "update_tuned_intervals":
             if "intervals_goal" not in self.profile.has:

@@ -15,8 +15,8 @@ class Profile:
     Attributes:
         invalid_commit_kills: an invalid commit returns 0 and ends the kdamond.
         bad_nid_panics: a goal with a nid that does not exist panics when it runs.
-        off_when_off: errno of `off` on a kdamond that is off; None where it succeeds.
-        late_command: errno of update commands on a kdamond that is off.
+        off_when_off: errno of `off` on a kdamond that was on before; None where it succeeds.
+        late_command: errno of update commands on a kdamond that was on before.
     """
 
     name: str
@@ -31,3 +31,4 @@ NO_DAMON = Profile(name="no-damon", has=frozenset())
 LINUX_6_12 = Profile(name="6.12", has=_6_12, invalid_commit_kills=True, bad_nid_panics=True, late_command=errno.EINVAL)
 LINUX_7_0 = Profile(name="7.0", has=_7_0, bad_nid_panics=True)
 LINUX_7_2 = Profile(name="7.2", has=_7_2)
+LINUX_7_3 = Profile(name="7.3", has=_7_2, off_when_off=None)
