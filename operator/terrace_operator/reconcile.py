@@ -10,7 +10,8 @@ import logging
 import random
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
@@ -89,8 +90,8 @@ class Reconciler:
         self._decided: tuple[object, tuple[Decision, ...]] | None = None
         self._outlived_since: dict[str, float] = {}
         self._status_written_s: dict[str, float] = {}
-        self._specs = Writer("NodeTiering", fleet.write_tiering, metrics)
-        self._statuses = Writer("TieringPolicy", fleet.write_status, metrics)
+        self._specs = Writer("NodeTiering", fleet.write_tiering, _spec_written, metrics)
+        self._statuses = Writer("TieringPolicy", fleet.write_status, self._status_written, metrics)
 
     def policies_changed(self) -> None:
         """Says that the policies have to be listed again."""
@@ -100,10 +101,8 @@ class Reconciler:
     async def run(self) -> None:
         """Reconciles for ever."""
         while True:
-            started_s = time.monotonic()
             with self._metrics.passes.time():
                 await self.reconcile()
-            self._wake.rest_after(time.monotonic() - started_s)
             self._wake.at(self._list_due_s)
             await self._wake.wait()
 
@@ -113,10 +112,10 @@ class Reconciler:
             await self._list_policies()
         if self.policies is None or not self._fleet.complete:
             return
-        with self._metrics.decisions.time():
+        with self._deciding():
             decisions = self._decide(self.policies)
             writes = node_writes(decisions, self._fleet.tierings, self._adoptable(decisions))
-        specs_again_s = await self._write_specs(writes)
+        _, specs_again_s = await self._specs.write_all(writes)
         statuses_again_s = await self._write_statuses(self.policies, decisions)
         for due_s in (specs_again_s, statuses_again_s):
             if due_s is not None:
@@ -149,19 +148,13 @@ class Reconciler:
             self._wake.at(since_s + ADOPT_AFTER_S)
         return frozenset(uid for uid, since_s in self._outlived_since.items() if since_s + ADOPT_AFTER_S <= now_s)
 
-    async def _write_specs(self, writes: Iterable[NodeWrite]) -> float | None:
-        written, again_s = await self._specs.write_all(writes)
-        for write in written:
-            policy = write.spec.policy.name if write.spec.policy else ""
-            fact = fields(node=write.name, action=write.spec.action, policy=policy, revision=write.spec.revision or "")
-            _log.info("spec written: %s", write.reason, extra=fact)
-        return again_s
-
     async def _write_statuses(self, policies: Policies, decisions: Iterable[Decision]) -> float | None:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         due: list[StatusWrite] = []
         later: list[float] = []
-        for write in policy_statuses(policies, decisions, self._fleet.tierings, now):
+        with self._deciding():
+            writes = policy_statuses(policies, decisions, self._fleet.tierings, now)
+        for write in writes:
             due_s = due_at(write.before, write.after, self._status_written_s.get(write.uid))
             if due_s is None:
                 continue
@@ -170,22 +163,28 @@ class Reconciler:
             else:
                 later.append(due_s)
         written, again_s = await self._statuses.write_all(due)
-        self._remember(policies, written)
+        known = {policy.uid for policy in policies.all}
+        self._status_written_s = {uid: at_s for uid, at_s in self._status_written_s.items() if uid in known}
         if len(written) < len(due):  # a policy may be another one by now
             self._list_due_s = min(self._list_due_s, time.monotonic() + _LIST_AGAIN_S)
         return min([*later, *([again_s] if again_s is not None else [])], default=None)
 
-    def _remember(self, policies: Policies, written: tuple[StatusWrite, ...]) -> None:
-        now_s = time.monotonic()
-        known = {policy.uid for policy in policies.all}
-        times = {**self._status_written_s, **{write.uid: now_s for write in written}}
-        self._status_written_s = {uid: at_s for uid, at_s in times.items() if uid in known}
-        statuses = {**policies.statuses, **{write.uid: write.after for write in written}}
-        self.policies = replace(policies, statuses=statuses)
-        for write in written:
-            ready = next(condition for condition in write.after.conditions if condition.type == "Ready")
-            fact = fields(policy=write.name, ready=write.after.ready, status=ready.reason)
-            _log.info("status written: %s", ready.message, extra=fact)
+    def _status_written(self, write: StatusWrite) -> None:
+        """Keeps what was written: the next list may come long after the next pass."""
+        self._status_written_s[write.uid] = time.monotonic()
+        if self.policies is not None:
+            self.policies = replace(self.policies, statuses={**self.policies.statuses, write.uid: write.after})
+        ready = next(condition for condition in write.after.conditions if condition.type == "Ready")
+        fact = fields(policy=write.name, ready=write.after.ready, status=ready.reason)
+        _log.info("status written: %s", ready.message, extra=fact)
+
+    @contextmanager
+    def _deciding(self) -> Iterator[None]:
+        """Measures what takes the processor; waiting for answers does not."""
+        started_s = time.monotonic()
+        with self._metrics.decisions.time():
+            yield
+        self._wake.rest_after(time.monotonic() - started_s)
 
     def _measure(self, policies: Policies, decisions: Iterable[Decision]) -> None:
         causes = Counter(decision.cause for decision in decisions)
@@ -193,3 +192,9 @@ class Reconciler:
             self._metrics.nodes.labels(cause=cause.value).set(causes[cause])
         self._metrics.policies.labels(readable="true").set(len(policies.valid))
         self._metrics.policies.labels(readable="false").set(len(policies.invalid))
+
+
+def _spec_written(write: NodeWrite) -> None:
+    policy = write.spec.policy.name if write.spec.policy else ""
+    fact = fields(node=write.name, action=write.spec.action, policy=policy, revision=write.spec.revision or "")
+    _log.info("spec written: %s", write.reason, extra=fact)

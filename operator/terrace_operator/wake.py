@@ -9,7 +9,7 @@ class Wake:
 
     Attributes:
         settle_s: how long to wait for more changes after the first.
-        rest_share: a pass that took `t` is followed by at least `t * rest_share` of rest, so that passes over a
+        rest_share: deciding that took `t` is followed by at least `t * rest_share` of rest, so that passes over a
             large cluster cannot take a whole core however often its nodes report.
     """
 
@@ -29,8 +29,9 @@ class Wake:
         self._due_s = due_s if self._due_s is None else min(self._due_s, due_s)
 
     def rest_after(self, duration_s: float) -> None:
-        """A pass that took so long has just ended."""
-        self._rest_until_s = time.monotonic() + duration_s * self._rest_share
+        """A part of a pass that took so long has just ended."""
+        now_s = time.monotonic()
+        self._rest_until_s = max(now_s, self._rest_until_s) + duration_s * self._rest_share
 
     async def wait(self) -> None:
         """Returns when a pass is due; every change before the return is taken care of by that pass."""

@@ -17,6 +17,9 @@ from terrace_operator.retry import Failed, after_failure, may_try
 _log = logging.getLogger(__name__)
 
 PARALLEL = 16
+BATCH = 500
+"""Writes of one pass: between two batches the state is looked at anew, so that thousands of writes that are still to
+come neither keep an edit waiting nor go out after they have become wrong."""
 _OVERTAKEN_S = 1.0
 """When to look again after a write met another object than the one it was meant for, should no event come."""
 
@@ -36,25 +39,43 @@ WriteT = TypeVar("WriteT", bound=Write)
 class Writer(Generic[WriteT]):
     """Writes objects of one kind."""
 
-    def __init__(self, kind: str, write: Callable[[WriteT], Awaitable[None]], metrics: Metrics) -> None:
+    def __init__(
+        self,
+        kind: str,
+        write: Callable[[WriteT], Awaitable[None]],
+        written: Callable[[WriteT], None],
+        metrics: Metrics,
+    ) -> None:
+        """Makes one that has not failed yet.
+
+        Args:
+            kind: of the objects.
+            write: writes one object.
+            written: called after each write that succeeded.
+            metrics: counts.
+        """
         self._kind = kind
         self._write = write
+        self._written = written
         self._metrics = metrics
         self._slots = asyncio.Semaphore(PARALLEL)
         self._failed: dict[str, Failed] = {}
 
     async def write_all(self, writes: Iterable[WriteT]) -> tuple[tuple[WriteT, ...], float | None]:
-        """Tries all writes that are not held back.
+        """Tries a batch of those writes that are not held back.
 
         Returns:
-            Those that were written, and the monotonic time at which to try again what was not.
+            Those that were written, and the monotonic time at which to try what was not.
         """
         wanted = {write.name: write for write in writes}
         self._failed = {name: failed for name, failed in self._failed.items() if name in wanted}
         now_s = time.monotonic()
-        tried = [write for write in wanted.values() if may_try(write, self._failed.get(write.name), now_s)]
+        may = [write for write in wanted.values() if may_try(write, self._failed.get(write.name), now_s)]
+        tried = may[:BATCH]
         outcomes = await asyncio.gather(*map(self._try, tried))
         again = [failed.not_before_s for failed in self._failed.values()]
+        if len(may) > len(tried):
+            again.append(now_s)
         if not all(outcomes):
             again.append(time.monotonic() + _OVERTAKEN_S)
         written = tuple(write for write, done in zip(tried, outcomes, strict=True) if done)
@@ -74,6 +95,7 @@ class Writer(Generic[WriteT]):
                 return False
         self._count("done")
         self._failed.pop(write.name, None)
+        self._written(write)
         return True
 
     def _hold_back(self, write: WriteT, error: Exception) -> None:

@@ -155,6 +155,16 @@ def test_one_write_that_fails_keeps_no_other_back_and_is_tried_again_later(monke
     assert reconciler.settled
 
 
+def test_thousands_of_writes_go_out_in_batches_until_all_are_done() -> None:
+    fleet = fleet_of(*(f"n{number}" for number in range(1200)))
+    reconciler = operator(fleet)
+    counts = []
+    for _ in range(4):
+        one_pass(reconciler)
+        counts.append((len(fleet.tierings), reconciler.settled))
+    assert counts == [(500, False), (1000, False), (1200, True), (1200, True)]
+
+
 def test_a_node_that_registered_anew_gets_a_new_object_once_the_old_one_is_collected() -> None:
     fleet = fleet_of("a")
     fleet.put_policy(BATCH)
