@@ -1,0 +1,102 @@
+"""The damon engine on a real kernel: starts, is adopted, changes, survives SIGKILL, refuses, and leaves no trace."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testbed.fixtures import BootGuest
+from testbed.guest import Guest
+
+pytestmark = pytest.mark.kernel
+
+ROOT = Path(__file__).parents[2]
+KDAMONDS = "/sys/kernel/mm/damon/admin/kdamonds"
+USED_GOAL = "contexts/0/schemes/0/quotas/goals/0/target_value"
+FOUND = ("0", "Y", "false")
+FOREIGN = f"""
+echo N > /sys/module/damon_stat/parameters/enabled
+cd {KDAMONDS} && echo 1 > nr_kdamonds && echo 1 > 0/contexts/nr_contexts && echo paddr > 0/contexts/0/operations
+echo on > 0/state && cat 0/pid
+"""
+
+
+class Agent:
+    """The engine's turns in a guest."""
+
+    def __init__(self, guest: Guest) -> None:
+        self.guest = guest
+        for name in ("agent", "api", "tests/unit", "tests/simkernel", "tests/contract"):
+            guest.run(f"mkdir -p /terrace/{name}")
+            guest.copy_in(ROOT / name, f"/terrace/{name}")
+
+    def turn(self, what: str, *, kill_after: int | None = None) -> dict[str, Any]:
+        script = f"""
+        export PYTHONPATH=/terrace/agent:/terrace/api:/terrace/tests
+        python3 /terrace/tests/contract/engine_in_guest.py {what} {kill_after or ""}
+        """
+        result = self.guest.run(script, limit_s=120, check=kill_after is None)
+        return dict(json.loads(result.stdout)) if kill_after is None else {}
+
+    def settings(self) -> tuple[str, ...]:
+        files = f"{KDAMONDS}/nr_kdamonds /sys/module/damon_stat/parameters/enabled /sys/kernel/mm/numa/demotion_enabled"
+        return tuple(self.guest.run(f"cat {files}").stdout.split())
+
+    def running(self) -> list[int]:
+        return [int(pid) for pid in self.guest.run(f"cat {KDAMONDS}/*/pid").stdout.split()]
+
+
+@pytest.fixture(scope="module")
+def booted(guest: BootGuest) -> Iterator[Agent]:
+    one = guest()
+    yield Agent(one)
+    one.stop()
+
+
+@pytest.fixture
+def agent(booted: Agent) -> Iterator[Agent]:
+    yield booted
+    booted.turn("stop")
+    assert booted.settings() == FOUND
+
+
+def test_start_adopt_commit_and_stop(agent: Agent) -> None:
+    assert agent.settings() == FOUND
+    started = agent.turn("start")
+    assert set(started["kdamonds"]) == {"promotion", "demotion"}
+    assert agent.settings() == ("2", "N", "true")
+    adopted = agent.turn("start")
+    assert adopted["kdamonds"] == started["kdamonds"]
+    committed = agent.turn("commit")
+    assert committed["kdamonds"] == started["kdamonds"]
+    assert agent.guest.read(f"{KDAMONDS}/1/{USED_GOAL}").strip() == "8000"
+    agent.turn("stop")
+    assert agent.settings() == FOUND
+
+
+@pytest.mark.parametrize("store", [1, 3, 40, 111, 112])
+def test_a_start_that_was_killed_is_completed(agent: Agent, store: int) -> None:
+    agent.turn("start", kill_after=store)
+    assert set(agent.turn("start")["kdamonds"]) == {"promotion", "demotion"}
+
+
+@pytest.mark.parametrize("store", [1, 3, 5])
+def test_a_commit_that_was_killed_is_completed_online(agent: Agent, store: int) -> None:
+    pids = agent.turn("start")["kdamonds"]
+    agent.turn("commit", kill_after=store)
+    assert agent.turn("commit")["kdamonds"] == pids
+    assert agent.guest.read(f"{KDAMONDS}/1/{USED_GOAL}").strip() == "8000"
+
+
+def test_somebody_elses_kdamond_goes_on_and_is_named(agent: Agent) -> None:
+    pid = int(agent.guest.run(FOREIGN).stdout)
+    refused = agent.turn("start")
+    assert agent.running() == [pid]
+    agent.turn("stop")
+    assert agent.running() == [pid]
+    agent.guest.run(f"cd {KDAMONDS} && echo off > 0/state && echo 0 > nr_kdamonds")
+    agent.guest.run("echo Y > /sys/module/damon_stat/parameters/enabled")
+    assert not refused["available"]
+    assert f"kdamond 0 (pid {pid}, paddr, schemes: none) runs" in refused["message"]

@@ -1,0 +1,97 @@
+"""What arrived, counted from what the kernel says and what it cannot hide."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from terrace_agent.damon import verify
+from terrace_agent.damon.read import ObservedKdamond, SchemeStats
+from terrace_agent.damon.tree import Action, Context, Kdamond, Scheme
+from terrace_agent.damon.verify import Oracle
+from terrace_agent.journal import JournalState, OwnedKdamond
+
+PAGE, HUGE = 4_096, 2 << 20
+OWNED = JournalState(owned=(OwnedKdamond(index=0, source_nid=1, files=(), made_from="m", pid=7, in_force=True),))
+
+
+def promoter(applied: int, *, pid: int = 7, target_nid: int = 0) -> tuple[ObservedKdamond, ...]:
+    scheme = Scheme(action=Action.MIGRATE_HOT, target_nid=target_nid)
+    return (
+        ObservedKdamond(
+            index=0,
+            on=True,
+            pid=pid,
+            tree=Kdamond(contexts=(Context(schemes=(scheme,)),)),
+            stats=(SchemeStats(sz_applied=applied),),
+        ),
+    )
+
+
+def oracle(foreign: int = 0, thp: int = 0) -> Oracle:
+    return Oracle(foreign_pages={0: foreign, 1: 0}, thp_migrations=thp)
+
+
+def started(foreign: int = 0, thp: int = 0) -> JournalState:
+    return verify.begin(OWNED, promoter(0)[0], oracle(foreign, thp))
+
+
+def test_what_is_applied_arrived_while_nothing_is_foreign() -> None:
+    state = verify.advance(started(), promoter(10 * PAGE), oracle())
+    assert verify.totals(state) == (10 * PAGE, 0)
+
+
+def test_foreign_pages_from_before_the_start_do_not_count() -> None:
+    state = verify.advance(started(foreign=500), promoter(10 * PAGE), oracle(foreign=500))
+    assert verify.totals(state) == (10 * PAGE, 0)
+
+
+def test_pages_that_were_wanted_there_and_landed_elsewhere_are_taken_off() -> None:
+    state = verify.advance(started(), promoter(10 * PAGE), oracle(foreign=4))
+    assert verify.totals(state) == (6 * PAGE, 0)
+
+
+def test_more_foreign_than_applied_is_nothing_arrived() -> None:
+    state = verify.advance(started(), promoter(10 * PAGE), oracle(foreign=40))
+    assert verify.totals(state) == (0, 0)
+
+
+def test_what_is_foreign_in_one_interval_is_not_taken_off_the_next() -> None:
+    state = verify.advance(started(), promoter(10 * PAGE), oracle(foreign=40))
+    state = verify.advance(state, promoter(15 * PAGE), oracle(foreign=40))
+    assert verify.totals(state) == (5 * PAGE, 0)
+
+
+def test_a_foreign_huge_page_is_taken_off_whole() -> None:
+    state = verify.advance(started(), promoter(3 * HUGE), oracle(foreign=1, thp=3))
+    assert verify.totals(state) == (2 * HUGE, 0)
+
+
+def test_a_kdamond_whose_start_was_not_seen_counts_from_now_on() -> None:
+    state = verify.advance(OWNED, promoter(100 * PAGE), oracle())
+    assert verify.totals(state) == (0, 0)
+    assert verify.totals(verify.advance(state, promoter(101 * PAGE), oracle())) == (PAGE, 0)
+
+
+def test_what_a_kdamond_moved_stays_when_it_is_gone() -> None:
+    state = verify.advance(started(), promoter(10 * PAGE), oracle())
+    assert verify.totals(verify.advance(state, (), oracle())) == (10 * PAGE, 0)
+
+
+def test_a_new_target_starts_a_new_comparison() -> None:
+    state = verify.advance(started(), promoter(10 * PAGE), oracle())
+    state = verify.advance(state, promoter(20 * PAGE, target_nid=1), oracle())
+    assert verify.totals(state) == (10 * PAGE, 0)
+
+
+def test_somebody_elses_kdamond_is_not_counted() -> None:
+    assert verify.advance(JournalState(), promoter(10 * PAGE), oracle()).counters == ()
+
+
+@given(st.lists(st.tuples(st.integers(0, 1_000), st.integers(0, 1_000)), max_size=20))
+def test_arrived_never_exceeds_applied_and_never_shrinks(growth: list[tuple[int, int]]) -> None:
+    state, applied, foreign, before = started(), 0, 0, 0
+    for pages, elsewhere in growth:
+        applied, foreign = applied + pages * PAGE, foreign + elsewhere
+        state = verify.advance(state, promoter(applied), oracle(foreign))
+        arrived, _ = verify.totals(state)
+        assert before <= arrived <= applied
+        before = arrived
