@@ -30,6 +30,8 @@ from terrace_agent.steplog import StepLog, seconds_since_process_start
 from terrace_agent.topology.values import Topology
 from terrace_api.node_tiering import NodeTieringStatus
 
+_STACK_BYTES = 1 << 20
+"""Of each thread: the default of 8 MiB lets transparent huge pages make 2 MiB of the little that is used."""
 _SIGNALS = {signal.SIGTERM, signal.SIGINT}
 _STALE_AFTER_S = 60.0
 _LAST_TURN_S = 25.0
@@ -52,7 +54,8 @@ class RunOptions:
 
 def run_in_cluster(host: HostFs, options: RunOptions) -> int:
     """Follows this node's NodeTiering until a signal."""
-    from terrace_agent.cluster import Cluster, connect  # noqa: PLC0415 (see the module's docstring)
+    from terrace_agent.cluster import Cluster  # noqa: PLC0415 (see the module's docstring)
+    from terrace_agent.transport import connect  # noqa: PLC0415
 
     log = _begin()
     _wait_for_lock(options.state_dir, log)
@@ -121,6 +124,7 @@ class _Terminal:
 def _begin() -> StepLog:
     # Blocked before the first thread starts, so that every thread inherits it and only sigtimedwait() takes signals.
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    threading.stack_size(_STACK_BYTES)
     log = StepLog()
     log.begin(seconds_ago=seconds_since_process_start())
     log.step("start")

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from kubernetes import client
+from kubernetes.client import Configuration
 
 from terrace_agent.cluster import Cluster
 from terrace_agent.errors import ApiUnavailable
 from terrace_agent.inbox import Inbox
 from terrace_agent.report import PodName
 from terrace_agent.steplog import StepLog
+from terrace_agent.transport import Server
 from unit.agent.fake_api import END, FakeApi, serving
 from unit.agent.orders import manage
 from unit.agent.test_report import observed, status
@@ -24,12 +25,11 @@ class Side:
     """The agent's side and the server's."""
 
     def __init__(self, url: str, api: FakeApi) -> None:
-        settings = client.Configuration(host=url)
-        settings.retries = False
         self.api = api
         self.inbox = Inbox()
         self.log = io.StringIO()
-        self.cluster = Cluster(client.ApiClient(settings), node="n1", inbox=self.inbox, log=StepLog(self.log))
+        server = Server(Configuration(host=url))
+        self.cluster = Cluster(server, node="n1", inbox=self.inbox, log=StepLog(self.log))
 
     def generation(self) -> int | None:
         received = self.inbox.latest()
