@@ -25,7 +25,7 @@ from terrace_agent.damon.tree import (
 from terrace_api.policy import Settings
 
 _PAGE_BYTES = 4_096
-_FAIL_CHARGE_DENOM = 16
+_FAIL_CHARGE_DENOM = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,11 @@ def _access_pattern(settings: Settings, flow: Flow) -> AccessPattern:
 
 
 def _quotas(settings: Settings, flow: Flow, features: frozenset[Feature]) -> Quotas:
-    charges_less = Feature.FAIL_CHARGE in features and _may_charge_less(flow)
+    # Demotion's first passes meet stale accessed bits everywhere, the young filter turns those pages away, and tried
+    # bytes are charged: charged in full they stall it (kernel.md section 11). To turn a page away takes an rmap walk,
+    # to move it several times that, so an eighth is about what it costs: a time quota, which the kernel turns into
+    # charged bytes per time, stays true, and looking in vain stays bounded to eight windows' worth of memory.
+    charges_less = Feature.FAIL_CHARGE in features
     weights = settings.quota.weights
     return Quotas(
         ms=flow.window.time_ms,
@@ -95,17 +99,6 @@ def _quotas(settings: Settings, flow: Flow, features: frozenset[Feature]) -> Quo
         goal_tuner=GoalTuner.TEMPORAL if Feature.TEMPORAL in features else None,
         goals=_goals(flow),
     )
-
-
-def _may_charge_less(flow: Flow) -> bool:
-    """Returns whether pages that the young filter turns away may be charged a 16th.
-
-    Demotion's first passes meet stale accessed bits everywhere (kernel.md section 11), so full charging stalls it. But
-    rejecting costs time too: the factor bounds how much a window may look at in vain. With a time quota the kernel
-    divides charged bytes by time to know its throughput (`damos_set_effective_quota()`, Linux mm/damon/core.c), and
-    would take cheap charges for slowness.
-    """
-    return flow.window.time_ms == 0
 
 
 def _goals(flow: Flow) -> tuple[QuotaGoal, ...]:

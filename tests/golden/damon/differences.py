@@ -11,7 +11,7 @@ WHY = {
     "apply_interval_us": "one second would starve the schemes while intervals are tuned (fact 17)",
     "quotas/reset_interval_ms": "shorter windows of the same rate overshoot less (design.md section 2)",
     "quotas/bytes": "shorter windows of the same rate overshoot less (design.md section 2)",
-    "quotas/fail_charge_": "what the young filter turns away is charged a 16th (section 11)",
+    "quotas/fail_charge_": "what the young filter turns away is charged an eighth (section 11)",
     "access_pattern/age/min": "no page is cold before the slow nid has looked twice (fact 19)",
     "access_pattern/age/max": "the largest count that the kernel holds",
     "access_pattern/nr_accesses/max": "the largest count that the kernel holds",

@@ -121,10 +121,13 @@ def test_quotas_follow_goals_without_a_ramp() -> None:
     assert {scheme.quotas.goal_tuner for scheme in schemes(on(guest())).values()} == {GoalTuner.TEMPORAL}
 
 
-def test_failures_are_charged_less_only_while_time_is_not_limited() -> None:
-    limited, unlimited = (schemes(on(guest(), settings(time=time)))[0, Action.MIGRATE_COLD] for time in ("50ms", "0s"))
-    assert limited.quotas.fail_charge_denom is None
-    assert unlimited.quotas.fail_charge_denom == 16
+def test_pages_that_are_turned_away_are_charged_an_eighth_where_the_kernel_can() -> None:
+    can, cannot = (
+        schemes(on(guest(), features=features))[0, Action.MIGRATE_COLD].quotas
+        for features in (EVERYTHING, EVERYTHING - {Feature.FAIL_CHARGE})
+    )
+    assert (can.fail_charge_num, can.fail_charge_denom) == (1, 8)
+    assert (cannot.fail_charge_num, cannot.fail_charge_denom) == (None, None)
 
 
 def test_a_direction_that_is_switched_off_has_no_kdamond() -> None:
