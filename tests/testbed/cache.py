@@ -40,13 +40,22 @@ def key(*inputs: str | bytes | Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def entry(name: str, entry_key: str, build: Callable[[Path], None]) -> Path:
-    """The directory `<root>/<name>/<key>`; `build` fills it first if it does not exist yet."""
+def entry(name: str, entry_key: str, build: Callable[[Path], None], *, forget: bool = True) -> Path:
+    """The directory `<root>/<name>/<key>`; `build` fills it first if it does not exist yet.
+
+    Args:
+        name: of what is made.
+        entry_key: of what it is made from.
+        build: gets an empty directory, which is not yet at its final place.
+        forget: whether entries of this name go that nobody used for `KEEP_UNUSED_S`.
+    """
     final = root() / name / entry_key
     if not final.exists():
         with _lock(f"{name}-{entry_key}"):
             if not final.exists():
                 _build_and_publish(final, build)
+                if forget:
+                    _forget_unused(final.parent)
     os.utime(final)
     return final
 
@@ -57,7 +66,6 @@ def _build_and_publish(final: Path, build: Callable[[Path], None]) -> None:
     partial.mkdir(parents=True)
     try:
         build(partial)
-        _forget_unused(final.parent)
         partial.rename(final)
     finally:
         shutil.rmtree(partial, ignore_errors=True)

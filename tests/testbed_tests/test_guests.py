@@ -73,6 +73,44 @@ def test_hotcold_tells_where_its_pages_are(tiered: Guest) -> None:
     assert lines[-1]["touches"] > 0
 
 
+def test_damon_sees_the_hot_set_and_not_the_cold_one(tiered: Guest) -> None:
+    tiered.copy_in(workload().hotcold, "/opt/hotcold")
+    script = """
+        set -e
+        exec 3>&1
+        echo N > /sys/module/damon_stat/parameters/enabled
+        /opt/hotcold --hot-mib 128 --cold-mib 128 --hot-nid 1 --cold-nid 1 > /dev/null & workload=$!
+        size=$((0x$(cat /sys/devices/system/memory/block_size_bytes)))
+        blocks=$(ls -d /sys/devices/system/node/node1/memory* | sed 's/.*memory//' | sort -n)
+        first=$(echo "$blocks" | head -1) last=$(echo "$blocks" | tail -1)
+        sleep 10
+        cd /sys/kernel/mm/damon/admin/kdamonds
+        echo 1 > nr_kdamonds; cd 0
+        echo 1 > contexts/nr_contexts; cd contexts/0
+        echo paddr > operations
+        echo 50000 > monitoring_attrs/intervals/sample_us
+        echo 1000000 > monitoring_attrs/intervals/aggr_us
+        echo 1 > targets/nr_targets
+        echo 1 > targets/0/regions/nr_regions
+        echo $((first * size)) > targets/0/regions/0/start
+        echo $(((last + 1) * size)) > targets/0/regions/0/end
+        echo 1 > schemes/nr_schemes; cd schemes/0
+        echo stat > action
+        echo 1 > access_pattern/nr_accesses/min
+        for what in sz nr_accesses age; do echo 4294967295 > access_pattern/$what/max; done
+        cd ../../../..
+        echo on > state
+        sleep 30
+        echo update_schemes_tried_bytes > state
+        cat contexts/0/schemes/0/tried_regions/total_bytes >&3
+        echo off > state
+        kill $workload
+        echo Y > /sys/module/damon_stat/parameters/enabled
+    """
+    accessed_mib = int(tiered.run(script, limit_s=240).stdout) >> 20
+    assert 100 <= accessed_mib <= 220
+
+
 def test_a_killed_guest_is_reported_with_its_console(guest: BootGuest) -> None:
     with guest(topology=ONE_NODE) as machine:
         machine.kill()

@@ -1,0 +1,217 @@
+"""Takes what a guest needs of a Debian kernel: a file for QEMU, and two parts of an initrd.
+
+The first part mounts the root disk; the second has the modules that a Kubernetes node loads, and goes to that
+disk at boot. So every kernel boots the same disk. `kernels` is the table of them.
+"""
+
+from __future__ import annotations
+
+import lzma
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from testbed import cache, newc, progress
+from testbed.apt import Suite
+from testbed.errors import BedError, MissingKernelError
+from testbed.processes import run
+
+INIT = Path(__file__).parent / "initrd-init.sh"
+_BOOT_MODULES = ("virtio_blk", "ext4", "virtio_net", "virtio_rng")
+_NODE_MODULES = (
+    *("overlay", "br_netfilter", "bridge", "veth", "autofs4"),
+    *("nf_tables", "nf_nat", "nf_conntrack", "nf_log_syslog"),
+    *("nft_compat", "nft_chain_nat", "nft_nat", "nft_masq", "nft_ct", "nft_fib", "nft_limit", "nft_log"),
+    *("nft_reject", "nft_reject_inet", "nft_reject_ipv4"),
+    *("xt_comment", "xt_conntrack", "xt_MASQUERADE", "xt_nat", "xt_mark", "xt_addrtype", "xt_tcpudp"),
+    *("xt_multiport", "xt_statistic", "xt_recent"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kernel:
+    """A kernel's version and where it comes from."""
+
+    version: str
+    suite: str
+    cpu: str = "max"
+    """QEMU's CPU model."""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootFiles:
+    """What QEMU needs of a kernel; the two archives are parts of one initrd."""
+
+    kernel: Kernel
+    directory: Path
+
+    @property
+    def vmlinuz(self) -> Path:
+        """The kernel itself."""
+        return self.directory / "vmlinuz"
+
+    @property
+    def boot_archive(self) -> Path:
+        """The init program and the modules it loads."""
+        return self.directory / "boot.cpio"
+
+    @property
+    def modules_archive(self) -> Path:
+        """The modules that a Kubernetes node loads, for the guest's disk."""
+        return self.directory / "modules.cpio"
+
+    @property
+    def release(self) -> str:
+        """What `uname -r` says."""
+        return (self.directory / "release").read_text()
+
+
+def boot_files(one: Kernel) -> BootFiles:
+    """A kernel's files, downloaded if they are not there yet.
+
+    A version that was found once stays: a later upload to the suite does not replace it.
+
+    Raises:
+        MissingKernelError: the suite does not carry the version.
+    """
+    entry_key = f"{one.version}-{one.suite}-{cache.key(Path(__file__), INIT, _busybox())}"
+    directory = cache.entry("kernel", entry_key, lambda target: _build(one, target))
+    return BootFiles(kernel=one, directory=directory)
+
+
+def _build(one: Kernel, target: Path) -> None:
+    found = f"{one.version}-{one.suite}"
+    packages = cache.entry("kernel-packages", found, lambda into: _download(one, into), forget=False)
+    with progress.step(f"taking what a guest needs of linux {one.version}", usually="20 s"):
+        _pick(packages, target)
+
+
+def _download(one: Kernel, into: Path) -> None:
+    """Fetches the kernel's packages; those of newer kernels are split into several."""
+    with progress.step(f"downloading linux {one.version} from {one.suite}", usually="20 s"):
+        suite = Suite(one.suite)
+        image = _image_package(one, suite)
+        parts = [name for name in suite.dependencies(image) if re.match(r"linux-(base|binary|modules)-\d", name)]
+        suite.download([image, *parts], into)
+
+
+def _pick(packages: Path, target: Path) -> None:
+    tree = _unpacked(packages, target / "tree")
+    (directory,) = (tree / "usr/lib/modules").iterdir()
+    release = directory.name
+    (target / "release").write_text(release)
+    for name in ("vmlinuz", "config"):
+        # Until 7.1 below /boot, since then beside the modules.
+        places = (tree / "boot" / f"{name}-{release}", directory / name)
+        next(place for place in places if place.exists()).rename(target / name)
+    modules = _ModuleTree(tree, release)
+    (target / "boot.cpio").write_bytes(newc.archive(_boot_archive(modules)))
+    (target / "modules.cpio").write_bytes(newc.archive(_modules_archive(modules)))
+    shutil.rmtree(tree)
+
+
+def _unpacked(packages: Path, tree: Path) -> Path:
+    tree.mkdir()
+    for package in packages.glob("*.deb"):
+        run(["dpkg-deb", "--extract", package, tree])
+    if not (tree / "usr/lib/modules").exists():
+        (tree / "usr/lib").mkdir(parents=True, exist_ok=True)
+        (tree / "lib/modules").rename(tree / "usr/lib/modules")
+    return tree
+
+
+def _image_package(one: Kernel, suite: Suite) -> str:
+    """The newest of the suite's image packages of this version, such as linux-image-7.2.13+deb14-amd64."""
+    names = suite.packages(rf"linux-image-{re.escape(one.version)}(\.\d+)?([-+][^a-z]*(deb\d+[.\d]*)?)?-amd64")
+    complete = [name for name in names if _has_all_parts(name, suite)]
+    if not complete:
+        raise MissingKernelError(one.version, one.suite)
+    return max(complete, key=lambda name: [int(number) for number in re.findall(r"\d+", name)])
+
+
+def _has_all_parts(image: str, suite: Suite) -> bool:
+    """A suite drops parts of old kernels before the others; apt names them in angle brackets then."""
+    return not any(name.startswith("<linux-") and "initramfs" not in name for name in suite.dependencies(image))
+
+
+class _ModuleTree:
+    """An extracted kernel's modules, with what each of them needs."""
+
+    def __init__(self, tree: Path, release: str) -> None:
+        self.release = release
+        self._tree = tree
+        self._directory = tree / "usr/lib/modules" / release
+        run(["depmod", "--basedir", tree / "usr", release])
+        lines = (self._directory / "modules.dep").read_text().splitlines()
+        self._needs = {path: needs.split() for path, needs in (line.split(":", 1) for line in lines)}
+        self._paths = {_module_name(path): path for path in self._needs}
+
+    def load_order(self, names: Iterable[str]) -> list[str]:
+        """The paths of modules and of what they need, each after what it needs itself.
+
+        A name without a file is built into this kernel, or not known to it.
+        """
+        order: list[str] = []
+        for name in names:
+            if path := self._paths.get(name):
+                order += [one for one in (*reversed(self._needs[path]), path) if one not in order]
+        return order
+
+    def read(self, path: str) -> bytes:
+        """A module, uncompressed."""
+        data = (self._directory / path).read_bytes()
+        if path.endswith(".xz"):
+            return lzma.decompress(data)
+        if path.endswith(".zst"):
+            return subprocess.run(["zstd", "-dc"], input=data, stdout=subprocess.PIPE, check=True).stdout
+        return data
+
+    def index(self, paths: Iterable[str]) -> dict[str, bytes]:
+        """These modules as a directory of their own, with depmod's files, by path below it."""
+        small = self._tree / "small"
+        target = small / "lib/modules" / self.release
+        for path in paths:
+            file = target / _uncompressed(path)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(self.read(path))
+        for name in ("modules.order", "modules.builtin", "modules.builtin.modinfo"):
+            shutil.copy(self._directory / name, target / name)
+        run(["depmod", "--basedir", small, self.release])
+        return {str(file.relative_to(target)): file.read_bytes() for file in target.rglob("*") if file.is_file()}
+
+
+def _boot_archive(modules: _ModuleTree) -> dict[str, newc.File]:
+    files = {
+        "init": newc.File(data=INIT.read_bytes(), executable=True),
+        "bin/busybox": newc.File(data=_busybox().read_bytes(), executable=True),
+        "mnt/.keep": newc.File(data=b""),
+        "dev/.keep": newc.File(data=b""),
+    }
+    for number, path in enumerate(modules.load_order(_BOOT_MODULES)):
+        files[f"modules/{number:02}-{_module_name(path)}.ko"] = newc.File(data=modules.read(path))
+    return files
+
+
+def _modules_archive(modules: _ModuleTree) -> dict[str, newc.File]:
+    files = modules.index(modules.load_order((*_BOOT_MODULES, *_NODE_MODULES)))
+    where = f"seed/usr/lib/modules/{modules.release}"
+    return {f"{where}/{path}": newc.File(data=data) for path, data in files.items()}
+
+
+def _module_name(path: str) -> str:
+    return Path(path).name.split(".ko")[0].replace("-", "_")
+
+
+def _uncompressed(path: str) -> str:
+    return path.split(".ko", maxsplit=1)[0] + ".ko"
+
+
+def _busybox() -> Path:
+    found = shutil.which("busybox")
+    if found is None:
+        raise BedError("there is no busybox: install the packages of packages.txt")
+    return Path(found)
