@@ -121,9 +121,6 @@ def _flows(
 def _kdamond(
     settings: Settings, source: Nid, flows: tuple[Flow, ...], features: frozenset[Feature], kdamonds: int
 ) -> DesiredKdamond:
-    # One timer serves the refreshing of all kdamonds before 7.3, so the fastest starves the others (kernel.md fact
-    # 31): with more than one kdamond `verify` asks by command instead.
-    refresh_ms = _REFRESH_MS if kdamonds == 1 else 0
     context = Context(
         operations=Operations.PADDR,
         monitoring_attrs=MonitoringAttrs(
@@ -136,8 +133,20 @@ def _kdamond(
     return DesiredKdamond(
         source_nid=source.nid,
         flows=flows,
-        tree=Kdamond(refresh_ms=refresh_ms if Feature.REFRESH in features else None, contexts=(context,)),
+        tree=Kdamond(
+            refresh_ms=_refresh_ms(settings, kdamonds) if Feature.REFRESH in features else None, contexts=(context,)
+        ),
     )
+
+
+def _refresh_ms(settings: Settings, kdamonds: int) -> int:
+    """Returns how often the kernel refreshes stats and intervals files by itself; 0 leaves it to commands.
+
+    Before 7.3 one timer serves all kdamonds and the fastest starves the others (kernel.md fact 31), so with more than
+    one `verify` asks by command. Where watermarks may put schemes to sleep, commands wait for their interval and block
+    everybody's (4.1): late files are better then.
+    """
+    return _REFRESH_MS if kdamonds == 1 or settings.watermarks else 0
 
 
 def _regions(source: Nid) -> tuple[Region, ...]:

@@ -35,7 +35,7 @@ class DamonEngine:
         self._journal = journal
         self._patience = patience or Patience()
         self._reader = TreeReader(fs, self._patience)
-        self._applier = Applier(fs, self._reader, journal, self._patience, self._count)
+        self._applier = Applier(fs, self._reader, journal, self._patience, self._bank)
 
     @property
     def name(self) -> EngineName:
@@ -114,12 +114,18 @@ class DamonEngine:
         self._journal.save(replace(self._journal.load(), features=words))
         return features
 
-    def _count(self) -> tuple[ObservedKdamond, ...]:
-        """Returns the kdamonds with fresh counters, after journaling what has arrived."""
+    def _bank(self) -> None:
+        self._count(at_once=True)
+
+    def _count(self, *, at_once: bool = False) -> tuple[ObservedKdamond, ...]:
+        """Returns the kdamonds with fresh counters, after journaling what has arrived.
+
+        With `at_once` they are fresh to the moment, not only to the kernel's last refresh.
+        """
         if not self._reader.exists():
             return ()
         before = self._journal.load()
-        is_fresh = self._refresh(before)
+        is_fresh = self._refresh(before, at_once=at_once)
         kdamonds = self._reader.kdamonds()
         if is_fresh:
             after = verify.advance(before, kdamonds, read_oracle(self._fs))
@@ -127,10 +133,10 @@ class DamonEngine:
                 self._journal.save(after)
         return kdamonds
 
-    def _refresh(self, state: JournalState) -> bool:
+    def _refresh(self, state: JournalState, *, at_once: bool) -> bool:
         """Asks the kernel to bring the files up to date; returns whether they are, for all kdamonds of ours."""
         running = [claim.index for claim in state.owned if claim.pid and self._reader.pid(claim.index) == claim.pid]
-        stale = [index for index in running if not self._reader.refreshes_itself(index)]
+        stale = [index for index in running if at_once or not self._reader.refreshes_itself(index)]
         commands = ("update_schemes_stats", "update_tuned_intervals")
         return all(self._ask(index, command) for index in stale for command in commands)
 

@@ -102,6 +102,11 @@ def _steps(observed: Observed, desired: Desired, owned: tuple[OwnedKdamond, ...]
 
 
 def _prelude(observed: Observed) -> Iterator[Step]:
+    """Yields what the surroundings need: no other kdamond, and reclaim's own demotion as the safety net (fact 15).
+
+    Kernels before 6.16 demote pods whose cpuset excludes the slow nid (fact 28); none of them has the goals that this
+    engine needs, so it is not asked here which pods are pinned.
+    """
     for path, value, wanted in (
         (DAMON_STAT, observed.damon_stat, "N"),
         (DEMOTION_ENABLED, observed.demotion_enabled, "true"),

@@ -17,6 +17,7 @@ WHY = {
     "access_pattern/nr_accesses/max": "the largest count that the kernel holds",
     "access_pattern/sz/min": "no region is smaller than a page",
     "targets/0/regions/0/": "one kdamond per source nid (section 5.5)",
+    "refresh_ms": "commands would wait for the watermarks' interval (4.1)",
     "intervals/update_us": "unused with physical addresses (fact 13)",
 }
 """By the end of a path: the closed list of what may differ."""

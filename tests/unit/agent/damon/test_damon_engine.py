@@ -332,6 +332,16 @@ def test_what_moved_before_a_stop_counts(kernel: SimKernel, tmp_path: Path) -> N
     assert engine_on(kernel, tmp_path).verify().promoted_bytes == 4096
 
 
+def test_a_kdamond_that_refreshes_its_files_itself_is_asked_before_it_is_stopped(
+    kernel: SimKernel, tmp_path: Path
+) -> None:
+    enforce(kernel, tmp_path, settings(demotion=False))
+    kernel.count(0, sz_applied=4096)
+    assert engine_on(kernel, tmp_path).verify().promoted_bytes == 0
+    stop(kernel, tmp_path)
+    assert engine_on(kernel, tmp_path).verify().promoted_bytes == 4096
+
+
 def test_pages_that_landed_elsewhere_did_not_arrive(kernel: SimKernel, tmp_path: Path) -> None:
     enforce(kernel, tmp_path)
     kernel.count(1, sz_applied=100 * 4096)
