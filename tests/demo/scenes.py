@@ -24,7 +24,7 @@ def supported(stage: Stage, *, keep: bool) -> Figures:
     """Moves a workload's memory to where it belongs, shows it, and brings everything back."""
     before = host.settings(stage.guest)
     progress.say(f"settings before: {before}")
-    workload = Workload(stage.cluster, Load())
+    workload = Workload(stage.cluster, stage.guest, Load())
     workload.start()
     stage.cluster.kubectl("apply", "-f", SAMPLES / f"{POLICY}.yaml")
     progress.say(f"kubectl apply -f deploy/samples/{POLICY}.yaml")

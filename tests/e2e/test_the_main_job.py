@@ -31,7 +31,7 @@ class Run:
 @pytest.fixture(scope="module")
 def run(tiered: Stage) -> Iterator[Run]:
     before = host.settings(tiered.guest)
-    workload = Workload(tiered.cluster, Load())
+    workload = Workload(tiered.cluster, tiered.guest, Load())
     workload.start()
     tiered.cluster.kubectl("apply", "-f", SAMPLES / "enforce.yaml")
     samples: list[Sample] = []

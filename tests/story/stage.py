@@ -12,6 +12,7 @@ from typing import Any
 from testbed import node, progress
 from testbed.build_workload import workload
 from testbed.cluster import Cluster
+from testbed.errors import BedError
 from testbed.guest import Guest
 from testbed.images import AGENT_IMAGE, OPERATOR_IMAGE, project_images
 from testbed.kernels import Kernel
@@ -34,11 +35,11 @@ class Stage:
 
     def policy(self, name: str) -> dict[str, Any]:
         """Returns a TieringPolicy as the API server has it."""
-        return self._get("tieringpolicy", name)
+        return self._get("tieringpolicies", name)
 
     def node_tiering(self) -> dict[str, Any]:
         """Returns the node's NodeTiering as the API server has it."""
-        return self._get("nodetiering", self.guest.name)
+        return self._get("nodetierings", self.guest.name)
 
     def engine_available(self) -> bool:
         """Returns whether the agent says that an engine can run on the node."""
@@ -55,8 +56,10 @@ class Stage:
         answer = self.cluster.kubectl("logs", "-n", NAMESPACE, "daemonset/terrace-agent", "--tail=-1", check=False)
         return [json.loads(line) for line in answer.stdout.splitlines() if line.startswith("{")]
 
-    def _get(self, kind: str, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.cluster.kubectl("get", kind, name, "-o", "json").stdout)
+    def _get(self, plural: str, name: str) -> dict[str, Any]:
+        found: dict[str, Any] | None = self.cluster.get(f"/apis/terrace.dev/v1alpha1/{plural}/{name}")
+        if found is None:
+            raise BedError(f"there is no {name} among the {plural}")
         return found
 
 

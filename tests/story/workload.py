@@ -10,6 +10,7 @@ from story.placement import Sample, sample
 from testbed import progress, waiting
 from testbed.build_workload import HOTCOLD_IMAGE
 from testbed.cluster import Cluster
+from testbed.guest import Guest
 
 NAMESPACE = "workload"
 POD = "hotcold"
@@ -42,7 +43,7 @@ def manifests(load: Load) -> str:
     """Returns the namespace and the pod as YAML."""
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     container = {
-        "name": "hotcold",
+        "name": POD,
         "image": HOTCOLD_IMAGE,
         "imagePullPolicy": "Never",
         "args": load.arguments(),
@@ -63,8 +64,9 @@ def manifests(load: Load) -> str:
 class Workload:
     """The running pod."""
 
-    def __init__(self, cluster: Cluster, load: Load) -> None:
+    def __init__(self, cluster: Cluster, guest: Guest, load: Load) -> None:
         self._cluster = cluster
+        self._guest = guest
         self._load = load
 
     def start(self) -> Sample:
@@ -76,11 +78,13 @@ class Workload:
 
     def samples(self) -> list[Sample]:
         """Returns all samples so far, oldest first."""
-        return [sample(line) for line in self._lines() if line.startswith("{") and line.endswith("}")]
+        lines = (line.partition(" F ")[2] for line in self._lines())
+        return [sample(line) for line in lines if line.startswith("{") and line.endswith("}")]
 
     def _loaded(self) -> bool:
         return any(taken.hot_bytes for taken in self.samples())
 
     def _lines(self) -> list[str]:
-        answer = self._cluster.kubectl("logs", "--namespace", NAMESPACE, POD, check=False)
-        return answer.stdout.splitlines()
+        """Returns the lines of the pod's log as the container runtime writes them: time, stream, F, line."""
+        log = f"/var/log/pods/{NAMESPACE}_{POD}_*/{POD}/0.log"
+        return self._guest.run(f"cat {log} 2>/dev/null", check=False).stdout.splitlines()

@@ -67,10 +67,11 @@ def join(
 
 def wait_until_ready(cluster: Cluster, guest: Guest, limit_s: float = READY_LIMIT_S) -> None:
     """Returns when the API server says that the node is Ready."""
-    path = "jsonpath={.status.conditions[?(@.type=='Ready')].status}"
 
     def ready() -> bool:
-        return cluster.kubectl("get", "node", guest.name, "--output", path, check=False).stdout == "True"
+        node = cluster.get(f"/api/v1/nodes/{guest.name}") or {"status": {}}
+        conditions = node["status"].get("conditions", ())
+        return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
     with progress.step(f"waiting until node {guest.name} is Ready", usually="20 s"):
         waiting.until(ready, f"node {guest.name} to be Ready", limit_s=limit_s, every_s=0.5, detail=guest.kubelet_log)
