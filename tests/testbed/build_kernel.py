@@ -20,7 +20,8 @@ from testbed.errors import BedError, MissingKernelError
 from testbed.processes import run
 
 INIT = Path(__file__).parent / "initrd-init.sh"
-_BOOT_MODULES = ("virtio_blk", "ext4", "virtio_net", "virtio_rng")
+# ext4 asks for crc32c by the name of an algorithm until 6.13; virtio_pci is a module of 6.1.
+_BOOT_MODULES = ("crc32c_generic", "virtio_pci", "virtio_blk", "ext4", "virtio_net", "virtio_rng")
 _NODE_MODULES = (
     *("overlay", "br_netfilter", "bridge", "veth", "autofs4"),
     *("nf_tables", "nf_nat", "nf_conntrack", "nf_log_syslog"),

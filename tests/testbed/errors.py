@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-TAIL_LINES = 25
+TAIL_LINES = 40
 
 
 class BedError(Exception):

@@ -1,9 +1,11 @@
 #!/bin/busybox sh
 # The guest's first program, from the initrd: modules, disks, mounts, the seed, the network; then the second
 # one from the disk. All of it with one static busybox, since every other program takes its time to start.
+# What fails ends it, and so panics the kernel, with the reason on the console.
+set -e
 b=/bin/busybox
 $b mount -t devtmpfs devtmpfs /dev
-for module in /modules/*; do $b insmod "$module"; done
+for module in /modules/*; do $b insmod "$module" || true; done
 
 wait_for() {
     i=0
