@@ -1,0 +1,35 @@
+"""A whole simulated machine: DAMON behaves as `simkernel` says, everything else is a literal."""
+
+from simkernel import LINUX_7_2, Profile, SimKernel
+from terrace_agent.errors import HostFileMissing
+from unit.agent.host_tree import HostTree, guest_files
+from unit.agent.orders import OSRELEASE
+
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+
+
+class SimHost:
+    """A `HostFs`; stores reach the simulated kernel only."""
+
+    def __init__(self, profile: Profile = LINUX_7_2, files: dict[str, str | int] | None = None) -> None:
+        self.kernel = SimKernel(profile)
+        self.tree = HostTree(guest_files() | OSRELEASE | {BOOT_ID: "boot-1"} | (files or {}))
+
+    def read(self, path: str) -> str:
+        try:
+            return self.kernel.read(path)
+        except HostFileMissing:
+            return self.tree.read(path)
+
+    def store(self, path: str, value: str) -> None:
+        self.kernel.store(path, value)
+
+    def names(self, path: str) -> tuple[str, ...]:
+        return tuple(sorted({*self.kernel.names(path), *self.tree.names(path)}))
+
+    def exists(self, path: str) -> bool:
+        return self.kernel.exists(path) or self.tree.exists(path)
+
+    def pids(self) -> list[int]:
+        """The kdamonds that run."""
+        return sorted(running.pid for running in self.kernel.running.values())

@@ -1,0 +1,179 @@
+"""What a person runs on a machine: probe, plan, run --file, stop. The damon engine on a simulated kernel."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from simkernel import NO_DAMON
+from simkernel.kernel import DAMON_STAT, DEMOTION_ENABLED
+from terrace_agent import byhand
+from terrace_agent.cycle import Cycle, Turn
+from terrace_agent.engines import make_engines
+from terrace_agent.errors import AnotherAgentRuns, EngineUnavailable, SettingsRejected
+from terrace_agent.lock import lock
+from terrace_agent.main import main
+from terrace_agent.steplog import StepLog
+from unit.agent.orders import order
+from unit.agent.sim_host import SimHost
+
+ENFORCE = """
+apiVersion: terrace.dev/v1alpha1
+kind: TieringPolicy
+metadata: {name: enforce}
+spec: {mode: Enforce, allNodes: true}
+"""
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> Path:
+    file = tmp_path / "policy.yaml"
+    file.write_text(ENFORCE)
+    return file
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+def run(host: SimHost, state: Path, policy: Path) -> Turn:
+    received = byhand.as_received(byhand.read_policy(policy), node="n1", revision="r1")
+    return Cycle(host, make_engines(host, state), StepLog(io.StringIO())).turn(order(received), None)
+
+
+def test_probe_shows_tiers_engines_and_reasons(state: Path) -> None:
+    text = byhand.probe(SimHost(), state, as_json=False)
+    assert "0    fast  1Gi    256Mi  2     memory_tier4" in text
+    assert "1    slow  512Mi  128Mi  0     memory_tier120" in text
+    assert "damon   yes" in text
+
+
+def test_probe_on_a_kernel_without_damon_says_what_would_help(state: Path) -> None:
+    shown = json.loads(byhand.probe(SimHost(NO_DAMON), state, as_json=True))
+    (engine,) = shown["engines"]
+    assert (engine["available"], engine["reason"]) == (False, "NoDamonSysfs")
+    assert "helps" in engine["message"]
+
+
+def test_probe_leaves_the_kernel_as_it_was(state: Path) -> None:
+    host = SimHost()
+    byhand.probe(host, state, as_json=False)
+    assert host.read("/sys/kernel/mm/damon/admin/kdamonds/nr_kdamonds") == "0"
+    assert (host.read(DAMON_STAT), host.read(DEMOTION_ENABLED)) == ("Y", "false")
+
+
+def test_plan_prints_the_stores_and_makes_none_of_them(state: Path, policy: Path) -> None:
+    host = SimHost()
+    byhand.probe(host, state, as_json=False)
+    host.kernel.stored.clear()
+    text = byhand.plan(host, state, policy)
+    assert host.kernel.stored == []
+    assert "/sys/kernel/mm/damon/admin/kdamonds/nr_kdamonds <- 2" in text
+    assert text.splitlines()[-1].endswith("/state <- on")
+
+
+def test_what_is_planned_is_what_is_stored(state: Path, policy: Path) -> None:
+    host = SimHost()
+    byhand.probe(host, state, as_json=False)
+    planned = [line for line in byhand.plan(host, state, policy).splitlines() if not line.startswith("#")]
+    host.kernel.stored.clear()
+    assert run(host, state, policy).failure is None
+    stored = [f"{path} <- {value}" for path, value in host.kernel.stored if not value.startswith("update_")]
+    assert stored == planned
+
+
+def test_plan_of_what_is_in_force_stores_nothing(state: Path, policy: Path) -> None:
+    host = SimHost()
+    run(host, state, policy)
+    assert "nothing to store" in byhand.plan(host, state, policy)
+
+
+def test_plan_says_that_observe_stores_nothing(state: Path, policy: Path) -> None:
+    policy.write_text(ENFORCE.replace("Enforce", "Observe"))
+    assert "mode is Observe" in byhand.plan(SimHost(), state, policy)
+
+
+def test_plan_says_that_the_selector_is_ignored(state: Path, policy: Path) -> None:
+    policy.write_text(ENFORCE.replace("allNodes: true", "nodeSelector: {matchLabels: {memory: cxl}}"))
+    assert byhand.IGNORED in byhand.plan(SimHost(), state, policy)
+
+
+def test_a_single_tier_needs_no_stores(state: Path, policy: Path) -> None:
+    host = SimHost(files={"/sys/devices/system/node/has_memory": "0"})
+    assert "single tier" in byhand.plan(host, state, policy)
+    assert host.kernel.stored == []
+
+
+@pytest.mark.parametrize(("nid", "reason"), [(7, "NidNotFound"), (0, "TiersOverlap")])
+def test_wrong_nids_are_refused_before_the_first_store(state: Path, policy: Path, nid: int, reason: str) -> None:
+    tiers = f"allNodes: true, tiers: [{{name: fast, nids: [0]}}, {{name: slow, nids: [{nid}]}}]"
+    policy.write_text(ENFORCE.replace("allNodes: true", tiers))
+    host = SimHost()
+    byhand.probe(host, state, as_json=False)
+    host.kernel.stored.clear()
+    with pytest.raises(SettingsRejected) as caught:
+        byhand.plan(host, state, policy)
+    assert caught.value.reason == reason
+    assert f"nid {nid}" in str(caught.value)
+    assert host.kernel.stored == []
+
+
+def test_an_agent_after_sigkill_finds_the_same_kdamonds(state: Path, policy: Path) -> None:
+    host = SimHost()
+    run(host, state, policy)
+    pids = host.pids()
+    turn = run(host, state, policy)
+    assert (turn.failure, turn.steps, host.pids()) == (None, 0, pids)
+    assert len(pids) == 2
+
+
+def test_stop_brings_everything_back(state: Path, policy: Path) -> None:
+    host = SimHost()
+    run(host, state, policy)
+    assert (host.read(DAMON_STAT), host.read(DEMOTION_ENABLED)) == ("N", "true")
+    byhand.stop(host, state)
+    assert host.pids() == []
+    assert (host.read(DAMON_STAT), host.read(DEMOTION_ENABLED)) == ("Y", "false")
+
+
+def test_stop_says_when_there_was_nothing(state: Path) -> None:
+    assert "nothing of Terrace was running" in byhand.stop(SimHost(), state)
+
+
+def test_stop_refuses_while_an_agent_would_start_everything_again(state: Path) -> None:
+    lock(state)
+    with pytest.raises(AnotherAgentRuns) as caught:
+        byhand.stop(SimHost(), state)
+    assert str(state) in str(caught.value)
+
+
+def test_without_an_engine_there_is_no_plan_but_the_reason(state: Path, policy: Path) -> None:
+    with pytest.raises(EngineUnavailable) as caught:
+        byhand.plan(SimHost(NO_DAMON), state, policy)
+    assert "DAMON" in str(caught.value)
+
+
+def test_a_wrong_file_ends_the_command_with_its_field(
+    tmp_path: Path, policy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy.write_text(ENFORCE.replace("allNodes: true", "allNodes: true, speed: 3"))
+    with pytest.raises(SystemExit) as caught:
+        main(["plan", str(policy), "--host-root", str(tmp_path), "--state-dir", str(tmp_path / "state")])
+    assert caught.value.code == 1
+    assert "spec.speed" in capsys.readouterr().err
+
+
+def test_run_in_a_cluster_asks_which_node_this_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["run", "--node", "", "--host-root", str(tmp_path), "--state-dir", str(tmp_path / "state")])
+    assert caught.value.code == 2
+    assert "NODE_NAME" in capsys.readouterr().err
+
+
+def test_an_address_without_a_port_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["run", "--node", "n1", "--listen", "9465"])
+    assert caught.value.code == 2
+    assert "host:port" in capsys.readouterr().err
