@@ -32,7 +32,39 @@ def join(
     append: str = "",
     outlive: bool = False,
 ) -> Guest:
-    """Boots a guest, and returns when it is a Ready node of the cluster.
+    """Boots a guest, and returns when it is a Ready node of the cluster; the arguments are those of `prepare`."""
+    guest = prepare(
+        cluster,
+        name,
+        directory=directory,
+        images=images,
+        kernel=kernel,
+        topology=topology,
+        append=append,
+        outlive=outlive,
+    )
+    try:
+        guest.boot()
+        wait_until_ready(cluster, guest)
+    except BaseException:
+        guest.save_evidence(directory / "evidence")
+        guest.stop()
+        raise
+    return guest
+
+
+def prepare(
+    cluster: Cluster,
+    name: str,
+    *,
+    directory: Path,
+    images: Sequence[Path],
+    kernel: Kernel | None = None,
+    topology: Topology = TWO_TIERS,
+    append: str = "",
+    outlive: bool = False,
+) -> Guest:
+    """A guest that joins the cluster once it boots.
 
     Args:
         cluster: it runs.
@@ -54,15 +86,7 @@ def join(
         seed=_seed(cluster, name, kubelet_port),
         append=append,
     )
-    guest = Guest(name, machine, directory, outlive=outlive)
-    guest.boot()
-    try:
-        wait_until_ready(cluster, guest)
-    except BaseException:
-        guest.save_evidence(directory / "evidence")
-        guest.kill()
-        raise
-    return guest
+    return Guest(name, machine, directory, outlive=outlive)
 
 
 def wait_until_ready(cluster: Cluster, guest: Guest, limit_s: float = READY_LIMIT_S) -> None:
