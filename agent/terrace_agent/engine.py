@@ -88,9 +88,7 @@ class Restore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disclaim:
-    """Journal that no kdamond from index `keep` on is ours any more."""
-
-    keep: int = 0
+    """Journal that no kdamond is ours any more."""
 
 
 Step = Remember | Claim | Store | Command | Confirm | Bank | Restore | Disclaim

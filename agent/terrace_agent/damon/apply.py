@@ -58,7 +58,7 @@ class Applier:
             case Bank():
                 self._count()
             case Disclaim():
-                self._journal_with(lambda state: replace(state, owned=_below(state.owned, step.keep)))
+                self._journal_with(lambda state: replace(state, owned=()))
             case _:
                 assert_never(step)
 
@@ -121,7 +121,3 @@ def _confirming(state: JournalState, index: int, pid: int | None) -> JournalStat
             for owned in state.owned
         ),
     )
-
-
-def _below(owned: tuple[OwnedKdamond, ...], keep: int) -> tuple[OwnedKdamond, ...]:
-    return tuple(kdamond for kdamond in owned if kdamond.index < keep)

@@ -52,11 +52,12 @@ def safe_apply_interval_us(settings: Settings, *, can_tune: bool) -> tuple[int, 
 
 
 def age_count(age_us: int, aggr_us: int) -> int:
-    """Returns how many aggregations `age_us` are, rounded up.
+    """Returns how many aggregations `age_us` are, to the nearest and at least one, 0 for no age.
 
-    A scheme's age is a count that tuning does not rescale (kernel.md fact 18), so it holds for `aggr_us` only.
+    A scheme's age is a count that tuning does not rescale (kernel.md fact 18), so it holds for `aggr_us` only. Rounded
+    up it would ask for half as much again once tuning has made an aggregation as long as the age.
     """
-    return -(-age_us // max(1, aggr_us))
+    return max(1, (2 * age_us + aggr_us) // (2 * aggr_us)) if age_us else 0
 
 
 def demotion_age_us(settings: Settings, slow: CurrentIntervals) -> int:

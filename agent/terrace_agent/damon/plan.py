@@ -38,14 +38,15 @@ def plan(observed: Observed, desired: Desired, journal: JournalState) -> Plan:
     check_alone(observed, journal.owned)
     if not desired.kdamonds:
         return plan_stop(observed, journal)
-    steps, reason = _steps(observed, desired, journal.owned)
+    found = changes(observed.kdamonds, desired, journal.owned)
+    steps, reason = _steps(observed, desired, found)
     prelude = tuple(_prelude(observed))
     return Plan(
         steps=(*prelude, *steps),
         reason=reason if steps or not prelude else "the surroundings changed",
         words=desired.words,
         effective=desired.effective,
-        recheck_s=_SOON_S if steps else _LATER_S,
+        recheck_s=_SOON_S if steps or any(change.stores for change in found or ()) else _LATER_S,
     )
 
 
@@ -87,8 +88,7 @@ def check_alone(observed: Observed, owned: tuple[OwnedKdamond, ...]) -> None:
         )
 
 
-def _steps(observed: Observed, desired: Desired, owned: tuple[OwnedKdamond, ...]) -> tuple[tuple[Step, ...], str]:
-    found = changes(observed.kdamonds, desired, owned)
+def _steps(observed: Observed, desired: Desired, found: tuple[Change, ...] | None) -> tuple[tuple[Step, ...], str]:
     if found is None:
         why = "kdamonds are started" if not observed.kdamonds else "the set of source nids or directions changed"
         return tuple(_rebuild(observed, desired)), why
@@ -122,8 +122,6 @@ def _rebuild(observed: Observed, desired: Desired) -> Iterator[Step]:
     for index, source_nid, tree in trees:
         yield _claim(index, source_nid, tree, desired.made_from)
     yield Store(path=NR_KDAMONDS, value=str(len(trees)))
-    if len(observed.kdamonds) > len(trees):
-        yield Disclaim(keep=len(trees))
     for index, _, tree in trees:
         yield from kdamond_stores(tree, index)
     for index in sorted(range(len(trees)), key=lambda index: not _demotes(desired.kdamonds[index].tree)):

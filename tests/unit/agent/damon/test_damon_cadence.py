@@ -33,10 +33,14 @@ def test_whatever_the_wish_it_is_below_the_tuning_step(aggregations: int, wish: 
     assert 0 < apply_us < (aggregations - 1) * 100_000
 
 
-def test_an_age_is_a_count_of_aggregations_rounded_up() -> None:
+def test_an_age_is_a_count_of_aggregations() -> None:
     assert cadence.age_count(10_000_000, 100_000) == 100
-    assert cadence.age_count(10_000_000, 4_000_000) == 3
+    assert cadence.age_count(10_000_000, 3_200_000) == 3
     assert cadence.age_count(0, 100_000) == 0
+
+
+def test_an_age_shorter_than_an_aggregation_is_one() -> None:
+    assert cadence.age_count(100_000, 4_000_000) == 1
 
 
 def test_a_fast_region_is_not_cold_before_the_slow_nid_has_looked_twice() -> None:

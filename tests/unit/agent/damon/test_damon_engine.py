@@ -150,6 +150,16 @@ def test_an_age_is_counted_anew_when_the_aggregation_interval_has_doubled(kernel
         assert kernel.running[0].files["contexts/0/schemes/0/access_pattern/age/min"] == age
 
 
+def test_the_next_look_comes_sooner_while_ages_drift(kernel: SimKernel, tmp_path: Path) -> None:
+    engine = engine_on(kernel, tmp_path)
+    assert enforce(kernel, tmp_path).recheck_s == 2
+    assert engine.plan(settings(), guest()).recheck_s == 5
+    kernel.running[0].intervals = (6_500, 130_000)
+    engine.verify()
+    drifting = engine.plan(settings(), guest())
+    assert (drifting.steps, drifting.recheck_s) == ((), 2)
+
+
 def test_a_kdamond_that_died_is_switched_on_again_and_the_other_goes_on(kernel: SimKernel, tmp_path: Path) -> None:
     enforce(kernel, tmp_path)
     pid = kernel.running[1].pid
