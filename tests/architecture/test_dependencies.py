@@ -21,7 +21,7 @@ IMPURE = {
 }
 DOORS = {
     "kopf": {"operator/terrace_operator/handlers.py"},
-    "kubernetes": {"agent/terrace_agent/cluster.py", "operator/terrace_operator/cluster/connection.py"},
+    "kubernetes": {"agent/terrace_agent/transport.py", "operator/terrace_operator/cluster/connection.py"},
     "prometheus_client": {
         "agent/terrace_agent/metrics.py",
         "operator/terrace_operator/metrics.py",
