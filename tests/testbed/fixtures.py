@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import signal
-import sys
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -100,7 +99,7 @@ def node(
         images: Sequence[Path] = (),
         append: str = "",
     ) -> Guest:
-        one = nodes.join(
+        one = nodes.prepare(
             cluster,
             name,
             directory=tmp_path_factory.mktemp(name),
@@ -110,6 +109,8 @@ def node(
             append=append,
         )
         _remember(request, booted, one)
+        one.boot()
+        nodes.wait_until_ready(cluster, one)
         return one
 
     yield boot
@@ -130,7 +131,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 def pytest_configure(config: pytest.Config) -> None:
     """Ends the guests on SIGTERM as on Ctrl-C."""
     config.stash[_RUNNING] = []
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("SIGTERM", returncode=143))
 
 
 def _running(config: pytest.Config) -> list[Guest | Cluster]:
