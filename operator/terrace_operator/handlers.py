@@ -10,6 +10,7 @@ Before: people edit policies. After: `reconcile`.
 
 import asyncio
 import concurrent.futures
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -30,8 +31,14 @@ async def watch_policies(
         started: called once kopf has taken over the process's signals, so that they can be taken back.
     """
     ignored = asyncio.all_tasks()
+    # kopf would ask for the user's name, which a container's bare uid does not have.
+    identity: Any = socket.gethostname()
     tasks = await kopf.spawn_tasks(
-        registry=_registry(changed, credentials), settings=_settings(), standalone=True, clusterwide=True
+        registry=_registry(changed, credentials),
+        settings=_settings(),
+        standalone=True,
+        clusterwide=True,
+        identity=identity,
     )
     started()
     await kopf.run_tasks(tasks, ignored=ignored)

@@ -48,8 +48,9 @@ class Stage:
         return any(engine["available"] for engine in engines)
 
     def wait(self, condition: str, what: str, *, limit_s: int = 120) -> None:
-        """Waits with `kubectl wait` for a condition such as `Ready` of an object such as `tieringpolicy/x`."""
-        self.cluster.kubectl("wait", f"--for={condition}", what, f"--timeout={limit_s}s", limit_s=limit_s + 10)
+        """Waits with `kubectl wait` for an object such as `tieringpolicy/x` and its `condition=Ready`."""
+        for one in ("create", condition):
+            self.cluster.kubectl("wait", f"--for={one}", what, f"--timeout={limit_s}s", limit_s=limit_s + 10)
 
     def agent_steps(self) -> list[dict[str, Any]]:
         """Returns the agent's step lines, oldest first; times are the node's CLOCK_MONOTONIC."""
