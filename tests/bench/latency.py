@@ -16,7 +16,7 @@ from story import host
 from story.stage import NAMESPACE, SAMPLES, Stage, stage
 from testbed import progress, waiting
 
-POLICY = "enforce"
+POLICY = "demo"
 ROUNDS = 5
 
 

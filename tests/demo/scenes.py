@@ -13,7 +13,7 @@ from story.workload import NAMESPACE, Load, Workload
 from testbed import progress, waiting
 from testbed.errors import BedError
 
-POLICY = "enforce"
+POLICY = "demo"
 CONVERGE_LIMIT_S = 240.0
 REST_S = 12.0
 RESTORE_LIMIT_S = 60.0

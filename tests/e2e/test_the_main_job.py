@@ -16,7 +16,7 @@ from testbed import waiting
 
 pytestmark = pytest.mark.e2e
 
-POLICY = "enforce"
+POLICY = "demo"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ def run(tiered: Stage) -> Iterator[Run]:
     before = host.settings(tiered.guest)
     workload = Workload(tiered.cluster, tiered.guest, Load())
     workload.start()
-    tiered.cluster.kubectl("apply", "-f", SAMPLES / "enforce.yaml")
+    tiered.cluster.kubectl("apply", "-f", SAMPLES / f"{POLICY}.yaml")
     samples: list[Sample] = []
 
     def rests() -> bool:
