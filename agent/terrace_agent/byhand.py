@@ -7,7 +7,8 @@ import dataclasses
 import json
 from pathlib import Path
 
-from terrace_agent.cycle import Cycle, Order, Turn
+from terrace_agent.cycle import Cycle, Turn
+from terrace_agent.order import Order
 from terrace_agent.engine import Engine
 from terrace_agent.engines import make_engines
 from terrace_agent.errors import EngineUnavailable

@@ -98,8 +98,9 @@ class Cluster:
                 version = version or self._list()
                 version = self._watch(version)
                 delay = _BACKOFF_S[0]
-            except (ApiUnavailable, KeyError) as error:
-                if isinstance(error, KeyError) or error.status == HTTPStatus.GONE:
+            except Exception as error:
+                # A defect must not leave the agent deaf: whatever it was, list again.
+                if not isinstance(error, ApiUnavailable) or error.status == HTTPStatus.GONE:
                     version = ""
                 self._log.note("watch interrupted", problem=f"{type(error).__name__}: {error}")
                 threading.Event().wait(random.uniform(0, delay))

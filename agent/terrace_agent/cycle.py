@@ -13,6 +13,7 @@ from terrace_agent.decide import Intent, choose_engine, decide
 from terrace_agent.engine import Engine, Moved, Plan
 from terrace_agent.errors import EngineUnavailable, SettingsRejected
 from terrace_agent.hostfs import HostFs
+from terrace_agent.order import Order
 from terrace_agent.pods import PodMemory, read_pods
 from terrace_agent.steplog import StepLog
 from terrace_agent.topology.discover import discover
@@ -20,32 +21,11 @@ from terrace_agent.topology.read import read_facts
 from terrace_agent.topology.values import Topology
 from terrace_api.errors import InvalidObject, TerraceError
 from terrace_api.node_tiering import EngineCapability, EngineName, NodeTieringSpec
-from terrace_api.policy import Settings
+from terrace_api.policy import Mode, Settings
 
 _RELEASE = "/proc/sys/kernel/osrelease"
 _NO_TOPOLOGY = Topology(nids=(), tiers=())
 _NOTHING_MOVED = Moved(kdamonds=(), promoted_bytes=0, demoted_bytes=0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What is wanted of this node.
-
-    Attributes:
-        generation: of the object; 0 without any.
-        spec: None while none was ever seen, and where `invalid` says that it could not be read.
-        unknown_fields: of the spec, not acted on.
-    """
-
-    generation: int = 0
-    spec: NodeTieringSpec | None = None
-    unknown_fields: tuple[str, ...] = ()
-    invalid: InvalidObject | None = None
-
-    @property
-    def settings(self) -> Settings | None:
-        """The settings to follow, if any."""
-        return self.spec.settings if self.spec else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,8 +99,11 @@ class Cycle:
     def _act(self, run: "_Running") -> None:
         chosen = choose_engine(run.turn.capabilities)
         match run.turn.intent:
-            case Intent.WAIT | Intent.HOLD | Intent.UNSUPPORTED:
+            case Intent.WAIT | Intent.HOLD:
                 return
+            case Intent.UNSUPPORTED:
+                if run.turn.order.settings and run.turn.order.settings.mode is Mode.OBSERVE:
+                    self._stop(run, self._engines)
             case Intent.RESTORE | Intent.SINGLE_TIER:
                 self._stop(run, self._engines)
             case Intent.OBSERVE:
@@ -170,6 +153,7 @@ class _Running:
         try:
             yield
         except Exception as error:
+            # A defect of ours must end in a condition, too.
             if self.turn.failure is None:
                 self.see(failure=error)
 

@@ -23,7 +23,7 @@ class Intent(StrEnum):
     SINGLE_TIER = "SingleTier"
     """Nothing to tier, nothing to run."""
     UNSUPPORTED = "Unsupported"
-    """No engine can run: say why, touch nothing."""
+    """No engine can run: say why. What runs goes on, unless the mode is Observe."""
     OBSERVE = "Observe"
     """Move nothing, say what would be done."""
     ENFORCE = "Enforce"
@@ -37,8 +37,10 @@ def decide(spec: NodeTieringSpec | None, topology: Topology, engine: EngineName 
     """
     if spec is None:
         return Intent.WAIT
-    if spec.action is Action.RESTORE or spec.settings is None:
+    if spec.action is Action.RESTORE:
         return Intent.RESTORE
+    if spec.settings is None:
+        return Intent.WAIT
     if len(topology.tiers) < 2:
         return Intent.SINGLE_TIER
     if engine is None:

@@ -11,17 +11,18 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Protocol
 
-from terrace_agent.cycle import Cycle, Order, Turn, is_defect
+from terrace_agent.cycle import Cycle, Turn, is_defect
 from terrace_agent.errors import ApiUnavailable, SettingsRejected
 from terrace_agent.inbox import Inbox
 from terrace_agent.laststate import LastState
+from terrace_agent.order import Order, read_order
 from terrace_agent.report import Active, Observed, PodName, activate, is_due, make_status
 from terrace_agent.steplog import StepLog
 from terrace_agent.topology.values import Topology
 from terrace_api.codec import decode_node_tiering, decode_status, encode_status
 from terrace_api.defaults import Json
-from terrace_api.errors import InvalidObject
-from terrace_api.node_tiering import NodeTieringStatus
+from terrace_api.errors import InvalidObject, Problem
+from terrace_api.node_tiering import Action, NodeTieringStatus
 
 OnTurn = Callable[[NodeTieringStatus, Topology, float], None]
 """Told the status of each turn, the topology behind it, and how many seconds the turn took."""
@@ -30,7 +31,7 @@ _FIRST_OBJECT_S = 10.0
 """How long the first turn waits for an object: without one it could say nothing, and nobody would take it."""
 _HEARTBEAT_S = 60.0
 _HEARTBEAT_JITTER_S = 10.0
-_PUBLISH_RETRY_S = 5.0
+_FIRST_RETRY_S, _LONGEST_RETRY_S = 5.0, 30.0
 
 
 class Publisher(Protocol):
@@ -77,6 +78,7 @@ class Loop:
         self._status: NodeTieringStatus | None = None
         self._written: NodeTieringStatus | None = None
         self._saved: NodeTieringStatus | None = None
+        self._retry_s = _FIRST_RETRY_S
         self._write_not_before = 0.0
         self._heartbeat_at = 0.0
 
@@ -98,7 +100,10 @@ class Loop:
         turn = self._cycle.turn(self._order, self._turn)
         if turn.failure is None:
             revision = (self._order.spec.revision if self._order.spec else None) or ""
-            self._active = activate(self._active, intent=turn.intent, revision=revision, now=_now())
+            running = bool(turn.moved.kdamonds)
+            self._active = activate(
+                self._active, intent=turn.intent, revision=revision, running=running, now=_now()
+            )
         status = self._make_status(turn)
         worth_it = _is_worth_a_line(turn, self._turn)
         self._report_defect(turn)
@@ -123,7 +128,8 @@ class Loop:
         if manifest is None or manifest is self._received:
             return
         self._received = manifest
-        self._order, status = _read(manifest)
+        self._write_not_before = 0.0
+        self._order, status = read_order(manifest)
         # Only for the transition times of its conditions: what is in force, an older boot's status cannot know.
         self._status = self._status or status
 
@@ -157,10 +163,12 @@ class Loop:
         try:
             self._publisher.publish(status)
         except ApiUnavailable as error:
-            self._write_not_before = now + _PUBLISH_RETRY_S * random.uniform(1, 2)
+            self._write_not_before = now + self._retry_s * random.uniform(1, 1.5)
+            self._retry_s = min(self._retry_s * 2, _LONGEST_RETRY_S)
             self._log.note("status not written", problem=str(error))
         else:
             self._written = status
+            self._retry_s = _FIRST_RETRY_S
             self._heartbeat_at = now + _HEARTBEAT_S + random.uniform(0, _HEARTBEAT_JITTER_S)
         self._log.step("publish", generation=status.observed_generation)
 
@@ -182,14 +190,6 @@ class Loop:
     def _report_defect(self, turn: Turn) -> None:
         if is_defect(turn.failure) and _name(turn) != _name(self._turn):
             self._log.note("defect", trace="".join(traceback.format_exception(turn.failure)))
-
-
-def _read(manifest: Mapping[str, Json]) -> tuple[Order, NodeTieringStatus | None]:
-    try:
-        received, unknown = decode_node_tiering(dict(manifest))
-    except InvalidObject as error:
-        return Order(generation=manifest["metadata"].get("generation", 0), invalid=error), None
-    return Order(generation=received.generation, spec=received.spec, unknown_fields=unknown), received.status
 
 
 def _is_worth_a_line(turn: Turn, before: Turn | None) -> bool:

@@ -66,15 +66,17 @@ class Observed:
     effective: Effective | None = None
 
 
-def activate(before: Active, *, intent: Intent, revision: str, now: str) -> Active:
-    """Returns what is in force after a turn with this intent succeeded."""
+def activate(before: Active, *, intent: Intent, revision: str, running: bool, now: str) -> Active:
+    """Returns what is in force after a turn with this intent succeeded; `running` says whether kdamonds of ours do."""
     match intent:
         case Intent.RESTORE:
             return Active()
         case Intent.OBSERVE | Intent.ENFORCE | Intent.SINGLE_TIER:
             since = before.since if before.revision == revision and before.since else now
             return Active(revision=revision, since=since, mode=_MODES.get(intent))
-        case Intent.WAIT | Intent.HOLD | Intent.UNSUPPORTED:
+        case Intent.UNSUPPORTED:
+            return before if running else Active()
+        case Intent.WAIT | Intent.HOLD:
             return before
 
 

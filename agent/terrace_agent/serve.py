@@ -11,6 +11,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 _METRICS_TYPE = "text/plain; version=1.0.0; charset=utf-8"
+_IDLE_S = 10.0
 _TEXT_TYPE = "text/plain; charset=utf-8"
 
 
@@ -42,6 +43,8 @@ def serve(address: tuple[str, int], *, render: Callable[[], bytes], pulse: Pulse
     """
 
     class Handler(BaseHTTPRequestHandler):
+        timeout = _IDLE_S
+
         def do_GET(self) -> None:
             match self.path.partition("?")[0]:
                 case "/metrics":

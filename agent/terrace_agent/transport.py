@@ -109,7 +109,7 @@ class Server:
                 method, path, query_params=query, header_params=headers, body=body, auth_settings=["BearerToken"]
             )
             response = self._client.call_api(*request, _request_timeout=(_CONNECT_S, read_s)).response
-        except (ApiException, urllib3.exceptions.HTTPError, OSError) as error:
+        except (ApiException, ConfigException, urllib3.exceptions.HTTPError, OSError) as error:
             raise _unavailable(f"{method} {path}", error) from error
         if response.status >= HTTPStatus.BAD_REQUEST:
             raise ApiUnavailable(request=f"{method} {path}", status=response.status, message=_message(response))

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from terrace_agent.cycle import Order
-from terrace_api.codec import decode_node_tiering
+from terrace_agent.order import Order, read_order
 
 OSRELEASE = {"/proc/sys/kernel/osrelease": "7.2.13\n"}
 
@@ -28,5 +27,4 @@ def restore(generation: int = 2) -> dict[str, Any]:
 
 def order(manifest: dict[str, Any]) -> Order:
     """What the loop makes of a received object."""
-    received, unknown = decode_node_tiering(manifest)
-    return Order(generation=received.generation, spec=received.spec, unknown_fields=unknown)
+    return read_order(manifest)[0]

@@ -5,9 +5,10 @@ import io
 
 import pytest
 
-from terrace_agent.cycle import Cycle, Order, Turn, is_defect
+from terrace_agent.cycle import Cycle, Turn, is_defect
 from terrace_agent.decide import Intent
 from terrace_agent.errors import EngineUnavailable, HostFileUnreadable, SettingsRejected, StoreRefused
+from terrace_agent.order import Order
 from terrace_agent.steplog import StepLog
 from terrace_api.errors import InvalidObject
 from unit.agent.fake_engine import FakeEngine
@@ -74,6 +75,16 @@ def test_without_an_engine_nothing_is_touched() -> None:
     engine = FakeEngine(available=False)
     turn = take(ENFORCE, engine)
     assert (turn.intent, turn.failure, engine.applied) == (Intent.UNSUPPORTED, None, [])
+
+
+def test_without_an_engine_observe_still_stops_what_runs_and_enforce_does_not() -> None:
+    engine = FakeEngine()
+    before = take(ENFORCE, engine)
+    engine.available = False
+    before = take(ENFORCE, engine, before)
+    assert engine.applied == ["start"]
+    take(OBSERVE, engine, before)
+    assert engine.applied == ["start", "stop"]
 
 
 def test_a_wrong_nid_is_refused_before_the_engine_is_asked() -> None:

@@ -119,6 +119,15 @@ def test_an_unreadable_object_leaves_the_one_before_active(bench: Bench) -> None
     assert bench.engine.applied == ["start"]
 
 
+def test_settings_that_are_missing_never_mean_restore(bench: Bench) -> None:
+    bench.turn(manage("r1"))
+    broken = manage("r2", generation=2)
+    del broken["spec"]["settings"]
+    status = bench.turn(broken)
+    assert (status.active_revision, ready(status).reason) == ("r1", "Invalid")
+    assert bench.engine.applied == ["start"]
+
+
 def test_a_field_of_a_newer_operator_is_reported_and_the_rest_acted_on(bench: Bench) -> None:
     manifest = manage("r1")
     manifest["spec"]["settings"]["teleport"] = True

@@ -89,16 +89,20 @@ def test_a_status_survives_the_api() -> None:
 
 
 def test_a_revision_is_active_since_it_came_into_force() -> None:
-    first = activate(Active(), intent=Intent.ENFORCE, revision="r1", now=NOW)
+    first = activate(Active(), intent=Intent.ENFORCE, revision="r1", running=True, now=NOW)
     assert first == IN_FORCE
-    assert activate(first, intent=Intent.ENFORCE, revision="r1", now=LATER) == first
-    assert activate(first, intent=Intent.OBSERVE, revision="r2", now=LATER).since == LATER
-    assert activate(first, intent=Intent.RESTORE, revision="", now=LATER) == Active()
+    assert activate(first, intent=Intent.ENFORCE, revision="r1", running=True, now=LATER) == first
+    assert activate(first, intent=Intent.OBSERVE, revision="r2", running=False, now=LATER).since == LATER
+    assert activate(first, intent=Intent.RESTORE, revision="", running=False, now=LATER) == Active()
 
 
 @pytest.mark.parametrize("intent", [Intent.WAIT, Intent.HOLD, Intent.UNSUPPORTED])
 def test_what_is_in_force_stays_so_where_nothing_is_done(intent: Intent) -> None:
-    assert activate(IN_FORCE, intent=intent, revision="r2", now=LATER) == IN_FORCE
+    assert activate(IN_FORCE, intent=intent, revision="r2", running=True, now=LATER) == IN_FORCE
+
+
+def test_nothing_is_in_force_where_no_engine_can_run_and_nothing_runs() -> None:
+    assert activate(IN_FORCE, intent=Intent.UNSUPPORTED, revision="r1", running=False, now=LATER) == Active()
 
 
 def test_the_first_status_is_written() -> None:
