@@ -138,6 +138,17 @@ def test_stop_brings_everything_back(state: Path, policy: Path) -> None:
     assert (host.read(DAMON_STAT), host.read(DEMOTION_ENABLED)) == ("Y", "false")
 
 
+def test_observe_brings_everything_back_and_says_what_enforce_would_do(state: Path, policy: Path) -> None:
+    host = SimHost()
+    run(host, state, policy)
+    policy.write_text(ENFORCE.replace("Enforce", "Observe"))
+    turn = run(host, state, policy)
+    assert host.pids() == []
+    assert (host.read(DAMON_STAT), host.read(DEMOTION_ENABLED)) == ("Y", "false")
+    assert turn.plan
+    assert any("promote" in word for word in turn.plan.words)
+
+
 def test_stop_says_when_there_was_nothing(state: Path) -> None:
     assert "nothing of Terrace was running" in byhand.stop(SimHost(), state)
 
