@@ -91,6 +91,7 @@ def stage(
             images=images,
             kernel=kernel,
             topology=topology,
+            append=ALONE,
             outlive=keep,
         )
         install(cluster)
