@@ -47,7 +47,8 @@ def settings(guest: Guest) -> Settings:
 
 def running_kdamonds(guest: Guest) -> dict[int, int]:
     """Returns the pid of every kdamond of the sysfs tree that runs, by its index."""
-    script = 'cd /sys/kernel/mm/damon/admin/kdamonds 2>/dev/null && for k in [0-9]*; do [ -e $k ] && echo "$k $(cat $k/pid)"; done'
+    directory = "/sys/kernel/mm/damon/admin/kdamonds"
+    script = f'cd {directory} 2>/dev/null && for k in [0-9]*; do [ -e $k ] && echo "$k $(cat $k/pid)"; done'
     pairs = (line.split() for line in guest.run(script, check=False).stdout.splitlines())
     return {int(index): int(pid) for index, pid in pairs if int(pid) > 0}
 
