@@ -9,7 +9,16 @@ NODE_METRICS = ("node_mem_used_bp", "node_mem_free_bp")
 CORE_TYPES = ("addr", "target")
 OPS_TYPES = ("anon", "memcg", "young")
 
-NR_FILES = ("nr_kdamonds", "nr_contexts", "nr_targets", "nr_regions", "nr_schemes", "nr_goals", "nr_filters")
+NR_FILES = (
+    "nr_kdamonds",
+    "nr_contexts",
+    "nr_targets",
+    "nr_regions",
+    "nr_schemes",
+    "nr_goals",
+    "nr_filters",
+    "nr_probes",
+)
 READ_ONLY = ("pid", "avail_operations", "effective_bytes", "sz_tried", "sz_applied", "qt_exceeds", "nr_tried")
 
 Files = Mapping[str, str]
@@ -30,6 +39,7 @@ def fresh(kind: str, has: frozenset[str]) -> dict[str, str]:
         "region": lambda _: {"start": "0", "end": "0"},
         "scheme": _scheme,
         "goal": _goal,
+        "probe": lambda has: {"weight": "0"} if "weight" in has else {"filters/nr_filters": "0"},
         "filter": _filter,
     }[kind](has)
 
@@ -53,7 +63,8 @@ def _context(has: frozenset[str]) -> dict[str, str]:
         "schemes/nr_schemes": "0",
     }
     goal = ("access_bp", "aggrs", "min_sample_us", "max_sample_us")
-    return files | ({f"{intervals}/intervals_goal/{name}": "0" for name in goal} if "intervals_goal" in has else {})
+    files |= {f"{intervals}/intervals_goal/{name}": "0" for name in goal} if "intervals_goal" in has else {}
+    return files | ({"monitoring_attrs/probes/nr_probes": "0"} if "probes" in has else {})
 
 
 def _scheme(has: frozenset[str]) -> dict[str, str]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 _6_12 = frozenset({"damon", "migrate"})
 _7_0 = _6_12 | {"allow", "ops_filters", "intervals_goal", "node_goals", "refresh_ms", "damon_stat"}
-_7_2 = _7_0 | {"temporal", "fail_charge"}
+_7_2 = _7_0 | {"temporal", "fail_charge", "probes"}
+_7_3 = _7_2 | {"weight"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,4 +32,4 @@ NO_DAMON = Profile(name="no-damon", has=frozenset())
 LINUX_6_12 = Profile(name="6.12", has=_6_12, invalid_commit_kills=True, bad_nid_panics=True, late_command=errno.EINVAL)
 LINUX_7_0 = Profile(name="7.0", has=_7_0, bad_nid_panics=True)
 LINUX_7_2 = Profile(name="7.2", has=_7_2)
-LINUX_7_3 = Profile(name="7.3", has=_7_2, off_when_off=None)
+LINUX_7_3 = Profile(name="7.3", has=_7_3, off_when_off=None)

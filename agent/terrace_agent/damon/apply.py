@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from terrace_agent.damon import verify
-from terrace_agent.damon.oracle import read_oracle
+from terrace_agent.damon.look import looks_at, read_oracle
 from terrace_agent.damon.patience import Patience
 from terrace_agent.damon.read import TreeReader
 from terrace_agent.engine import Bank, Claim, Command, Confirm, Disclaim, Plan, Remember, Restore, Step, Store
@@ -63,14 +63,14 @@ class Applier:
                 assert_never(step)
 
     def _confirm(self, index: int) -> None:
-        kdamond, before = self._reader.kdamond(index), self._before_on.pop(index, None)
-        self._journal_with(lambda state: _confirming(state, index, kdamond.pid))
+        pid, before = self._reader.pid(index), self._before_on.pop(index, None)
+        self._journal_with(lambda state: _confirming(state, index, pid))
         if before:
-            self._journal_with(lambda state: verify.begin(state, kdamond, before))
+            self._journal_with(lambda state: verify.begin(state, index, looks_at(self._reader, state, index), before))
 
     def _command(self, step: Command) -> None:
         if step.word == "on":
-            self._before_on[step.index] = read_oracle(self._fs)
+            self._before_on[step.index] = read_oracle(self._fs, self._journal.load().features or ())
         self._patience.store(self._fs, step.path, step.word)
         # A commit that the kernel dislikes may kill the kdamond and still return 0 (6.12, kernel.md fact 9).
         if self._reader.is_on(step.index) != step.then_on:

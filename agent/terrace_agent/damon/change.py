@@ -3,6 +3,7 @@
 Before: `ownership`, `desired`. After: `plan`.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from terrace_agent.damon.desired import Desired, DesiredKdamond
@@ -14,7 +15,7 @@ from terrace_agent.engine import Store
 from terrace_agent.journal import OwnedKdamond
 
 _GOAL = "/target_value"
-_AGE = "/age/min"
+_AGE = ("/age/min", "/age/max")
 _SMALL_GOAL_BP = 20
 _SMALL_AGE_RATIO = 1.5
 _TUNED = ("/intervals/sample_us", "/intervals/aggr_us")
@@ -59,12 +60,13 @@ class Change:
 def changes(
     kdamonds: tuple[ObservedKdamond, ...], desired: Desired, owned: tuple[OwnedKdamond, ...]
 ) -> tuple[Change, ...] | None:
-    """Returns one change per kdamond; None if the set of kdamonds or their schemes' actions must change."""
+    """Returns one change per kdamond; None if the set of kdamonds or their directions must change."""
     claims = [owner_of(kdamond, owned) for kdamond in kdamonds]
     if [claim.source_nid for claim in claims if claim] != [wanted.source_nid for wanted in desired.kdamonds]:
         return None
     pairs = [(k, claim, want) for k, claim, want in zip(kdamonds, claims, desired.kdamonds, strict=True) if claim]
-    if any(kdamond.on and _actions(kdamond.tree) != _actions(want.tree) for kdamond, _, want in pairs):
+    # Not what is staged but what was claimed says what runs: staging may have been cut off.
+    if any(kdamond.on and _moves(claim.files) != _moves(_files(want)) for kdamond, claim, want in pairs):
         return None
     return tuple(_compare(kdamond, claim, want) for kdamond, claim, want in pairs)
 
@@ -109,6 +111,10 @@ def _compare(kdamond: ObservedKdamond, claim: OwnedKdamond, want: DesiredKdamond
     )
 
 
+def _files(want: DesiredKdamond) -> tuple[tuple[str, str], ...]:
+    return tuple((store.path, store.value) for store in kdamond_stores(want.tree, 0))
+
+
 def _tuned_alike(tree: Kdamond | None, wanted: Kdamond) -> bool:
     if tree is None or not tree.contexts:
         return False
@@ -121,8 +127,9 @@ def _same_start(claim: OwnedKdamond, wanted: tuple[Store, ...]) -> bool:
     return started == {(store.path, store.value) for store in wanted if store.path.endswith(_TUNED)}
 
 
-def _actions(tree: Kdamond | None) -> tuple[Action, ...]:
-    return tuple(scheme.action for context in (tree.contexts if tree else ()) for scheme in context.schemes)
+def _moves(files: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    # Schemes are committed by their order: one that is added or dropped behind these leaves these alone.
+    return tuple(value for path, value in files if path.endswith("/action") and value != Action.STAT)
 
 
 def _used_bp(tree: Kdamond) -> int | None:

@@ -15,7 +15,7 @@ from terrace_agent.damon.cadence import CurrentIntervals
 from terrace_agent.damon.describe import effective, notes, words
 from terrace_agent.damon.features import Feature
 from terrace_agent.damon.pairs import Pair, pairs_of
-from terrace_agent.damon.schemes import Flow, scheme
+from terrace_agent.damon.schemes import Flow, schemes
 from terrace_agent.damon.tree import (
     Context,
     Kdamond,
@@ -31,7 +31,8 @@ from terrace_api.policy import Regions, Settings
 
 _REFRESH_MS = 1_000
 _BYTES_PER_REGION = 256 << 20
-_FEWEST_REGIONS, _MOST_FEWEST_REGIONS, _MOST_REGIONS = 100, 2_000, 4_000
+_LEAST_BYTES_PER_REGION = 4 << 20
+_FEWEST_REGIONS, _MOST_FEWEST_REGIONS, _ENOUGH_REGIONS = 100, 2_000, 1_000
 _FIRST_BYTE = 4_096
 
 
@@ -121,6 +122,8 @@ def _flows(
 def _kdamond(
     settings: Settings, source: Nid, flows: tuple[Flow, ...], features: frozenset[Feature], kdamonds: int
 ) -> DesiredKdamond:
+    # What moves comes first: a commit that only adds or drops what helps keeps the schemes that move, and their stats.
+    made = [schemes(settings, flow, features) for flow in flows]
     context = Context(
         operations=Operations.PADDR,
         monitoring_attrs=MonitoringAttrs(
@@ -128,7 +131,7 @@ def _kdamond(
             nr_regions=_nr_regions(settings.monitoring.regions, source),
         ),
         targets=(Target(regions=_regions(source)),),
-        schemes=tuple(scheme(settings, flow, features) for flow in flows),
+        schemes=tuple(found[0] for found in made) + tuple(scheme for found in made for scheme in found[1:]),
     )
     return DesiredKdamond(
         source_nid=source.nid,
@@ -158,13 +161,14 @@ def _regions(source: Nid) -> tuple[Region, ...]:
 def _nr_regions(wish: Regions | None, source: Nid) -> Range:
     """Returns the policy's bounds, or those of kernel.md fact 34.
 
-    Up to 7.2 regions stop splitting at half of the maximum (kernel.md 2.3), hence twice the need.
+    Up to 7.2 regions stop splitting at half of the maximum (kernel.md 2.3), hence twice the need. Each region costs an
+    rmap walk per sample, so a small nid gets no more than one per 4 MiB.
     """
     if wish:
         return Range(min=wish.min, max=wish.max)
     span = sum(block.size for block in source.ranges)
     fewest = max(_FEWEST_REGIONS, min(span // _BYTES_PER_REGION, _MOST_FEWEST_REGIONS))
-    return Range(min=fewest, max=min(_MOST_REGIONS, max(1_000, 2 * fewest)))
+    return Range(min=fewest, max=max(2 * fewest, min(_ENOUGH_REGIONS, span // _LEAST_BYTES_PER_REGION)))
 
 
 def _age_us(settings: Settings, pair: Pair, current: Mapping[int, CurrentIntervals]) -> int:

@@ -10,12 +10,13 @@ from terrace_agent.damon import verify
 from terrace_agent.damon.apply import Applier
 from terrace_agent.damon.cadence import CurrentIntervals
 from terrace_agent.damon.features import Feature, Prober, missing, missing_interface, scratch_stores
-from terrace_agent.damon.oracle import read_oracle
+from terrace_agent.damon.look import looks_at, read_oracle
 from terrace_agent.damon.ownership import owner_of
 from terrace_agent.damon.patience import Patience
 from terrace_agent.damon.read import ObservedKdamond, TreeReader
 from terrace_agent.damon.stores import state_path
 from terrace_agent.damon.surroundings import Observed, observe
+from terrace_agent.damon.verify import Look
 from terrace_agent.engine import Claim, Disclaim, Moved, Plan
 from terrace_agent.errors import EngineUnavailable, StoreRefused
 from terrace_agent.hostfs import HostFs
@@ -45,7 +46,8 @@ class DamonEngine:
     def probe(self) -> EngineCapability:
         """See `Engine.probe`."""
         try:
-            self._features(self._checked())
+            if not self._runs_alone():
+                self._features(self._checked())
         except EngineUnavailable as error:
             return EngineCapability(name=self.name, available=False, reason=error.reason, message=error.message)
         return EngineCapability(
@@ -72,16 +74,22 @@ class DamonEngine:
 
     def verify(self) -> Moved:
         """See `Engine.verify`."""
-        kdamonds = self._count()
+        looks = self._count()
         state = self._journal.load()
         promoted, demoted = verify.totals(state)
-        off = [kdamond for kdamond in kdamonds if not kdamond.on and owner_of(kdamond, state.owned)]
+        running = {look.index for look in looks}
+        off = [claim.index for claim in state.owned if claim.in_force and claim.index not in running]
         return Moved(
-            kdamonds=verify.describe(state, kdamonds),
+            kdamonds=verify.describe(state, looks),
             promoted_bytes=promoted,
             demoted_bytes=demoted,
-            notes=tuple(f"kdamond {kdamond.index} is off though it should run" for kdamond in off),
+            notes=tuple(f"kdamond {index} is off though it should run" for index in off),
         )
+
+    def _runs_alone(self) -> bool:
+        """Returns whether every kdamond of the tree is one that we started: then everything else has been checked."""
+        pids = [claim.pid for claim in self._journal.load().owned if claim.in_force]
+        return bool(pids) and pids == [self._reader.pid(index) for index in range(self._reader.count())]
 
     def _checked(self) -> Observed:
         """Returns what is there, after checking that DAMON is and that nobody else uses it.
@@ -117,8 +125,8 @@ class DamonEngine:
     def _bank(self) -> None:
         self._count(at_once=True)
 
-    def _count(self, *, at_once: bool = False) -> tuple[ObservedKdamond, ...]:
-        """Returns the kdamonds with fresh counters, after journaling what has arrived.
+    def _count(self, *, at_once: bool = False) -> tuple[Look, ...]:
+        """Returns our running schemes with fresh counters, after journaling what has arrived.
 
         With `at_once` they are fresh to the moment, not only to the kernel's last refresh.
         """
@@ -126,12 +134,12 @@ class DamonEngine:
             return ()
         before = self._journal.load()
         is_fresh = self._refresh(before, at_once=at_once)
-        kdamonds = self._reader.kdamonds()
+        looks = tuple(look for claim in before.owned for look in looks_at(self._reader, before, claim.index))
         if is_fresh:
-            after = verify.advance(before, kdamonds, read_oracle(self._fs))
+            after = verify.advance(before, looks, read_oracle(self._fs, before.features or ()))
             if after != before:
                 self._journal.save(after)
-        return kdamonds
+        return looks
 
     def _refresh(self, state: JournalState, *, at_once: bool) -> bool:
         """Asks the kernel to bring the files up to date; returns whether they are, for all kdamonds of ours."""

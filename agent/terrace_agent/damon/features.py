@@ -19,6 +19,7 @@ from terrace_agent.hostfs import HostFs
 
 _CONTEXT = f"{kdamond_path(0)}/contexts/0"
 _SCHEME = f"{_CONTEXT}/schemes/0"
+_PROBES = f"{_CONTEXT}/monitoring_attrs/probes"
 
 
 class Feature(StrEnum):
@@ -33,6 +34,7 @@ class Feature(StrEnum):
     REFRESH = "refresh_ms"
     TEMPORAL = "temporal"
     FAIL_CHARGE = "fail_charge"
+    THISNODE = "thisnode"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +145,9 @@ class Prober:
             Feature.REFRESH: has(f"{kdamond_path(0)}/refresh_ms"),
             Feature.TEMPORAL: tuner,
             Feature.FAIL_CHARGE: has(f"{_SCHEME}/quotas/fail_charge_denom"),
+            # No file shows that migration allocates on its target only. The release that brought it back, 7.3, also
+            # brought the weight of probes (kernel.md 2.1), and before 6.17, without refresh_ms, it had never gone.
+            Feature.THISNODE: has(f"{_PROBES}/0/weight") or not has(f"{kdamond_path(0)}/refresh_ms"),
         }
         return (feature for feature, is_there in found.items() if is_there)
 
@@ -166,6 +171,7 @@ class Prober:
 
 _DIRECTORIES = (
     Store(path=f"{kdamond_path(0)}/contexts/nr_contexts", value="1"),
+    Store(path=f"{_PROBES}/nr_probes", value="1"),
     Store(path=f"{_CONTEXT}/schemes/nr_schemes", value="1"),
     Store(path=f"{_SCHEME}/quotas/goals/nr_goals", value="1"),
     Store(path=f"{_SCHEME}/filters/nr_filters", value="1"),

@@ -15,7 +15,7 @@ from typing import Any
 
 from terrace_agent.damon.patience import Patience
 from terrace_agent.damon.stores import KDAMONDS, NR_KDAMONDS, kdamond_path, nr_file
-from terrace_agent.damon.tree import Kdamond
+from terrace_agent.damon.tree import Action, Kdamond
 from terrace_agent.errors import HostFileMissing, UnexpectedContent
 from terrace_agent.hostfs import HostFs
 
@@ -26,8 +26,16 @@ class SchemeStats:
 
     sz_tried: int = 0
     sz_applied: int = 0
-    sz_ops_filter_passed: int | None = None
     qt_exceeds: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedScheme:
+    """What one scheme does and has done."""
+
+    action: Action
+    target_nid: int | None
+    stats: SchemeStats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,14 +46,12 @@ class ObservedKdamond:
         pid: None while it is off.
         tree: what is staged (what runs is what was staged at the last `on` or `commit`); None if it holds what
             this version of Terrace does not know, so it cannot be ours.
-        stats: one per scheme.
     """
 
     index: int
     on: bool
     pid: int | None
     tree: Kdamond | None
-    stats: tuple[SchemeStats, ...]
 
 
 class TreeReader:
@@ -61,20 +67,22 @@ class TreeReader:
         Raises:
             HostFileUnreadable: the kernel stayed busy.
         """
-        return tuple(self.kdamond(index) for index in range(int(self._text(NR_KDAMONDS) or 0)))
+        return tuple(self.kdamond(index) for index in range(self.count()))
 
     def kdamond(self, index: int) -> ObservedKdamond:
         """Returns the kdamond in directory `index`; see `kdamonds` for what it raises."""
         path = kdamond_path(index)
-        tree = self._tree(path)
-        schemes = tree.contexts[0].schemes if tree and tree.contexts else ()
-        return ObservedKdamond(
-            index=index,
-            on=self.is_on(index),
-            pid=self.pid(index),
-            tree=tree,
-            stats=tuple(self._stats(f"{path}/contexts/0/schemes/{number}/stats") for number in range(len(schemes))),
-        )
+        return ObservedKdamond(index=index, on=self.is_on(index), pid=self.pid(index), tree=self._tree(path))
+
+    def schemes(self, index: int) -> tuple[ObservedScheme, ...]:
+        """Returns what the schemes of kdamond `index` do and have done; a small part of the files of `kdamond`."""
+        path = f"{kdamond_path(index)}/contexts/0/schemes"
+        count = int(self._text(f"{path}/nr_schemes") or 0)
+        return tuple(self._directory(f"{path}/{number}", ObservedScheme) for number in range(count))
+
+    def count(self) -> int:
+        """Returns how many kdamonds there are, whoever made them."""
+        return int(self._text(NR_KDAMONDS) or 0)
 
     def pid(self, index: int) -> int | None:
         """Returns the pid of the kdamond; None while it is off or there is no such directory."""
@@ -100,15 +108,8 @@ class TreeReader:
             return None
         return tree
 
-    def _stats(self, path: str) -> SchemeStats:
-        stats: SchemeStats = self._directory(path, SchemeStats)
-        return stats
-
-    def _directory(self, path: str, kind: type[Any]) -> Any:
-        hints = typing.get_type_hints(kind)
-        return kind(
-            **{f.name: self._entry(f"{path}/{f.name}", f.name, hints[f.name]) for f in dataclasses.fields(kind)}
-        )
+    def _directory(self, path: str, kind: Any) -> Any:
+        return kind(**{name: self._entry(f"{path}/{name}", name, hint) for name, hint in _fields(kind).items()})
 
     def _entry(self, path: str, name: str, hint: Any) -> Any:
         kind, optional = _without_none(hint)
@@ -135,7 +136,7 @@ class TreeReader:
 
 
 @functools.cache
-def _fields(kind: type[Any]) -> dict[str, Any]:
+def _fields(kind: Any) -> dict[str, Any]:
     hints = typing.get_type_hints(kind)
     return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
 

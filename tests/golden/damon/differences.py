@@ -22,6 +22,9 @@ WHY = {
 }
 """By the end of a path: the closed list of what may differ."""
 
+ADDED = {"stat": "clears accessed bits before regions are old enough to move (section 11)"}
+"""By action: schemes that recipes do not have."""
+
 
 def explain(recipe: tuple[Kdamond, ...], ours: tuple[Kdamond, ...]) -> str:
     """Returns one line per differing file: direction, file, both values, the reason.
@@ -30,14 +33,15 @@ def explain(recipe: tuple[Kdamond, ...], ours: tuple[Kdamond, ...]) -> str:
         KeyError: something differs for no stated reason.
     """
     theirs, mine = _by_direction(recipe), _by_direction(ours)
-    assert theirs.keys() == mine.keys()
+    assert set(mine) - set(theirs) <= set(ADDED)
+    added = [f"{action}: a scheme of ours  # {ADDED[action]}" for action in mine if action not in theirs]
     found = [
         f"{direction} {path}: {theirs[direction].get(path, '-')} -> {value}  # {_reason(path)}"
-        for direction in sorted(mine)
+        for direction in sorted(theirs)
         for path, value in mine[direction].items()
         if theirs[direction].get(path) != value
     ]
-    return "\n".join(found) + "\n"
+    return "\n".join(found + added) + "\n"
 
 
 def _reason(path: str) -> str:

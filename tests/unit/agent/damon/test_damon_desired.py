@@ -27,6 +27,7 @@ def schemes(found: Desired) -> dict[tuple[int, Action], Scheme]:
         (kdamond.source_nid, scheme.action): scheme
         for kdamond in found.kdamonds
         for scheme in kdamond.tree.contexts[0].schemes
+        if scheme.action in {Action.MIGRATE_HOT, Action.MIGRATE_COLD}
     }
 
 
@@ -77,6 +78,7 @@ def test_a_middle_tier_goes_both_ways_in_one_kdamond() -> None:
     assert [scheme.action for scheme in found.kdamonds[1].tree.contexts[0].schemes] == [
         Action.MIGRATE_HOT,
         Action.MIGRATE_COLD,
+        Action.STAT,
     ]
 
 
@@ -130,6 +132,20 @@ def test_pages_that_are_turned_away_are_charged_an_eighth_where_the_kernel_can()
     assert (cannot.fail_charge_num, cannot.fail_charge_denom) == (None, None)
 
 
+def test_accessed_bits_are_cleared_before_a_region_is_old_enough_to_move() -> None:
+    moving, cleaning = on(guest()).kdamonds[0].tree.contexts[0].schemes
+    assert (moving.action, moving.access_pattern.age.min) == (Action.MIGRATE_COLD, 100)
+    assert (cleaning.action, cleaning.target_nid) == (Action.STAT, None)
+    assert (cleaning.access_pattern.age.min, cleaning.access_pattern.age.max) == (1, 99)
+    assert cleaning.ops_filters == moving.ops_filters
+    assert 0 < cleaning.quotas.bytes <= 2 * moving.quotas.bytes
+    assert cleaning.quotas.goals == ()
+
+
+def test_nothing_is_cleared_where_young_pages_may_move() -> None:
+    assert len(on(guest(), settings(young_filter=False)).kdamonds[0].tree.contexts[0].schemes) == 1
+
+
 def test_a_direction_that_is_switched_off_has_no_kdamond() -> None:
     assert [kdamond.source_nid for kdamond in on(guest(), settings(promotion=False)).kdamonds] == [0]
     assert [kdamond.source_nid for kdamond in on(guest(), settings(demotion=False)).kdamonds] == [1]
@@ -152,7 +168,7 @@ def test_monitoring_starts_at_the_first_page_and_covers_the_nids_blocks() -> Non
 
 def test_regions_follow_the_size_of_the_nid() -> None:
     small, large = (on(where).kdamonds[-1].tree.contexts[0].monitoring_attrs for where in (guest(), three_tiers()))
-    assert (small.nr_regions.min, small.nr_regions.max) == (100, 1_000)
+    assert (small.nr_regions.min, small.nr_regions.max) == (100, 200)
     assert (large.nr_regions.min, large.nr_regions.max) == (1_024, 2_048)
 
 

@@ -4,24 +4,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from terrace_agent.damon import verify
-from terrace_agent.damon.read import ObservedKdamond, SchemeStats
-from terrace_agent.damon.tree import Action, Context, Kdamond, Scheme
-from terrace_agent.damon.verify import Oracle
-from terrace_agent.journal import JournalState, OwnedKdamond
+from terrace_agent.damon.read import SchemeStats
+from terrace_agent.damon.tree import Action
+from terrace_agent.damon.verify import Look, Oracle
+from terrace_agent.journal import JournalState
 
 PAGE, HUGE = 4_096, 2 << 20
-OWNED = JournalState(owned=(OwnedKdamond(index=0, source_nid=1, files=(), made_from="m", pid=7, in_force=True),))
 
 
-def promoter(applied: int, *, pid: int = 7, target_nid: int = 0) -> tuple[ObservedKdamond, ...]:
-    scheme = Scheme(action=Action.MIGRATE_HOT, target_nid=target_nid)
+def promoter(applied: int, *, pid: int = 7, target_nid: int = 0) -> tuple[Look, ...]:
     return (
-        ObservedKdamond(
+        Look(
             index=0,
-            on=True,
             pid=pid,
-            tree=Kdamond(contexts=(Context(schemes=(scheme,)),)),
-            stats=(SchemeStats(sz_applied=applied),),
+            source_nid=2,
+            scheme=0,
+            action=Action.MIGRATE_HOT,
+            target_nid=target_nid,
+            stats=SchemeStats(sz_applied=applied),
         ),
     )
 
@@ -31,7 +31,7 @@ def oracle(foreign: int = 0, thp: int = 0) -> Oracle:
 
 
 def started(foreign: int = 0, thp: int = 0) -> JournalState:
-    return verify.begin(OWNED, promoter(0)[0], oracle(foreign, thp))
+    return verify.begin(JournalState(), 0, promoter(0), oracle(foreign, thp))
 
 
 def test_what_is_applied_arrived_while_nothing_is_foreign() -> None:
@@ -66,7 +66,7 @@ def test_a_foreign_huge_page_is_taken_off_whole() -> None:
 
 
 def test_a_kdamond_whose_start_was_not_seen_counts_from_now_on() -> None:
-    state = verify.advance(OWNED, promoter(100 * PAGE), oracle())
+    state = verify.advance(JournalState(), promoter(100 * PAGE), oracle())
     assert verify.totals(state) == (0, 0)
     assert verify.totals(verify.advance(state, promoter(101 * PAGE), oracle())) == (PAGE, 0)
 
@@ -82,8 +82,10 @@ def test_a_new_target_starts_a_new_comparison() -> None:
     assert verify.totals(state) == (10 * PAGE, 0)
 
 
-def test_somebody_elses_kdamond_is_not_counted() -> None:
-    assert verify.advance(JournalState(), promoter(10 * PAGE), oracle()).counters == ()
+def test_a_kdamond_that_was_started_again_adds_to_what_the_one_before_moved() -> None:
+    state = verify.advance(started(), promoter(10 * PAGE), oracle())
+    state = verify.begin(state, 0, promoter(0, pid=8), oracle())
+    assert verify.totals(verify.advance(state, promoter(PAGE, pid=8), oracle())) == (11 * PAGE, 0)
 
 
 @given(st.lists(st.tuples(st.integers(0, 1_000), st.integers(0, 1_000)), max_size=20))
