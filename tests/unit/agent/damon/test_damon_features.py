@@ -1,0 +1,73 @@
+"""Features are found by files and keywords, and a kernel without them says what is missing."""
+
+import pytest
+
+from simkernel import LINUX_6_12, LINUX_7_0, LINUX_7_2, LINUX_7_3, NO_DAMON, Killed, Profile, SimKernel
+from terrace_agent.damon.features import Feature, Prober, missing, missing_interface
+from terrace_agent.damon.patience import Patience
+from unit.agent.damon.builders import MemoryJournal, engine_on
+
+NR_KDAMONDS = "/sys/kernel/mm/damon/admin/kdamonds/nr_kdamonds"
+ALL = frozenset(Feature)
+PROFILES = [
+    (LINUX_6_12, {Feature.PADDR, Feature.MIGRATE, Feature.THISNODE}),
+    (LINUX_7_0, ALL - {Feature.TEMPORAL, Feature.FAIL_CHARGE, Feature.THISNODE}),
+    (LINUX_7_2, ALL - {Feature.THISNODE}),
+    (LINUX_7_3, ALL),
+]
+
+
+def prober(kernel: SimKernel) -> Prober:
+    return Prober(kernel, Patience(sleep=lambda _: None))
+
+
+@pytest.mark.parametrize(("profile", "features"), PROFILES, ids=lambda value: getattr(value, "name", ""))
+def test_each_kernels_features_are_found(profile: Profile, features: set[Feature]) -> None:
+    assert prober(SimKernel(profile)).stage() == features
+
+
+@pytest.mark.parametrize(("profile", "features"), PROFILES, ids=lambda value: getattr(value, "name", ""))
+def test_a_tree_of_others_shows_most_of_them_without_a_store(profile: Profile, features: set[Feature]) -> None:
+    kernel = SimKernel(profile)
+    for path in ("nr_kdamonds", "0/contexts/nr_contexts", "0/contexts/0/schemes/nr_schemes"):
+        kernel.store(f"{NR_KDAMONDS.rpartition('/')[0]}/{path}", "1")
+    kernel.stored.clear()
+    hidden = {Feature.THISNODE} | ({Feature.NODE_GOALS} if Feature.TEMPORAL not in features else set())
+    assert prober(kernel).look() - hidden == features - hidden
+    assert not kernel.stored
+
+
+@pytest.mark.parametrize("feature", [Feature.MIGRATE, Feature.ALLOW_FILTERS, Feature.NODE_GOALS, Feature.TEMPORAL])
+def test_each_missing_feature_says_which_kernel_has_it(feature: Feature) -> None:
+    why = missing(ALL - {feature})
+    assert why
+    assert "Linux " in why.message
+    assert "Debian" in why.message
+
+
+def test_a_kernel_with_everything_misses_nothing() -> None:
+    assert missing(ALL) is None
+    assert missing(ALL - {Feature.FAIL_CHARGE, Feature.REFRESH, Feature.THISNODE}) is None
+
+
+def test_a_kernel_without_damon_is_not_probed() -> None:
+    why = missing_interface(SimKernel(NO_DAMON))
+    assert why
+    assert why.reason == "NoDamonSysfs"
+
+
+def test_a_probe_that_was_killed_is_cleaned_up_by_the_next() -> None:
+    store = 1
+    while True:
+        kernel, journal = SimKernel(LINUX_7_3), MemoryJournal()
+        kernel.kill_after = store
+        try:
+            engine_on(kernel, journal).probe()
+        except Killed:
+            kernel.kill_after = None
+        else:
+            break
+        assert engine_on(kernel, journal).probe().available, store
+        assert kernel.read(NR_KDAMONDS) == "0"
+        store += 1
+    assert store > 5
