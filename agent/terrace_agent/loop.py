@@ -101,9 +101,7 @@ class Loop:
         if turn.failure is None:
             revision = (self._order.spec.revision if self._order.spec else None) or ""
             running = bool(turn.moved.kdamonds)
-            self._active = activate(
-                self._active, intent=turn.intent, revision=revision, running=running, now=_now()
-            )
+            self._active = activate(self._active, intent=turn.intent, revision=revision, running=running, now=_now())
         status = self._make_status(turn)
         worth_it = _is_worth_a_line(turn, self._turn)
         self._report_defect(turn)
