@@ -8,12 +8,12 @@ import json
 from pathlib import Path
 
 from terrace_agent.cycle import Cycle, Turn
-from terrace_agent.order import Order
 from terrace_agent.engine import Engine
 from terrace_agent.engines import make_engines
 from terrace_agent.errors import EngineUnavailable
 from terrace_agent.hostfs import HostFs
 from terrace_agent.lock import lock
+from terrace_agent.order import Order
 from terrace_agent.present import plan_text, probe_text
 from terrace_agent.report import Active, Observed, make_status
 from terrace_agent.steplog import StepLog

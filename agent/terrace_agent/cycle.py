@@ -19,9 +19,9 @@ from terrace_agent.steplog import StepLog
 from terrace_agent.topology.discover import discover
 from terrace_agent.topology.read import read_facts
 from terrace_agent.topology.values import Topology
-from terrace_api.errors import InvalidObject, TerraceError
-from terrace_api.node_tiering import EngineCapability, EngineName, NodeTieringSpec
-from terrace_api.policy import Mode, Settings
+from terrace_api.errors import TerraceError
+from terrace_api.node_tiering import EngineCapability, EngineName
+from terrace_api.policy import Mode
 
 _RELEASE = "/proc/sys/kernel/osrelease"
 _NO_TOPOLOGY = Topology(nids=(), tiers=())

@@ -19,10 +19,10 @@ from terrace_agent.order import Order, read_order
 from terrace_agent.report import Active, Observed, PodName, activate, is_due, make_status
 from terrace_agent.steplog import StepLog
 from terrace_agent.topology.values import Topology
-from terrace_api.codec import decode_node_tiering, decode_status, encode_status
+from terrace_api.codec import decode_status, encode_status
 from terrace_api.defaults import Json
-from terrace_api.errors import InvalidObject, Problem
-from terrace_api.node_tiering import Action, NodeTieringStatus
+from terrace_api.errors import InvalidObject
+from terrace_api.node_tiering import NodeTieringStatus
 
 OnTurn = Callable[[NodeTieringStatus, Topology, float], None]
 """Told the status of each turn, the topology behind it, and how many seconds the turn took."""

@@ -29,7 +29,7 @@ def supported(stage: Stage, *, keep: bool) -> Figures:
     stage.cluster.kubectl("apply", "-f", SAMPLES / f"{POLICY}.yaml")
     progress.say(f"kubectl apply -f deploy/samples/{POLICY}.yaml")
     samples = _watch(stage, workload)
-    placed = placement(samples, on_s=_switched_on_s(stage))
+    placed = placement(samples, on_s=_switched_on_s(stage, since_s=samples[0].monotonic_s))
     status = _settled_status(stage)
     _show(stage, "get", "tieringpolicies")
     _show(stage, "get", "nodetierings", "-o", "wide")
@@ -100,12 +100,13 @@ def _until_rest(workload: Workload) -> Iterator[list[Sample]]:
     progress.say(f"not at rest after {CONVERGE_LIMIT_S:.0f} s")
 
 
-def _switched_on_s(stage: Stage) -> float:
-    """Returns when the agent had switched monitoring on, by the node's monotonic clock."""
-    applied = [line for line in stage.agent_steps() if line.get("step") == "apply"]
+def _switched_on_s(stage: Stage, *, since_s: float) -> float:
+    """Returns when the agent had first switched monitoring on after `since_s`, by the node's monotonic clock."""
+    steps = stage.agent_steps()
+    applied = [line for line in steps if line.get("step") == "apply" and line["monotonic_s"] >= since_s]
     if not applied:
         raise BedError("the agent's log has no step `apply`")
-    return float(applied[-1]["monotonic_s"])
+    return float(applied[0]["monotonic_s"])
 
 
 def _settled_status(stage: Stage) -> dict[str, int]:
