@@ -98,7 +98,7 @@ class Cluster:
         Args:
             outlive: whether they go on when this process ends; `processes.stop_all` ends them then.
         """
-        with progress.step("starting the control plane", usually="5 s"):
+        with progress.step("starting the control plane", usually="10 s"):
             self._start("etcd", components.etcd(self.layout, self.ports), outlive)
             self.start_api_server(outlive=outlive)
             self._start("controller-manager", components.controller_manager(self.layout), outlive)

@@ -71,7 +71,7 @@ class Guest:
             WaitError: it was not ready within the limit.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
-        usually = "10 s without Kubernetes, 35 s with it"
+        usually = "10 s without Kubernetes, 20 s with it"
         with progress.step(f"booting {self.name} with linux {self.machine.boot.release}", usually=usually):
             for attempt in range(1, BOOT_ATTEMPTS + 1):
                 try:

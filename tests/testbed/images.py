@@ -63,7 +63,7 @@ def _build(base: Path, into: Path) -> None:
                     "build", "--layers", "--isolation=chroot", "--tag", base_image, "--file", BASE_DOCKERFILE, base
                 )
         for target, name in _TARGETS.items():
-            with progress.step(f"building the {target}'s image", usually="30 s, 5 s if only code changed"):
+            with progress.step(f"building the {target}'s image", usually="60 s, 10 s if only code changed"):
                 _buildah(
                     *("build", "--layers", "--isolation=chroot", "--pull-never", *mounts),
                     *("--build-arg", f"BASE={base_image}", "--target", target),

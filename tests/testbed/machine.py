@@ -33,7 +33,7 @@ class Machine:
 
 
 def qemu(machine: Machine, *, initrd: Path, console: Path, shell_port: int) -> list[str]:
-    """QEMU's command line.
+    """QEMU's command line, to run in the guest's own directory, where its monitor's socket comes to be.
 
     Args:
         machine: what to boot.
@@ -59,6 +59,7 @@ def qemu(machine: Machine, *, initrd: Path, console: Path, shell_port: int) -> l
         *("-device", "virtio-rng-pci"),
         *("-serial", f"file:{console}"),
         *("-nodefaults", "-display", "none", "-no-reboot"),
+        *("-monitor", "unix:monitor,server=on,wait=off"),
     ]
 
 

@@ -97,7 +97,7 @@ def wait_until_ready(cluster: Cluster, guest: Guest, limit_s: float = READY_LIMI
         conditions = node["status"].get("conditions", ())
         return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
-    with progress.step(f"waiting until node {guest.name} is Ready", usually="20 s"):
+    with progress.step(f"waiting until node {guest.name} is Ready", usually="50 s"):
         waiting.until(ready, f"node {guest.name} to be Ready", limit_s=limit_s, every_s=0.5, detail=guest.kubelet_log)
 
 
