@@ -42,10 +42,6 @@ test: $(VENV)/ready ## Sets everything up and passes all tests, on real parts
 	@$(MAKE) --no-print-directory packages
 	$(BIN)/pytest -m "cluster or kernel or e2e"
 
-.PHONY: test-kernels
-test-kernels: $(VENV)/ready packages ## Contract tests on every kernel that Debian's suites carry
-	TERRACE_KERNELS=all $(BIN)/pytest -m kernel
-
 .PHONY: demo
 demo: $(VENV)/ready packages ## The main job on real parts; KERNEL=6.1 chooses a kernel, KEEP=1 leaves the cluster up
 	@$(BIN)/python -m demo --kernel $(KERNEL) $(if $(KEEP),--keep)
