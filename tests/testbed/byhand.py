@@ -36,13 +36,14 @@ def start_node(name: str, kernel_version: str) -> Guest:
     """A node of the running cluster, with the project's images.
 
     Raises:
-        BedError: there is no cluster, or a node of this name was started before.
+        BedError: there is no cluster, or a node of this name runs.
     """
     where = directory() / "nodes" / name
     if not (directory() / "cluster").exists():
         raise BedError("there is no cluster: start one with `python -m testbed cluster`")
-    if where.exists():
+    if processes.any_running(where):
         raise BedError(f"there is a node {name} already: choose another --name")
+    shutil.rmtree(where, ignore_errors=True)
     kernel = kernels.newest() if kernel_version == "newest" else kernels.kernel(kernel_version)
     images = (*workload().images, *(project_images() if DOCKERFILE.exists() else ()))
     cluster = Cluster.attach(directory() / "cluster")

@@ -138,11 +138,16 @@ def stop_all(directory: Path, limit_s: float = STOP_LIMIT_S) -> int:
     for pid in found:
         _signal(pid, directory, signal.SIGTERM)
     try:
-        waiting.until(lambda: not any(_processes_of(directory)), "processes to end", limit_s=limit_s)
+        waiting.until(lambda: not any_running(directory), "processes to end", limit_s=limit_s)
     except WaitError:
         for pid in _processes_of(directory):
             _signal(pid, directory, signal.SIGKILL)
     return len(found)
+
+
+def any_running(directory: Path) -> bool:
+    """Whether a server that was started for this directory, or one below it, still runs."""
+    return any(_processes_of(directory))
 
 
 def stop_command(directory: Path) -> str:
