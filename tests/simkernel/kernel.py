@@ -41,7 +41,13 @@ class Running:
 
 
 class SimKernel:
-    """See the package; `nids` are the NUMA nodes with memory."""
+    """See the package; `nids` are the NUMA nodes with memory.
+
+    Attributes:
+        busy_for: how many more uses of the lock end with EBUSY.
+        kill_after: the agent is dead after so many more stores, until this is None again.
+        update_errno: what update commands end with.
+    """
 
     def __init__(self, profile: Profile, *, nids: tuple[int, ...] = (0, 1)) -> None:
         self.profile = profile
@@ -50,6 +56,7 @@ class SimKernel:
         self.stored: list[tuple[str, str]] = []
         self.busy_for = 0
         self.kill_after: int | None = None
+        self.update_errno: int | None = None
         self._next_pid = 100
         self._was_on: set[int] = set()
         self._files = {DEMOTION_ENABLED: "false", "/proc/sys/kernel/numa_balancing": "0"}
@@ -61,6 +68,7 @@ class SimKernel:
 
     def read(self, path: str) -> str:
         """See `HostFs.read`."""
+        self._check_alive()
         if path not in self._files:
             raise HostFileMissing(path=path, errno=errno.ENOENT)
         if path.startswith(ADMIN) and path.endswith(("/pid", "/state")):
@@ -69,6 +77,7 @@ class SimKernel:
 
     def store(self, path: str, value: str) -> None:
         """See `HostFs.store`."""
+        self._check_alive()
         if path not in self._files:
             raise HostFileMissing(path=path, errno=errno.ENOENT)
         if path.startswith(ADMIN):
@@ -78,8 +87,7 @@ class SimKernel:
         self.stored.append((path, value))
         if self.kill_after is not None:
             self.kill_after -= 1
-            if self.kill_after == 0:
-                raise Killed
+            self._check_alive()
 
     def names(self, path: str) -> tuple[str, ...]:
         """See `HostFs.names`."""
@@ -109,6 +117,11 @@ class SimKernel:
         stats = self.running[index].stats.setdefault(scheme, {})
         for name, amount in bytes_.items():
             stats[name] = stats.get(name, 0) + amount
+
+    def _check_alive(self) -> None:
+        # Not even a `finally` gets anything done after SIGKILL.
+        if self.kill_after is not None and self.kill_after <= 0:
+            raise Killed
 
     def _take_lock(self, error: Exception) -> None:
         if self.busy_for:
@@ -198,6 +211,8 @@ class SimKernel:
     def _update(self, index: int, word: str) -> int | None:
         if index not in self.running:
             return self.profile.late_command if index in self._was_on else errno.EINVAL
+        if self.update_errno:
+            return self.update_errno
         running, context = self.running[index], f"{ADMIN}/{index}/contexts/0"
         if word == "update_tuned_intervals":
             if "intervals_goal" not in self.profile.has:

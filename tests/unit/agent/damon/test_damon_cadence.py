@@ -16,6 +16,11 @@ def test_an_apply_interval_of_a_second_would_starve_and_is_cut() -> None:
     assert cadence.safe_apply_interval_us(settings(apply_interval="1s"), can_tune=True) == (100_000, True)
 
 
+def test_an_apply_interval_of_just_the_tuning_step_is_cut_too() -> None:
+    assert cadence.safe_apply_interval_us(settings(apply_interval="200ms"), can_tune=True) == (100_000, True)
+    assert cadence.safe_apply_interval_us(settings(apply_interval="199ms"), can_tune=True) == (199_000, False)
+
+
 def test_an_apply_interval_of_a_second_is_taken_while_nothing_is_tuned() -> None:
     chosen = settings(apply_interval="1s", auto_tune=False)
     assert cadence.safe_apply_interval_us(chosen, can_tune=True) == (1_000_000, False)

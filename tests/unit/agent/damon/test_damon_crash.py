@@ -102,6 +102,18 @@ def test_a_second_crash_while_undoing_the_first_is_no_worse(second: int) -> None
         assert configuration(kernel) == whole(OLD), store
 
 
+def test_two_commits_that_were_cut_off_leave_what_can_be_undone() -> None:
+    for kernel, state, store in crashes(OLD, NEW):
+        kernel.kill_after = 6
+        with contextlib.suppress(Killed):
+            turn(kernel, state, settings(used="70%", free="31%"))
+        kernel.kill_after = None
+        for index in tuple(kernel.running):
+            kernel.kill_kdamond(index)
+        turn(kernel, state, None)
+        assert {path: kernel.read(path) for path in FOUND} == FOUND, store
+
+
 def test_kdamonds_that_a_crash_left_running_keep_their_pid() -> None:
     for kernel, state, store in crashes(OLD, NEW):
         pids = {index: kdamond.pid for index, kdamond in kernel.running.items()}

@@ -1,5 +1,7 @@
 """Settings and topology become one tree per source nid."""
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import settings as no_deadline
@@ -13,6 +15,7 @@ from terrace_agent.damon.tree import Action, Filter, FilterType, GoalMetric, Goa
 from terrace_agent.errors import SettingsRejected
 from terrace_agent.topology.values import Topology
 from terrace_api.policy import Settings
+from terrace_api.units import Duration
 from unit.agent.damon.builders import EVERYTHING, GIB, MIB, guest, nid, settings, topology
 
 NEAR_0, NEAR_1 = {0: 10, 1: 20, 2: 14, 3: 24}, {0: 20, 1: 10, 2: 24, 3: 14}
@@ -140,6 +143,13 @@ def test_accessed_bits_are_cleared_before_a_region_is_old_enough_to_move() -> No
     assert cleaning.ops_filters == moving.ops_filters
     assert 0 < cleaning.quotas.bytes <= 2 * moving.quotas.bytes
     assert cleaning.quotas.goals == ()
+
+
+def test_nothing_is_cleared_ahead_of_promotion() -> None:
+    chosen = settings()
+    aged = dataclasses.replace(chosen, promotion=dataclasses.replace(chosen.promotion, min_age=Duration.parse("5s")))
+    (moving,) = on(guest(), aged).kdamonds[1].tree.contexts[0].schemes
+    assert moving.access_pattern.age.min == 50
 
 
 def test_nothing_is_cleared_where_young_pages_may_move() -> None:

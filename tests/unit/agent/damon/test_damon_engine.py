@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from simkernel import LINUX_6_12, LINUX_7_0, LINUX_7_2, NO_DAMON, SimKernel
+from simkernel import LINUX_6_12, LINUX_7_0, LINUX_7_2, LINUX_7_3, NO_DAMON, SimKernel
 from terrace_agent.engine import Plan, stores
 from terrace_agent.errors import EngineUnavailable, KdamondDied, SettingsRejected, StoreRefused
 from terrace_agent.topology.values import Topology
@@ -228,6 +228,20 @@ def test_a_tree_that_somebody_staged_in_place_of_ours_is_foreign(kernel: SimKern
         engine_on(kernel, tmp_path).plan(settings(), guest())
 
 
+def test_a_tree_of_another_shape_is_foreign_even_if_nothing_in_it_was_set(kernel: SimKernel, tmp_path: Path) -> None:
+    enforce(kernel, tmp_path)
+    for index in (0, 1):
+        kernel.store(f"{ADMIN}/{index}/state", "off")
+    for path, count in (
+        ("nr_kdamonds", "2"),
+        ("0/contexts/nr_contexts", "1"),
+        ("0/contexts/0/schemes/nr_schemes", "3"),
+    ):
+        kernel.store(f"{ADMIN}/{path}", count)
+    with pytest.raises(EngineUnavailable, match="kdamond 0"):
+        engine_on(kernel, tmp_path).plan(settings(), guest())
+
+
 def test_damon_stat_waits_for_the_other_users_end(kernel: SimKernel, tmp_path: Path) -> None:
     enforce(kernel, tmp_path)
     for index in (0, 1):
@@ -329,6 +343,27 @@ def test_what_arrived_goes_on_over_restarts_of_agent_and_kdamonds(kernel: SimKer
     assert engine_on(kernel, tmp_path).verify().promoted_bytes == 32
 
 
+def test_counters_that_could_not_be_refreshed_are_not_counted(kernel: SimKernel, tmp_path: Path) -> None:
+    enforce(kernel, tmp_path)
+    kernel.count(1, sz_applied=100)
+    engine_on(kernel, tmp_path).verify()
+    kernel.kill_kdamond(1)
+    enforce(kernel, tmp_path)
+    kernel.update_errno = errno.EBUSY
+    assert engine_on(kernel, tmp_path).verify().promoted_bytes == 100
+    kernel.update_errno = None
+    kernel.count(1, sz_applied=5)
+    assert engine_on(kernel, tmp_path).verify().promoted_bytes == 105
+
+
+def test_a_kdamond_that_died_is_said_and_not_shown_as_running(kernel: SimKernel, tmp_path: Path) -> None:
+    enforce(kernel, tmp_path)
+    kernel.kill_kdamond(0)
+    moved = engine_on(kernel, tmp_path).verify()
+    assert [kdamond.direction for kdamond in moved.kdamonds] == ["promotion"]
+    assert moved.notes == ("kdamond 0 is off though it should run",)
+
+
 def test_what_moved_before_the_first_look_counts(kernel: SimKernel, tmp_path: Path) -> None:
     enforce(kernel, tmp_path)
     kernel.count(0, sz_applied=4096)
@@ -350,6 +385,14 @@ def test_a_kdamond_that_refreshes_its_files_itself_is_asked_before_it_is_stopped
     assert engine_on(kernel, tmp_path).verify().promoted_bytes == 0
     stop(kernel, tmp_path)
     assert engine_on(kernel, tmp_path).verify().promoted_bytes == 4096
+
+
+def test_applied_is_believed_where_the_kernel_is_known_to_count_right(tmp_path: Path) -> None:
+    kernel = SimKernel(LINUX_7_3)
+    enforce(kernel, tmp_path)
+    kernel.count(1, sz_applied=100 * 4096)
+    kernel.put("/sys/devices/system/node/node0/numastat", "numa_foreign 90")
+    assert engine_on(kernel, tmp_path).verify().promoted_bytes == 100 * 4096
 
 
 def test_pages_that_landed_elsewhere_did_not_arrive(kernel: SimKernel, tmp_path: Path) -> None:
