@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from testbed import cache, progress
+from testbed.errors import BedError
 from testbed.processes import run
 
 SOURCES = Path("/etc/apt")
-KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-DEFAULT_URI = "http://deb.debian.org/debian"
 FRESH_FOR_S = 24 * 3600
 
 
@@ -35,7 +34,11 @@ class Source:
 
 
 def machine_source(directory: Path = SOURCES) -> Source:
-    """The machine's source of Debian's main archive, else Debian's own mirror."""
+    """The machine's source of Debian's main archive.
+
+    Raises:
+        BedError: there is none.
+    """
     files = [directory / "sources.list", *sorted((directory / "sources.list.d").glob("*"))]
     for file in files:
         if file.is_file() and file.suffix in {".list", ".sources"}:
@@ -43,7 +46,7 @@ def machine_source(directory: Path = SOURCES) -> Source:
             for source in parse(file.read_text()):
                 if _is_debian(source.uri):
                     return source
-    return Source(uri=DEFAULT_URI, options=(f"signed-by={KEYRING}",))
+    raise BedError(f"no source of Debian's main archive in {directory}: the testbed needs a Debian machine")
 
 
 def options() -> list[str]:

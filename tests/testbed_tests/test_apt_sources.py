@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from testbed.apt import DEFAULT_URI, Source, machine_source
+from testbed.apt import Source, machine_source
+from testbed.errors import BedError
 
 DEB822 = """\
 Types: deb
-# http://snapshot.debian.org/archive/debian/20250520T000000Z
+# http://snapshot.test/archive/debian/20250520T000000Z
 URIs: http://mirror.test/debian-security
 Suites: bookworm-security
 Components: main
@@ -44,7 +45,7 @@ def test_a_one_line_file_gives_the_main_archive_and_its_options(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    "uri", ["https://snapshot.debian.org/archive/debian/20261101T000000Z", "http://192.0.2.1:8080/mirror/debian"]
+    "uri", ["https://snapshot.test/archive/debian/20261101T000000Z", "http://192.0.2.1:8080/mirror/debian"]
 )
 def test_snapshots_and_mirrors_are_kept(tmp_path: Path, uri: str) -> None:
     assert machine_source(sources(tmp_path, "sources.list", f"deb {uri} trixie main\n")).uri == uri
@@ -52,12 +53,14 @@ def test_snapshots_and_mirrors_are_kept(tmp_path: Path, uri: str) -> None:
 
 def test_a_disabled_source_is_not_used(tmp_path: Path) -> None:
     text = DEB822.replace("URIs: http://mirror.test/debian/", "Enabled: no\nURIs: http://mirror.test/debian/")
-    assert machine_source(sources(tmp_path, "sources.list.d/debian.sources", text)).uri == DEFAULT_URI
+    with pytest.raises(BedError, match="no source of Debian"):
+        machine_source(sources(tmp_path, "sources.list.d/debian.sources", text))
 
 
-def test_a_machine_that_is_not_debian_uses_debians_mirror(tmp_path: Path) -> None:
-    text = "deb http://archive.ubuntu.com/ubuntu noble main\n"
-    assert machine_source(sources(tmp_path, "sources.list", text)).uri == DEFAULT_URI
+def test_a_machine_that_is_not_debian_is_told_so(tmp_path: Path) -> None:
+    text = "deb http://archive.test/ubuntu noble main\n"
+    with pytest.raises(BedError, match="no source of Debian"):
+        machine_source(sources(tmp_path, "sources.list", text))
 
 
 def test_the_suite_is_replaced() -> None:
