@@ -19,6 +19,8 @@ from testbed.apt import Suite
 from testbed.errors import BedError, MissingKernelError
 from testbed.processes import run
 
+KEEP_PACKAGES = 1000
+"""All: a suite that still has a kernel today may not have it tomorrow."""
 INIT = Path(__file__).parent / "initrd-init.sh"
 # ext4 asks for crc32c by the name of an algorithm until 6.13; virtio_pci is a module of 6.1.
 _BOOT_MODULES = ("crc32c_generic", "virtio_pci", "virtio_blk", "ext4", "virtio_net", "virtio_rng")
@@ -86,7 +88,7 @@ def boot_files(one: Kernel) -> BootFiles:
 
 def _build(one: Kernel, target: Path) -> None:
     found = f"{one.version}-{one.suite}"
-    packages = cache.entry("kernel-packages", found, lambda into: _download(one, into), forget=False)
+    packages = cache.entry("kernel-packages", found, lambda into: _download(one, into), keep=KEEP_PACKAGES)
     with progress.step(f"taking what a guest needs of linux {one.version}", usually="20 s"):
         _pick(packages, target)
 

@@ -19,6 +19,8 @@ from testbed.processes import run
 
 IMPORT = Path(__file__).parent / "import-images.sh"
 DISK_SIZE = "4G"
+KEEP = 3
+"""Disks are large, and there is a new one for every change of the code."""
 
 
 def node_disk(images: Sequence[Path]) -> Path:
@@ -29,7 +31,11 @@ def node_disk(images: Sequence[Path]) -> Path:
     """
     root, programs = node_root(), controlplane()
     entry_key = cache.key(Path(__file__), IMPORT, root.name, programs.name, *sorted(images))
-    entry = cache.entry("node-disk", entry_key, lambda directory: _build(root / "root", programs, images, directory))
+
+    def build(directory: Path) -> None:
+        _build(root / "root", programs, images, directory)
+
+    entry = cache.entry("node-disk", entry_key, build, keep=KEEP)
     return entry / "node.img"
 
 

@@ -17,8 +17,10 @@ from pathlib import Path
 
 from testbed import progress
 
-KEEP_UNUSED_S = 3 * 24 * 3600
-"""Entries of a name that nobody used for so long go when a new one is made."""
+KEEP = 10
+"""How many entries of a name stay, unless its maker says otherwise."""
+STILL_IN_USE_S = 3600
+"""What was asked for so recently stays in any case."""
 
 
 def root() -> Path:
@@ -40,22 +42,21 @@ def key(*inputs: str | bytes | Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def entry(name: str, entry_key: str, build: Callable[[Path], None], *, forget: bool = True) -> Path:
+def entry(name: str, entry_key: str, build: Callable[[Path], None], *, keep: int = KEEP) -> Path:
     """The directory `<root>/<name>/<key>`; `build` fills it first if it does not exist yet.
 
     Args:
         name: of what is made.
         entry_key: of what it is made from.
         build: gets an empty directory, which is not yet at its final place.
-        forget: whether entries of this name go that nobody used for `KEEP_UNUSED_S`.
+        keep: how many entries of this name stay when this one is new: those that were used last.
     """
     final = root() / name / entry_key
     if not final.exists():
         with _lock(f"{name}-{entry_key}"):
             if not final.exists():
                 _build_and_publish(final, build)
-                if forget:
-                    _forget_unused(final.parent)
+                _forget(final.parent, keep)
     os.utime(final)
     return final
 
@@ -71,10 +72,12 @@ def _build_and_publish(final: Path, build: Callable[[Path], None]) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _forget_unused(directory: Path) -> None:
-    for old in directory.iterdir():
-        if not old.name.endswith(".partial") and old.stat().st_mtime < time.time() - KEEP_UNUSED_S:
-            progress.say(f"removing {old}, which nobody used for three days")
+def _forget(directory: Path, keep: int) -> None:
+    entries = [entry for entry in directory.iterdir() if not entry.name.endswith(".partial")]
+    last_used_first = sorted(entries, key=lambda entry: entry.stat().st_mtime, reverse=True)
+    for old in last_used_first[keep:]:
+        if old.stat().st_mtime < time.time() - STILL_IN_USE_S:
+            progress.say(f"removing {old}, which was not used for long")
             shutil.rmtree(old, ignore_errors=True)
 
 

@@ -25,6 +25,10 @@ SUITE = "trixie"
 PACKAGES = ("python3", "python3-pip", "ca-certificates")
 OPERATOR_IMAGE = "localhost/terrace-operator:dev"
 AGENT_IMAGE = "localhost/terrace-agent:dev"
+KEEP = 3
+"""Archives are large, and there are new ones for every change of the code."""
+MOST_LAYERS = 150
+"""Each change of the code adds about 20, of 400 MB together."""
 _TARGETS = {"operator": OPERATOR_IMAGE, "agent": AGENT_IMAGE}
 _PIP_SETTINGS = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout")
 
@@ -33,7 +37,7 @@ def project_images() -> tuple[Path, ...]:
     """The docker-archives of `OPERATOR_IMAGE` and `AGENT_IMAGE`, built of the tree as it is."""
     base = _base()
     entry_key = cache.key(Path(__file__), DOCKERFILE, base.name, *_copied(DOCKERFILE.read_text()))
-    directory = cache.entry("project-images", entry_key, lambda into: _build(base, into))
+    directory = cache.entry("project-images", entry_key, lambda into: _build(base, into), keep=KEEP)
     return tuple(directory / f"{target}.tar" for target in _TARGETS)
 
 
@@ -55,6 +59,7 @@ def _install_base(directory: Path) -> None:
 
 
 def _build(base: Path, into: Path) -> None:
+    _forget_old_layers()
     base_image = f"localhost/terrace-base:{base.name}"
     with _mounts() as mounts:
         if not _exists(base_image):
@@ -73,16 +78,28 @@ def _build(base: Path, into: Path) -> None:
                 _buildah("push", name, f"docker-archive:{into / f'{target}.tar'}:{name}")
 
 
+def _forget_old_layers() -> None:
+    """Empties buildah's storage once in a while: nothing else ever removes layers of former builds."""
+    layers = _storage() / "root" / _storage_driver()
+    if layers.exists() and len(list(layers.iterdir())) > MOST_LAYERS:
+        with progress.step("removing the layers of former builds", usually="10 s"):
+            _buildah("rmi", "--all", "--force")
+
+
 def _exists(image: str) -> bool:
     return bool(_buildah("images", "--quiet", "--filter", f"reference={image}").strip())
 
 
 def _buildah(command: str, *args: str | Path, log: Path | None = None) -> str:
     """Runs buildah with a storage of its own, so that it does not meet what the machine's user keeps."""
-    storage = cache.root() / "buildah"
+    storage = _storage()
     storage.mkdir(parents=True, exist_ok=True)
     options = [f"--root={storage / 'root'}", f"--runroot={storage / 'run'}", f"--storage-driver={_storage_driver()}"]
     return run(["buildah", *options, command, *args], log=log)
+
+
+def _storage() -> Path:
+    return cache.root() / "buildah"
 
 
 def _storage_driver() -> str:

@@ -65,13 +65,18 @@ def test_two_builders_build_once() -> None:
     assert built == [1]
 
 
-def test_entries_that_nobody_used_for_days_go_and_used_ones_stay(cache_root: Path) -> None:
-    for name in ("unused", "used"):
-        entry = cache.entry("thing", name, fill)
-        os.utime(entry, (0, 0))
-    cache.entry("thing", "used", fill)
-    cache.entry("thing", "new", fill)
-    assert sorted(entry.name for entry in (cache_root / "thing").iterdir()) == ["new", "used"]
+def test_a_new_entry_lets_go_of_those_that_were_not_used_for_long(cache_root: Path) -> None:
+    for age, name in enumerate(("first", "second", "third")):
+        os.utime(cache.entry("thing", name, fill), (age, age))
+    cache.entry("thing", "first", fill)
+    cache.entry("thing", "new", fill, keep=2)
+    assert sorted(entry.name for entry in (cache_root / "thing").iterdir()) == ["first", "new"]
+
+
+def test_entries_of_the_last_hour_stay(cache_root: Path) -> None:
+    for name in ("one", "two", "three"):
+        cache.entry("thing", name, fill, keep=1)
+    assert len(list((cache_root / "thing").iterdir())) == 3
 
 
 def test_the_key_follows_contents_names_and_mode(tmp_path: Path) -> None:
