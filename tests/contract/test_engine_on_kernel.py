@@ -1,18 +1,15 @@
 """The damon engine on a real kernel: starts, is adopted, changes, survives SIGKILL, refuses, and leaves no trace."""
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from testbed.fixtures import BootGuest
+from contract import in_guest
 from testbed.guest import Guest
 
 pytestmark = pytest.mark.kernel
 
-ROOT = Path(__file__).parents[2]
 KDAMONDS = "/sys/kernel/mm/damon/admin/kdamonds"
 USED_GOAL = "contexts/0/schemes/0/quotas/goals/0/target_value"
 FOUND = ("0", "Y", "false")
@@ -28,17 +25,12 @@ class Agent:
 
     def __init__(self, guest: Guest) -> None:
         self.guest = guest
-        for name in ("agent", "api", "tests/unit", "tests/simkernel", "tests/contract"):
-            guest.run(f"mkdir -p /terrace/{name}")
-            guest.copy_in(ROOT / name, f"/terrace/{name}")
 
-    def turn(self, what: str, *, kill_after: int | None = None) -> dict[str, Any]:
-        script = f"""
-        export PYTHONPATH=/terrace/agent:/terrace/api:/terrace/tests
-        python3 /terrace/tests/contract/engine_in_guest.py {what} {kill_after or ""}
-        """
-        result = self.guest.run(script, limit_s=120, check=kill_after is None)
-        return dict(json.loads(result.stdout)) if kill_after is None else {}
+    def turn(self, what: str) -> dict[str, Any]:
+        return in_guest.run(self.guest, "engine_in_guest", what)
+
+    def killed_turn(self, what: str, *, after_stores: int) -> None:
+        in_guest.run_until_it_dies(self.guest, "engine_in_guest", what, str(after_stores))
 
     def settings(self) -> tuple[str, ...]:
         files = f"{KDAMONDS}/nr_kdamonds /sys/module/damon_stat/parameters/enabled /sys/kernel/mm/numa/demotion_enabled"
@@ -48,18 +40,12 @@ class Agent:
         return [int(pid) for pid in self.guest.run(f"cat {KDAMONDS}/*/pid").stdout.split()]
 
 
-@pytest.fixture(scope="module")
-def booted(guest: BootGuest) -> Iterator[Agent]:
-    one = guest()
-    yield Agent(one)
-    one.stop()
-
-
 @pytest.fixture
-def agent(booted: Agent) -> Iterator[Agent]:
-    yield booted
-    booted.turn("stop")
-    assert booted.settings() == FOUND
+def agent(equipped: Guest) -> Iterator[Agent]:
+    one = Agent(equipped)
+    yield one
+    one.turn("stop")
+    assert one.settings() == FOUND
 
 
 def test_start_adopt_commit_and_stop(agent: Agent) -> None:
@@ -78,14 +64,14 @@ def test_start_adopt_commit_and_stop(agent: Agent) -> None:
 
 @pytest.mark.parametrize("store", [1, 3, 40, 111, 112])
 def test_a_start_that_was_killed_is_completed(agent: Agent, store: int) -> None:
-    agent.turn("start", kill_after=store)
+    agent.killed_turn("start", after_stores=store)
     assert set(agent.turn("start")["kdamonds"]) == {"promotion", "demotion"}
 
 
 @pytest.mark.parametrize("store", [1, 3, 5])
 def test_a_commit_that_was_killed_is_completed_online(agent: Agent, store: int) -> None:
     pids = agent.turn("start")["kdamonds"]
-    agent.turn("commit", kill_after=store)
+    agent.killed_turn("commit", after_stores=store)
     assert agent.turn("commit")["kdamonds"] == pids
     assert agent.guest.read(f"{KDAMONDS}/1/{USED_GOAL}").strip() == "8000"
 

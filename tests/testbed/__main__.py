@@ -1,4 +1,4 @@
-"""The testbed by hand: `python -m testbed cluster|node|down|kernels`."""
+"""The testbed by hand: `python -m testbed prepare|cluster|node|down|kernels`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import signal
 import sys
 from pathlib import Path
 
-from testbed import byhand, kernels, progress
+from testbed import byhand, kernels, prepare, progress
 from testbed.cluster import Cluster
 from testbed.errors import BedError
+
+_KERNELS = ("newest", *(one.version for one in kernels.KERNELS))
 
 
 def main() -> int:
@@ -30,9 +32,11 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m testbed", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
+    early = commands.add_parser("prepare", help="build now what tests, demo and guests would build when they need it")
+    early.add_argument("--kernel", action="append", default=[], choices=_KERNELS, help="may be given more than once")
     commands.add_parser("cluster", help="start a control plane on loopback, and say how to use it")
     node = commands.add_parser("node", help="boot a node of that cluster in QEMU")
-    node.add_argument("--kernel", default="newest", choices=["newest", *(one.version for one in kernels.KERNELS)])
+    node.add_argument("--kernel", default="newest", choices=_KERNELS)
     node.add_argument("--name", default="tiered")
     down = commands.add_parser("down", help="end everything that these commands started")
     down.add_argument("--directory", type=Path, default=byhand.directory(), help="of something else to end")
@@ -42,6 +46,8 @@ def _options() -> argparse.Namespace:
 
 def _run(options: argparse.Namespace) -> None:
     match options.command:
+        case "prepare":
+            prepare.everything(options.kernel or ["newest"])
         case "cluster":
             _say_how_to_use(byhand.start_cluster())
         case "node":
