@@ -26,6 +26,7 @@ def supported(stage: Stage, *, keep: bool) -> Figures:
     progress.say(f"settings before: {before}")
     workload = Workload(stage.cluster, stage.guest, Load())
     workload.start()
+    migrated_before = host.migrated_bytes(stage.guest)
     stage.cluster.kubectl("apply", "-f", SAMPLES / f"{POLICY}.yaml")
     progress.say(f"kubectl apply -f deploy/samples/{POLICY}.yaml")
     samples = _watch(stage, workload)
@@ -35,7 +36,12 @@ def supported(stage: Stage, *, keep: bool) -> Figures:
     _show(stage, "get", "nodetierings", "-o", "wide")
     agent_rss_bytes = host.resident_bytes(stage.guest, "terrace_agent")
     operator_rss_bytes = host.resident_bytes(stage.guest, "terrace_operator")
-    tables_agree = agrees(samples, promoted_bytes=status["promotedBytes"])
+    tables_agree = agrees(
+        samples,
+        promoted_bytes=status["promotedBytes"],
+        demoted_bytes=status["demotedBytes"],
+        migrated_bytes=host.migrated_bytes(stage.guest) - migrated_before,
+    )
     restored = keep or _restored(stage, before)
     return Figures(
         kernel=stage.guest.machine.boot.release,

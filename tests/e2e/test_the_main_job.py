@@ -26,6 +26,7 @@ class Run:
     before: host.Settings
     samples: list[Sample]
     switched_on_s: float
+    migrated_before: int
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,7 @@ def run(tiered: Stage) -> Iterator[Run]:
     before = host.settings(tiered.guest)
     workload = Workload(tiered.cluster, tiered.guest, Load())
     workload.start()
+    migrated_before = host.migrated_bytes(tiered.guest)
     tiered.cluster.kubectl("apply", "-f", SAMPLES / f"{POLICY}.yaml")
     samples: list[Sample] = []
 
@@ -42,7 +44,7 @@ def run(tiered: Stage) -> Iterator[Run]:
 
     waiting.until(rests, "memory to be where it belongs", limit_s=240, every_s=2, detail=lambda: str(samples[-1:]))
     applied = [line for line in tiered.agent_steps() if line.get("step") == "apply"]
-    yield Run(before=before, samples=samples, switched_on_s=applied[0]["monotonic_s"])
+    yield Run(before=before, samples=samples, switched_on_s=applied[0]["monotonic_s"], migrated_before=migrated_before)
     tiered.cluster.kubectl("delete", "tieringpolicy", POLICY, "--ignore-not-found")
     tiered.cluster.kubectl("delete", "namespace", WORKLOAD_NAMESPACE, "--ignore-not-found")
 
@@ -59,7 +61,12 @@ def test_both_tables_tell_what_the_workload_saw(tiered: Stage, run: Run) -> None
 
     def totals_written() -> bool:
         status.update(tiered.policy(POLICY)["status"])
-        return agrees(run.samples, promoted_bytes=status["promotedBytes"])
+        return agrees(
+            run.samples,
+            promoted_bytes=status["promotedBytes"],
+            demoted_bytes=status["demotedBytes"],
+            migrated_bytes=host.migrated_bytes(tiered.guest) - run.migrated_before,
+        )
 
     waiting.until(totals_written, "the totals to be those of the workload", limit_s=100, every_s=2)
     assert tiered.node_tiering()["status"]["promotedBytes"] == status["promotedBytes"]

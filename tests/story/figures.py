@@ -76,13 +76,22 @@ class Unsupported:
         return json.dumps(asdict(self))
 
 
-def agrees(samples: Sequence[Sample], *, promoted_bytes: int) -> bool:
-    """Returns whether the promoted bytes that were reported are those that the workload saw arrive.
+def agrees(samples: Sequence[Sample], *, promoted_bytes: int, demoted_bytes: int, migrated_bytes: int) -> bool:
+    """Returns whether the report is what the workload saw arrive, and what the kernel counted in both directions.
 
-    Within 10% and 16 MiB: the kernel's own processes have hot pages on the slow nid, too.
+    Args:
+        samples: of the workload, since the policy.
+        promoted_bytes: as reported.
+        demoted_bytes: as reported.
+        migrated_bytes: by the kernel's own count, both directions together.
     """
     arrived = sum(max(0, after.hot_fast_bytes - before.hot_fast_bytes) for before, after in itertools.pairwise(samples))
-    return abs(promoted_bytes - arrived) <= arrived / 10 + (16 << 20)
+    return _near(promoted_bytes, arrived) and _near(promoted_bytes + demoted_bytes, migrated_bytes)
+
+
+def _near(told: int, counted: int) -> bool:
+    """Within 10% and 16 MiB: the node's own processes have hot pages on the slow nid, and it compacts memory."""
+    return abs(told - counted) <= counted / 10 + (16 << 20)
 
 
 def placement(samples: Sequence[Sample], *, on_s: float) -> Placement:

@@ -13,6 +13,7 @@ _SETTINGS = {
     "numa_balancing": "/proc/sys/kernel/numa_balancing",
 }
 ABSENT = "-"
+_PAGE_BYTES = 4_096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,16 @@ def running_kdamonds(guest: Guest) -> dict[int, int]:
     script = f'cd {directory} 2>/dev/null && for k in [0-9]*; do [ -e $k ] && echo "$k $(cat $k/pid)"; done'
     pairs = (line.split() for line in guest.run(script, check=False).stdout.splitlines())
     return {int(index): int(pid) for index, pid in pairs if int(pid) > 0}
+
+
+def migrated_bytes(guest: Guest) -> int:
+    """Returns what the kernel has migrated since boot by its own count, reclaim's demotion left out.
+
+    DAMON's migrations are in `pgmigrate_success` and in no counter of their own; compaction's are, too.
+    """
+    counts = {name: int(count) for name, count in map(str.split, guest.read("/proc/vmstat").splitlines())}
+    by_reclaim = sum(count for name, count in counts.items() if name.startswith("pgdemote_"))
+    return (counts["pgmigrate_success"] - by_reclaim) * _PAGE_BYTES
 
 
 def process_ids(guest: Guest, module: str) -> list[int]:
