@@ -98,7 +98,7 @@ def _download(one: Kernel, into: Path) -> None:
     with progress.step(f"downloading linux {one.version} from {one.suite}", usually="20 s"):
         suite = Suite(one.suite)
         image = _image_package(one, suite)
-        parts = [name for name in suite.dependencies(image) if re.match(r"linux-(base|binary|modules)-\d", name)]
+        parts = [name for name in suite.dependencies(image) if re.match(r"linux-(binary|modules)-\d", name)]
         suite.download([image, *parts], into)
 
 
@@ -107,10 +107,9 @@ def _pick(packages: Path, target: Path) -> None:
     (directory,) = (tree / "usr/lib/modules").iterdir()
     release = directory.name
     (target / "release").write_text(release)
-    for name in ("vmlinuz", "config"):
-        # Until 7.1 below /boot, since then beside the modules.
-        places = (tree / "boot" / f"{name}-{release}", directory / name)
-        next(place for place in places if place.exists()).rename(target / name)
+    # Until 7.1 below /boot, since then beside the modules.
+    places = (tree / "boot" / f"vmlinuz-{release}", directory / "vmlinuz")
+    next(place for place in places if place.exists()).rename(target / "vmlinuz")
     modules = _ModuleTree(tree, release)
     (target / "boot.cpio").write_bytes(newc.archive(_boot_archive(modules)))
     (target / "modules.cpio").write_bytes(newc.archive(_modules_archive(modules)))
@@ -137,8 +136,11 @@ def _image_package(one: Kernel, suite: Suite) -> str:
 
 
 def _has_all_parts(image: str, suite: Suite) -> bool:
-    """A suite drops parts of old kernels before the others; apt names them in angle brackets then."""
-    return not any(name.startswith("<linux-") and "initramfs" not in name for name in suite.dependencies(image))
+    """A suite drops parts of old kernels before the others; apt names them in angle brackets then.
+
+    `linux-base-VERSION` may be gone: it holds the configuration and the symbols only.
+    """
+    return not any(re.match(r"<linux-(binary|modules)-\d", name) for name in suite.dependencies(image))
 
 
 class _ModuleTree:
