@@ -1,11 +1,13 @@
 """How often: intervals, their tuning, the apply interval, and ages as counts of aggregations. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from terrace_agent.damon.tree import Intervals, IntervalsGoal
 from terrace_api.policy import Monitoring, Settings
 
 _RECOMMENDED_APPLY_US = 100_000
+_STEP_RATIO = 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,17 @@ def safe_apply_interval_us(settings: Settings, *, can_tune: bool) -> tuple[int, 
     if wish_us is None:
         return safe_us, False
     return (wish_us, False) if wish_us < bound_us else (safe_us, True)
+
+
+def is_tuning(before: Mapping[int, CurrentIntervals], now: Mapping[int, CurrentIntervals]) -> bool:
+    """Returns whether any nid's aggregation interval is on its way: it changed a lot between two looks.
+
+    A tuning step changes it by 2 x at most, and around its goal by little.
+    """
+    return any(
+        nid not in before or not 1 / _STEP_RATIO < intervals.aggr_us / before[nid].aggr_us < _STEP_RATIO
+        for nid, intervals in now.items()
+    )
 
 
 def age_count(age_us: int, aggr_us: int) -> int:

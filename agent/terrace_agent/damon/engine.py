@@ -8,7 +8,7 @@ from terrace_agent.damon import desired as compile_
 from terrace_agent.damon import plan as planning
 from terrace_agent.damon import verify
 from terrace_agent.damon.apply import Applier
-from terrace_agent.damon.cadence import CurrentIntervals
+from terrace_agent.damon.cadence import CurrentIntervals, is_tuning
 from terrace_agent.damon.features import Feature, Prober, missing, missing_interface, scratch_stores
 from terrace_agent.damon.look import looks_at, read_oracle
 from terrace_agent.damon.ownership import owner_of
@@ -37,6 +37,8 @@ class DamonEngine:
         self._patience = patience or Patience()
         self._reader = TreeReader(fs, self._patience)
         self._applier = Applier(fs, self._reader, journal, self._patience, self._bank)
+        self._intervals: Mapping[int, CurrentIntervals] = {}
+        self._quiet_looks = 0
 
     @property
     def name(self) -> EngineName:
@@ -59,10 +61,11 @@ class DamonEngine:
         observed = self._checked()
         features = self._features(observed)
         state = self._journal.load()
-        wanted = compile_.desired(
-            settings, topology, features, _current(observed.kdamonds, state), observed.numa_balancing
-        )
-        return planning.plan(observed, wanted, state)
+        current = _current(observed.kdamonds, state)
+        wanted = compile_.desired(settings, topology, features, current, observed.numa_balancing)
+        self._quiet_looks = 0 if is_tuning(self._intervals, current) else self._quiet_looks + 1
+        self._intervals = current
+        return planning.plan(observed, wanted, state, quiet_looks=self._quiet_looks)
 
     def plan_stop(self) -> Plan:
         """See `Engine.plan_stop`."""

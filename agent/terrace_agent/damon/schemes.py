@@ -66,7 +66,8 @@ def _cleaning(moving: Scheme, flow: Flow) -> Scheme:
     A page's accessed bit says "since it was last cleared", which may be since boot. The young filter turns such pages
     away, clearing the bit, and the try resets the region's age: without this scheme each cold region would have to get
     old twice (kernel.md section 11: 15% of the first tries passed). `stat` with a young filter clears bits, moves
-    nothing and leaves ages alone. Its quota bounds the rmap walks.
+    nothing and leaves ages alone. Its quota bounds the rmap walks, and it has the goals of `moving`: where no room has
+    to be made there is nothing to prepare, and a node at rest shall cost nothing.
     """
     has_fail_charge = moving.quotas.fail_charge_denom is not None
     return replace(
@@ -80,7 +81,6 @@ def _cleaning(moving: Scheme, flow: Flow) -> Scheme:
             fail_charge_num=0 if has_fail_charge else None,
             fail_charge_denom=0 if has_fail_charge else None,
             weights=Weights(),
-            goals=(),
         ),
     )
 

@@ -152,12 +152,21 @@ def test_an_age_is_counted_anew_when_the_aggregation_interval_has_doubled(kernel
 
 def test_the_next_look_comes_sooner_while_ages_drift(kernel: SimKernel, tmp_path: Path) -> None:
     engine = engine_on(kernel, tmp_path)
-    assert enforce(kernel, tmp_path).recheck_s == 2
-    assert engine.plan(settings(), guest()).recheck_s == 5
+    assert enforce(kernel, tmp_path).recheck_s == 1
+    assert [engine.plan(settings(), guest()).recheck_s for _ in range(6)] == [1, 2, 3, 4, 5, 5]
     kernel.running[0].intervals = (6_500, 130_000)
     engine.verify()
     drifting = engine.plan(settings(), guest())
-    assert (drifting.steps, drifting.recheck_s) == ((), 2)
+    assert (drifting.steps, drifting.recheck_s) == ((), 1)
+
+
+def test_the_next_look_comes_sooner_while_intervals_are_on_their_way(kernel: SimKernel, tmp_path: Path) -> None:
+    engine = engine_on(kernel, tmp_path)
+    engine.apply(engine.plan(settings(), guest()))
+    for aggr_us, recheck_s in ((100_000, 1), (200_000, 1), (200_000, 2), (200_000, 3), (210_000, 4)):
+        kernel.running[1].intervals = (aggr_us // 20, aggr_us)
+        engine.verify()
+        assert engine.plan(settings(), guest()).recheck_s == recheck_s
 
 
 def test_a_kdamond_that_died_is_switched_on_again_and_the_other_goes_on(kernel: SimKernel, tmp_path: Path) -> None:
