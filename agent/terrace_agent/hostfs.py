@@ -4,9 +4,9 @@ Paths are the host's own (`/sys/kernel/mm/damon/...`); where they are mounted (`
 hand) is known here only. Tests put a simulated kernel behind the same protocol.
 
 Only the folders of `MOUNTED` are below the mount point. Everything else is read in the container's own `/proc` and
-`/sys`, which show the same for what the agent reads there: `zoneinfo`, `vmstat`, `sys/kernel` and memory blocks
-(`/sys/devices/system/memory`) belong to no namespace. The links `nodeN/memoryM` lead out of what is mounted, so blocks
-are read where they really are.
+`/sys`, which show the same for what the agent reads there: `zoneinfo`, `vmstat`, `sys/kernel`, memory blocks
+(`/sys/devices/system/memory`) and buses (`/sys/bus`) belong to no namespace. The links `nodeN/memoryM` lead out of what
+is mounted, so blocks are read where they really are.
 """
 
 import contextlib

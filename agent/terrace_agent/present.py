@@ -14,11 +14,12 @@ from terrace_api.units import display_bytes
 def probe_text(status: NodeTieringStatus) -> str:
     """Returns topology, engines and reasons as tables."""
     numa = table(
-        ("NID", "TIER", "TOTAL", "FREE", "CPUS", "WHY"),
+        ("NID", "TIER", "KIND", "TOTAL", "FREE", "CPUS", "WHY"),
         (
             (
                 str(node.nid),
                 node.tier or "-",
+                node.kind.value,
                 display_bytes(node.total_bytes),
                 display_bytes(node.free_bytes),
                 str(node.cpus),

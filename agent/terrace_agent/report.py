@@ -11,7 +11,7 @@ from terrace_agent.conditions import Situation, conditions
 from terrace_agent.decide import Intent, choose_engine
 from terrace_agent.engine import Moved
 from terrace_agent.pods import PodMemory
-from terrace_agent.topology.values import Topology
+from terrace_agent.topology.values import Nid, TierOfNids, Topology
 from terrace_api.node_tiering import Effective, EngineName, NodeTieringStatus, NumaNode, PodPlacement
 from terrace_api.policy import Mode
 from terrace_api.units import display_bytes
@@ -181,7 +181,8 @@ def _numa_nodes(topology: Topology) -> tuple[NumaNode, ...]:
         NumaNode(
             nid=nid.nid,
             tier=tier.name if tier else "",
-            why=tier.why if tier else "no tier of the policy names it",
+            kind=nid.kind,
+            why=_why(nid, tier),
             total_bytes=nid.total_bytes,
             free_bytes=nid.free_bytes,
             cpus=len(nid.cpus),
@@ -190,6 +191,12 @@ def _numa_nodes(topology: Topology) -> tuple[NumaNode, ...]:
         for nid in topology.nids
         for tier in (tiers.get(nid.nid),)
     )
+
+
+def _why(nid: Nid, tier: TierOfNids | None) -> str:
+    if tier:
+        return f"{tier.name}: {tier.why}; {nid.kind.value}: {nid.kind_why}"
+    return f"in no tier; {nid.kind.value}: {nid.kind_why}"
 
 
 def _with_notes(effective: Effective | None, notes: tuple[str, ...]) -> Effective | None:

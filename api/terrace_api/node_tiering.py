@@ -25,6 +25,17 @@ class EngineName(StrEnum):
     NONE = "none"
 
 
+class MemoryKind(StrEnum):
+    """What a NUMA node's memory is: a `policy.MemoryType`, or memory of a device, which no type stands for."""
+
+    HBM = "HBM"
+    DRAM = "DRAM"
+    CXL = "CXL"
+    PMEM = "PMEM"
+    SLOW = "Slow"
+    DEVICE = "Device"
+
+
 class ConditionType(StrEnum):
     """The conditions of a NodeTiering."""
 
@@ -61,12 +72,13 @@ class NumaNode:
 
     Attributes:
         tier: the tier that it was put in; empty for a nid that no tier takes.
-        why: how the tier was found.
+        why: how tier and kind were found.
         memory_tier: N of the kernel's `memory_tierN`, where it has one.
     """
 
     nid: int
     tier: str
+    kind: MemoryKind
     why: str
     total_bytes: int
     free_bytes: int

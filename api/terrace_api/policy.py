@@ -44,12 +44,23 @@ class LabelSelector:
     match_expressions: tuple[Requirement, ...] | None = None
 
 
+class MemoryType(StrEnum):
+    """Kinds of memory that a tier can be made of; `SLOW` is slower memory of a kind that the kernel does not tell."""
+
+    HBM = "HBM"
+    DRAM = "DRAM"
+    CXL = "CXL"
+    PMEM = "PMEM"
+    SLOW = "Slow"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tier:
-    """A named set of nids."""
+    """A named set of nids: all of the kinds in `types`, or those in `nids`; exactly one of both."""
 
     name: str
-    nids: tuple[int, ...]
+    types: tuple[MemoryType, ...] | None = None
+    nids: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

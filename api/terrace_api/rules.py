@@ -6,7 +6,7 @@ The CRD states the same rules in CEL; a cluster test applies every bad case to a
 from collections.abc import Iterator
 
 from terrace_api.errors import Problem
-from terrace_api.policy import LabelSelector, Operator, Quota, TieringPolicySpec, Watermarks
+from terrace_api.policy import LabelSelector, Operator, Quota, Tier, TieringPolicySpec, Watermarks
 from terrace_api.units import Duration, Percent
 
 _MS, _S, _M = 1_000, 1_000_000, 60_000_000
@@ -18,6 +18,7 @@ def broken_rules(spec: TieringPolicySpec) -> tuple[Problem, ...]:
     """Returns what is wrong with the policy beyond types and patterns; empty if nothing is."""
     return (
         *_selection(spec),
+        *_tiers(spec.tiers or ()),
         *_directions(spec),
         *_monitoring(spec),
         *_quota(spec.quota),
@@ -43,6 +44,15 @@ def _node_selector(selector: LabelSelector) -> Iterator[Problem]:
                 field=f"spec.nodeSelector.matchExpressions[{index}]",
                 message="In and NotIn need values; Exists and DoesNotExist take none",
             )
+
+
+def _tiers(tiers: tuple[Tier, ...]) -> Iterator[Problem]:
+    for index, tier in enumerate(tiers):
+        if (tier.types is None) == (tier.nids is None):
+            yield Problem(field=f"spec.tiers[{index}]", message="set exactly one of types and nids")
+    types = [kind for tier in tiers for kind in tier.types or ()]
+    if len(set(types)) < len(types):
+        yield Problem(field="spec.tiers", message="a type can be in one tier only")
 
 
 def _directions(spec: TieringPolicySpec) -> Iterator[Problem]:

@@ -78,6 +78,15 @@ GOOD = {
         youngFilter=False,
         watermarks={"high": "20%", "mid": "15%", "low": "5%", "interval": "5s"},
     ),
+    "tiers by type, and one by nid": policy(
+        allNodes=True,
+        tiers=[
+            {"name": "near", "types": ["HBM"]},
+            {"name": "fast", "types": ["DRAM"]},
+            {"name": "slow", "types": ["CXL", "PMEM", "Slow"]},
+            {"name": "far", "nids": [7]},
+        ],
+    ),
     "a size in bytes": policy(allNodes=True, quota={"size": 209715200}),
 }
 
@@ -135,6 +144,30 @@ BAD = (
         spec={"tiers": [{"name": "fast", "nids": [-1]}, {"name": "slow", "nids": [1]}]},
         field="spec.tiers[0].nids[0]",
         says="0",
+    ),
+    BadPolicy(
+        about="a tier of nothing",
+        spec={"tiers": [{"name": "fast"}, {"name": "slow", "nids": [1]}]},
+        field="spec.tiers[0]",
+        says="set exactly one of types and nids",
+    ),
+    BadPolicy(
+        about="a tier by type and by nid",
+        spec={"tiers": [{"name": "fast", "nids": [0]}, {"name": "slow", "nids": [1], "types": ["CXL"]}]},
+        field="spec.tiers[1]",
+        says="set exactly one of types and nids",
+    ),
+    BadPolicy(
+        about="a type in two tiers",
+        spec={"tiers": [{"name": "fast", "types": ["DRAM", "CXL"]}, {"name": "slow", "types": ["CXL"]}]},
+        field="spec.tiers",
+        says="a type can be in one tier only",
+    ),
+    BadPolicy(
+        about="a type that is none",
+        spec={"tiers": [{"name": "fast", "types": ["DRAM"]}, {"name": "slow", "types": ["GPU"]}]},
+        field="spec.tiers[1].types[0]",
+        says="HBM",
     ),
     BadPolicy(about="one tier only", spec={"tiers": [{"name": "fast", "nids": [0]}]}, field="spec.tiers", says=""),
     BadPolicy(

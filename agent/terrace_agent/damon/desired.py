@@ -9,6 +9,7 @@ scheme in it (design.md section 4, kernel.md 5.5 and 11).
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from terrace_agent.damon import cadence, limits
 from terrace_agent.damon.cadence import CurrentIntervals
@@ -34,6 +35,7 @@ _BYTES_PER_REGION = 256 << 20
 _LEAST_BYTES_PER_REGION = 4 << 20
 _FEWEST_REGIONS, _MOST_FEWEST_REGIONS, _ENOUGH_REGIONS = 100, 2_000, 1_000
 _FIRST_BYTE = 4_096
+_NOWHERE: Mapping[int, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,17 +67,19 @@ def desired(
     topology: Topology,
     features: frozenset[Feature],
     current: Mapping[int, CurrentIntervals],
+    *,
     numa_balancing: int | None = None,
+    demotes_to: Mapping[int, int] = _NOWHERE,
 ) -> Desired:
     """Returns what should run.
 
-    `current` is what running kdamonds have been tuned to, by source nid; `numa_balancing` the sysctl's bits, for a
-    note.
+    `current` is what running kdamonds have been tuned to, by source nid, `demotes_to` their demotion targets;
+    `numa_balancing` the sysctl's bits, for a note.
 
     Raises:
         SettingsRejected: the tiers cannot be meant for this node.
     """
-    flows = tuple(_flows(settings, topology, features, current))
+    flows = tuple(_flows(settings, topology, features, current, demotes_to))
     sources = sorted({flow.pair.source.nid for flow in flows})
     kdamonds = tuple(
         _kdamond(
@@ -94,11 +98,16 @@ def desired(
 
 
 def _flows(
-    settings: Settings, topology: Topology, features: frozenset[Feature], current: Mapping[int, CurrentIntervals]
+    settings: Settings,
+    topology: Topology,
+    features: frozenset[Feature],
+    current: Mapping[int, CurrentIntervals],
+    demotes_to: Mapping[int, int],
 ) -> Iterator[Flow]:
-    pairs = pairs_of(topology)
     enabled = {True: settings.promotion.enabled, False: settings.demotion.enabled}
     apply_us, apply_cut = cadence.safe_apply_interval_us(settings, can_tune=Feature.INTERVALS_GOAL in features)
+    windows_bytes = sum(limits.window(settings, nid, apply_us).bytes for nid in topology.nids)
+    pairs = pairs_of(topology, demotes_to, arriving_bytes=windows_bytes)
     for pair in pairs:
         if enabled[pair.promotes]:
             fast, slow = (pair.target, pair.source) if pair.promotes else (pair.source, pair.target)

@@ -16,6 +16,7 @@ from terrace_agent.damon.patience import Patience
 from terrace_agent.damon.read import ObservedKdamond, TreeReader
 from terrace_agent.damon.stores import state_path
 from terrace_agent.damon.surroundings import Observed, observe
+from terrace_agent.damon.tree import Action
 from terrace_agent.damon.verify import Look
 from terrace_agent.engine import Claim, Disclaim, Moved, Plan
 from terrace_agent.errors import EngineUnavailable, StoreRefused
@@ -60,7 +61,12 @@ class DamonEngine:
         features = self._features(observed)
         state = self._journal.load()
         wanted = compile_.desired(
-            settings, topology, features, _current(observed.kdamonds, state), observed.numa_balancing
+            settings,
+            topology,
+            features,
+            _current(observed.kdamonds, state),
+            numa_balancing=observed.numa_balancing,
+            demotes_to=_demotes_to(observed.kdamonds, state),
         )
         return planning.plan(observed, wanted, state)
 
@@ -178,3 +184,14 @@ def _current(kdamonds: tuple[ObservedKdamond, ...], state: JournalState) -> Mapp
             if intervals.sample_us and intervals.aggr_us:
                 found[claim.source_nid] = CurrentIntervals(sample_us=intervals.sample_us, aggr_us=intervals.aggr_us)
     return found
+
+
+def _demotes_to(kdamonds: tuple[ObservedKdamond, ...], state: JournalState) -> Mapping[int, int]:
+    return {
+        claim.source_nid: scheme.target_nid
+        for kdamond in kdamonds
+        if (claim := owner_of(kdamond, state.owned)) and claim.source_nid is not None
+        for context in (kdamond.tree.contexts if kdamond.on and kdamond.tree else ())
+        for scheme in context.schemes
+        if scheme.action is Action.MIGRATE_COLD and scheme.target_nid is not None
+    }

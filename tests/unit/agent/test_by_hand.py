@@ -45,8 +45,10 @@ def run(host: SimHost, state: Path, policy: Path) -> Turn:
 
 def test_probe_shows_tiers_engines_and_reasons(state: Path) -> None:
     text = byhand.probe(SimHost(), state, as_json=False)
-    assert "0    fast  1Gi    256Mi  2     memory_tier4" in text
-    assert "1    slow  512Mi  128Mi  0     memory_tier120" in text
+    assert "0    fast  DRAM  1Gi    256Mi  2     fast: memory_tier4; DRAM: has CPUs" in text
+    assert (
+        "1    slow  Slow  512Mi  128Mi  0     slow: memory_tier120; Slow: no CPUs, and nothing tells its kind" in text
+    )
     assert "damon   yes" in text
 
 

@@ -46,7 +46,8 @@ def status(seen: Observed, before: NodeTieringStatus | None = None) -> NodeTieri
 
 def test_the_inventory_says_tier_size_and_why() -> None:
     fast, slow = status(observed()).numa_nodes
-    assert (fast.nid, fast.tier, fast.why, fast.cpus, fast.memory_tier) == (0, "fast", "memory_tier4", 2, 4)
+    assert (fast.nid, fast.tier, fast.kind.value, fast.cpus, fast.memory_tier) == (0, "fast", "DRAM", 2, 4)
+    assert fast.why == "fast: memory_tier4; DRAM: has CPUs"
     assert (slow.tier, slow.total_bytes, slow.free_bytes) == ("slow", 512 * MIB, 128 * MIB)
 
 

@@ -8,6 +8,7 @@ from terrace_agent.damon.features import Feature
 from terrace_agent.damon.patience import Patience
 from terrace_agent.journal import FileJournal, Journal, JournalState
 from terrace_agent.topology.values import Nid, PhysicalRange, TierOfNids, Topology
+from terrace_api.node_tiering import MemoryKind
 from terrace_api.policy import (
     AutoTune,
     Demotion,
@@ -83,6 +84,8 @@ def nid(
     """Returns a NUMA node of one range."""
     return Nid(
         nid=number,
+        kind=MemoryKind.DRAM,
+        kind_why="the test says so",
         total_bytes=total_bytes,
         free_bytes=total_bytes // 10,
         cpus=(),

@@ -10,7 +10,10 @@ from simkernel import LINUX_6_12, LINUX_7_0, LINUX_7_2, LINUX_7_3, NO_DAMON, Sim
 from terrace_agent.engine import Plan, stores
 from terrace_agent.errors import EngineUnavailable, KdamondDied, SettingsRejected, StoreRefused
 from terrace_agent.topology.values import Topology
+from terrace_api.codec import encode_settings
+from terrace_api.node_tiering import Kdamond
 from terrace_api.policy import Settings
+from terrace_api.schema import part
 from unit.agent.damon.builders import engine_on, guest, nid, settings, topology
 
 ADMIN = "/sys/kernel/mm/damon/admin/kdamonds"
@@ -405,3 +408,20 @@ def test_pages_that_landed_elsewhere_did_not_arrive(kernel: SimKernel, tmp_path:
         ("demotion", 0, 0),
         ("promotion", 100 * 4096, 10 * 4096),
     ]
+
+
+def test_a_middle_nid_is_reported_once_per_direction_as_the_list_of_the_crd_wants_it(tmp_path: Path) -> None:
+    distances = {0: 10, 1: 15, 2: 20}
+    where = topology(
+        *((nid(number, 16 << 30, start=number << 34, distances=distances),) for number in range(3)),
+    )
+    kernel = SimKernel(LINUX_7_2, nids=(0, 1, 2))
+    enforce(kernel, tmp_path, where=where)
+    found = [encode(kdamond) for kdamond in engine_on(kernel, tmp_path).verify().kdamonds]
+    keys = part("nodetierings", "status", "kdamonds")["x-kubernetes-list-map-keys"]
+    identities = [tuple(kdamond[key] for key in keys) for kdamond in found]
+    assert identities == [(0, "demotion"), (1, "promotion"), (1, "demotion"), (2, "promotion")]
+
+
+def encode(kdamond: Kdamond) -> dict[str, object]:
+    return dict(encode_settings(kdamond))
