@@ -57,6 +57,7 @@ class Turn:
             failure=self.failure,
             active_revision=active_revision,
             details="; ".join(self.plan.words) if self.plan and self.intent is Intent.ENFORCE else "",
+            tripped=self.plan.tripped if self.plan and self.intent is Intent.ENFORCE else (),
         )
 
 

@@ -17,6 +17,7 @@ In mode Observe the loop applies `plan_stop()` and shows `plan(...).words`: what
 from dataclasses import dataclass
 from typing import Protocol
 
+from terrace_agent.journal import Cooldown
 from terrace_agent.topology.values import Topology
 from terrace_api.node_tiering import Effective, EngineCapability, EngineName, Kdamond
 from terrace_api.policy import Settings
@@ -91,7 +92,27 @@ class Disclaim:
     """Journal that no kdamond is ours any more."""
 
 
-Step = Remember | Claim | Store | Command | Confirm | Bank | Restore | Disclaim
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoolDown:
+    """Journal that a guardrail tripped, and until when nothing moves; None ends it."""
+
+    cooldown: Cooldown | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tripped:
+    """One guardrail of the policy that is hit now.
+
+    Attributes:
+        reason: CamelCase, for conditions.
+        message: what happened, what is done about it, what a person can do.
+    """
+
+    reason: str
+    message: str
+
+
+Step = Remember | Claim | Store | Command | Confirm | Bank | Restore | Disclaim | CoolDown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +123,7 @@ class Plan:
         reason: one sentence for logs and conditions.
         words: what the planned configuration does, one line per source nid and direction, for people.
         effective: the numbers behind it; None when the plan is to stop.
+        tripped: guardrails that are hit now.
         recheck_s: look again after this many seconds; short while the kernel is still tuning its intervals.
     """
 
@@ -109,6 +131,7 @@ class Plan:
     reason: str
     words: tuple[str, ...] = ()
     effective: Effective | None = None
+    tripped: tuple[Tripped, ...] = ()
     recheck_s: float = 10.0
 
 
@@ -179,5 +202,5 @@ def _store(step: Step) -> Store | None:
             return Store(path=step.path, value=step.value)
         case Command():
             return Store(path=step.path, value=step.word)
-        case Remember() | Claim() | Confirm() | Bank() | Disclaim():
+        case Remember() | Claim() | Confirm() | Bank() | Disclaim() | CoolDown():
             return None

@@ -75,6 +75,21 @@ class Counter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cooldown:
+    """A guardrail that the agent holds has tripped, and nothing moves for a while.
+
+    Attributes:
+        reason: CamelCase, for conditions.
+        message: what happened and what a person can do.
+        until_s: seconds since boot, `/proc/uptime`.
+    """
+
+    reason: str
+    message: str
+    until_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JournalState:
     """Everything in the journal.
 
@@ -82,6 +97,7 @@ class JournalState:
         promoted_bytes: arrived by kdamonds that are gone; those of `counters` come on top.
         demoted_bytes: likewise.
         features: what an engine probed, in its own words; it does not change within a boot. None: not probed.
+        cooldown: while nothing shall move.
     """
 
     originals: tuple[Original, ...] = ()
@@ -90,6 +106,7 @@ class JournalState:
     promoted_bytes: int = 0
     demoted_bytes: int = 0
     features: tuple[str, ...] | None = None
+    cooldown: Cooldown | None = None
 
 
 class Journal(Protocol):
@@ -128,6 +145,7 @@ class FileJournal:
                 owned=tuple(_owned(entry) for entry in state.pop("owned")),
                 counters=tuple(Counter(**entry) for entry in state.pop("counters")),
                 features=None if (found := state.pop("features")) is None else tuple(found),
+                cooldown=Cooldown(**entry) if (entry := state.pop("cooldown", None)) else None,
                 **state,
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:

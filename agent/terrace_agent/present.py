@@ -45,6 +45,7 @@ def probe_text(status: NodeTieringStatus) -> str:
 def plan_text(plan: Plan) -> str:
     """Returns what a plan does, and the stores that it would make, one a line."""
     lines = [f"# {plan.reason}", *(f"# {word}" for word in plan.words)]
+    lines += [f"# guardrail {one.reason}: {one.message}" for one in plan.tripped]
     if plan.effective:
         lines += [f"# {note}" for note in plan.effective.notes]
     made = [str(store) for store in stores(plan)]

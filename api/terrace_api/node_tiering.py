@@ -42,6 +42,7 @@ class ConditionType(StrEnum):
     ACCEPTED = "Accepted"
     ENGINE_AVAILABLE = "EngineAvailable"
     APPLIED = "Applied"
+    GUARDRAIL_TRIPPED = "GuardrailTripped"
     READY = "Ready"
 
 

@@ -142,6 +142,26 @@ class Watermarks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """One guardrail: a share that must not be passed, above or below as its field's name says."""
+
+    enabled: bool
+    share: Percent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guardrails:
+    """Bounds that hold whatever else the policy says; after the agent's own stops, nothing moves for `cooldown`."""
+
+    memory_pressure_max: Guard
+    fast_free_min: Guard
+    slow_free_min: Guard
+    churn_max: Guard
+    huge_page_split_max: Guard
+    cooldown: Duration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What a policy asks of each node that it selects; the part that is compiled into NodeTiering."""
 
@@ -151,6 +171,7 @@ class Settings:
     monitoring: Monitoring
     quota: Quota
     young_filter: bool
+    guardrails: Guardrails
     tiers: tuple[Tier, ...] | None = None
     apply_interval: Duration | None = None
     watermarks: Watermarks | None = None

@@ -6,7 +6,7 @@ The CRD states the same rules in CEL; a cluster test applies every bad case to a
 from collections.abc import Iterator
 
 from terrace_api.errors import Problem
-from terrace_api.policy import LabelSelector, Operator, Quota, Tier, TieringPolicySpec, Watermarks
+from terrace_api.policy import Guardrails, LabelSelector, Operator, Quota, Tier, TieringPolicySpec, Watermarks
 from terrace_api.units import Duration, Percent
 
 _MS, _S, _M = 1_000, 1_000_000, 60_000_000
@@ -23,6 +23,7 @@ def broken_rules(spec: TieringPolicySpec) -> tuple[Problem, ...]:
         *_monitoring(spec),
         *_quota(spec.quota),
         *_watermarks(spec.watermarks),
+        *_guardrails(spec.guardrails),
         *_within("spec.applyInterval", spec.apply_interval, 10 * _MS, 10 * _M),
     )
 
@@ -106,6 +107,18 @@ def _watermarks(watermarks: Watermarks | None) -> Iterator[Problem]:
     if not watermarks.high >= watermarks.mid >= watermarks.low:
         yield Problem(field="spec.watermarks", message="high, mid and low must descend")
     yield from _within("spec.watermarks.interval", watermarks.interval, 100 * _MS, 10 * _M)
+
+
+def _guardrails(guardrails: Guardrails) -> Iterator[Problem]:
+    for name, guard in (
+        ("memoryPressureMax", guardrails.memory_pressure_max),
+        ("fastFreeMin", guardrails.fast_free_min),
+        ("slowFreeMin", guardrails.slow_free_min),
+        ("churnMax", guardrails.churn_max),
+        ("hugePageSplitMax", guardrails.huge_page_split_max),
+    ):
+        yield from _least_share(f"spec.guardrails.{name}.share", guard.share)
+    yield from _within("spec.guardrails.cooldown", guardrails.cooldown, 10 * _S, 24 * 60 * _M)
 
 
 def _within(field: str, value: Duration | None, least_us: int, most_us: int, *, zero: str = "") -> Iterator[Problem]:

@@ -77,6 +77,14 @@ GOOD = {
         },
         youngFilter=False,
         watermarks={"high": "20%", "mid": "15%", "low": "5%", "interval": "5s"},
+        guardrails={
+            "memoryPressureMax": {"enabled": True, "share": "10%"},
+            "fastFreeMin": {"enabled": True, "share": "2%"},
+            "slowFreeMin": {"enabled": False, "share": "1%"},
+            "churnMax": {"enabled": True, "share": "30%"},
+            "hugePageSplitMax": {"enabled": True, "share": "99.99%"},
+            "cooldown": "1m",
+        },
     ),
     "tiers by type, and one by nid": policy(
         allNodes=True,
@@ -223,5 +231,23 @@ BAD = (
         spec={"quota": {"interval": "1ms"}},
         field="spec.quota.interval",
         says="between 100ms and 1m",
+    ),
+    BadPolicy(
+        about="a guardrail at nothing",
+        spec={"guardrails": {"memoryPressureMax": {"share": "0%"}}},
+        field="spec.guardrails.memoryPressureMax.share",
+        says="at least 0.01%",
+    ),
+    BadPolicy(
+        about="a guardrail that is neither up nor down",
+        spec={"guardrails": {"churnMax": {"enabled": "no"}}},
+        field="spec.guardrails.churnMax.enabled",
+        says="boolean",
+    ),
+    BadPolicy(
+        about="no cooldown",
+        spec={"guardrails": {"cooldown": "0s"}},
+        field="spec.guardrails.cooldown",
+        says="between 10s and 24h",
     ),
 )

@@ -12,7 +12,7 @@ from terrace_agent.damon import verify
 from terrace_agent.damon.look import looks_at, read_oracle
 from terrace_agent.damon.patience import Patience
 from terrace_agent.damon.read import TreeReader
-from terrace_agent.engine import Bank, Claim, Command, Confirm, Disclaim, Plan, Remember, Restore, Step, Store
+from terrace_agent.engine import Bank, Claim, Command, Confirm, CoolDown, Disclaim, Plan, Remember, Restore, Step, Store
 from terrace_agent.errors import KdamondDied
 from terrace_agent.hostfs import HostFs
 from terrace_agent.journal import Journal, JournalState, Original, OwnedKdamond
@@ -59,6 +59,8 @@ class Applier:
                 self._count()
             case Disclaim():
                 self._journal_with(lambda state: replace(state, owned=()))
+            case CoolDown():
+                self._journal_with(lambda state: replace(state, cooldown=step.cooldown))
             case _:
                 assert_never(step)
 

@@ -16,7 +16,7 @@ from terrace_agent.damon.cadence import CurrentIntervals
 from terrace_agent.damon.describe import effective, notes, words
 from terrace_agent.damon.features import Feature
 from terrace_agent.damon.pairs import Pair, pairs_of
-from terrace_agent.damon.schemes import Flow, schemes
+from terrace_agent.damon.schemes import Flow, held, schemes
 from terrace_agent.damon.tree import (
     Context,
     Kdamond,
@@ -70,16 +70,18 @@ def desired(
     *,
     numa_balancing: int | None = None,
     demotes_to: Mapping[int, int] = _NOWHERE,
+    cools_down: bool = False,
 ) -> Desired:
     """Returns what should run.
 
     `current` is what running kdamonds have been tuned to, by source nid, `demotes_to` their demotion targets;
-    `numa_balancing` the sysctl's bits, for a note.
+    `numa_balancing` the sysctl's bits, for a note. While it `cools_down`, monitoring goes on and next to nothing moves.
 
     Raises:
         SettingsRejected: the tiers cannot be meant for this node.
     """
     flows = tuple(_flows(settings, topology, features, current, demotes_to))
+    flows = tuple(map(held, flows)) if cools_down else flows
     sources = sorted({flow.pair.source.nid for flow in flows})
     kdamonds = tuple(
         _kdamond(
@@ -118,7 +120,7 @@ def _flows(
                 window=window,
                 quota_bytes=max(_FIRST_BYTE, window.bytes // sharers),
                 stops=limits.stops(settings, fast, window, same_memory_tier=_same_memory_tier(pair)),
-                slow_used_bp=limits.target_used_bp(slow, _arriving_bytes(settings, pairs, slow, apply_us)),
+                slow_used_bp=limits.target_used_bp(settings, slow, _arriving_bytes(settings, pairs, slow, apply_us)),
                 min_age=cadence.age_count(
                     _age_us(settings, pair, current), _current(settings, current, pair.source).aggr_us
                 ),

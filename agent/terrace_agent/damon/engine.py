@@ -18,6 +18,7 @@ from terrace_agent.damon.stores import state_path
 from terrace_agent.damon.surroundings import Observed, observe
 from terrace_agent.damon.tree import Action
 from terrace_agent.damon.verify import Look
+from terrace_agent.damon.watch import Watch, guarded
 from terrace_agent.engine import Claim, Disclaim, Moved, Plan
 from terrace_agent.errors import EngineUnavailable, StoreRefused
 from terrace_agent.hostfs import HostFs
@@ -37,6 +38,7 @@ class DamonEngine:
         self._journal = journal
         self._patience = patience or Patience()
         self._reader = TreeReader(fs, self._patience)
+        self._watch = Watch(fs)
         self._applier = Applier(fs, self._reader, journal, self._patience, self._bank)
 
     @property
@@ -60,6 +62,7 @@ class DamonEngine:
         observed = self._checked()
         features = self._features(observed)
         state = self._journal.load()
+        review = self._watch.look(settings.guardrails, state.cooldown)
         wanted = compile_.desired(
             settings,
             topology,
@@ -67,8 +70,10 @@ class DamonEngine:
             _current(observed.kdamonds, state),
             numa_balancing=observed.numa_balancing,
             demotes_to=_demotes_to(observed.kdamonds, state),
+            cools_down=review.cooldown is not None,
         )
-        return planning.plan(observed, wanted, state)
+        plan = planning.plan(observed, wanted, state)
+        return guarded(plan, wanted, review, guardrails=settings.guardrails, before=state.cooldown)
 
     def plan_stop(self) -> Plan:
         """See `Engine.plan_stop`."""

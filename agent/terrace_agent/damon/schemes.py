@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from terrace_agent.damon.features import Feature
-from terrace_agent.damon.limits import Stops, Window
+from terrace_agent.damon.limits import BP, Stops, Window
 from terrace_agent.damon.pairs import Pair
 from terrace_agent.damon.tree import (
     UINT_MAX,
@@ -51,6 +51,11 @@ class Flow:
     apply_interval_us: int
     apply_interval_cut: bool
     same_memory_tier: bool
+
+
+def held(flow: Flow) -> Flow:
+    """Returns `flow` with the smallest quota, a page per window: to the kernel, 0 would be no limit."""
+    return replace(flow, quota_bytes=_PAGE_BYTES)
 
 
 def schemes(settings: Settings, flow: Flow, features: frozenset[Feature]) -> tuple[Scheme, ...]:
@@ -129,7 +134,7 @@ def _quotas(settings: Settings, flow: Flow, features: frozenset[Feature]) -> Quo
         fail_charge_denom=_FAIL_CHARGE_DENOM if charges_less else None,
         weights=Weights(sz_permil=weights.size, nr_accesses_permil=weights.accesses, age_permil=weights.age),
         goal_tuner=GoalTuner.TEMPORAL if Feature.TEMPORAL in features else None,
-        goals=_goals(flow),
+        goals=(*_goals(flow), *_pressure(settings, flow)),
     )
 
 
@@ -141,6 +146,16 @@ def _goals(flow: Flow) -> tuple[QuotaGoal, ...]:
         QuotaGoal(target_metric=free, target_value=flow.stops.demotion_free_bp, nid=flow.pair.source.nid),
         QuotaGoal(target_metric=used, target_value=flow.slow_used_bp, nid=flow.pair.target.nid),
     )
+
+
+def _pressure(settings: Settings, flow: Flow) -> tuple[QuotaGoal, ...]:
+    # Waiting time since the last window opened (`damos_set_quota_goal_current_value()`, Linux mm/damon/core.c). Of
+    # several goals the nearest to being met counts, so this is a stop like the others. A kernel without PSI says 0.
+    guard = settings.guardrails.memory_pressure_max
+    if not guard.enabled:
+        return ()
+    most_us = max(1, flow.window.ms * 1_000 * guard.share.bp // BP)
+    return (QuotaGoal(target_metric=GoalMetric.SOME_MEM_PSI_US, target_value=most_us),)
 
 
 def _young(flow: Flow) -> tuple[Filter, ...]:

@@ -12,6 +12,8 @@ from terrace_api.node_tiering import MemoryKind
 from terrace_api.policy import (
     AutoTune,
     Demotion,
+    Guard,
+    Guardrails,
     Mode,
     Monitoring,
     Promotion,
@@ -40,6 +42,7 @@ def settings(
     aggregations: int = 3,
     auto_tune: bool = True,
     young_filter: bool = True,
+    guardrails: Guardrails | None = None,
 ) -> Settings:
     """Returns the schema's defaults with what the test is about."""
     return Settings(
@@ -68,8 +71,22 @@ def settings(
             size=Size.parse(quota) if quota else None,
         ),
         young_filter=young_filter,
+        guardrails=guardrails or rails(),
         apply_interval=Duration.parse(apply_interval) if apply_interval else None,
     )
+
+
+def rails(*, enabled: bool = True, cooldown: str = "5m", **shares: str) -> Guardrails:
+    """Returns the schema's defaults with other shares by the field's name."""
+    defaults = {
+        "memory_pressure_max": "20%",
+        "fast_free_min": "0.2%",
+        "slow_free_min": "1%",
+        "churn_max": "50%",
+        "huge_page_split_max": "50%",
+    }
+    guards = {name: Guard(enabled=enabled, share=Percent.parse(share)) for name, share in (defaults | shares).items()}
+    return Guardrails(cooldown=Duration.parse(cooldown), **guards)
 
 
 def nid(

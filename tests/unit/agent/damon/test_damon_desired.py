@@ -16,7 +16,7 @@ from terrace_agent.errors import SettingsRejected
 from terrace_agent.topology.values import Topology
 from terrace_api.policy import Settings
 from terrace_api.units import Duration
-from unit.agent.damon.builders import EVERYTHING, GIB, MIB, guest, nid, settings, topology
+from unit.agent.damon.builders import EVERYTHING, GIB, MIB, guest, nid, rails, settings, topology
 
 NEAR_0, NEAR_1 = {0: 10, 1: 20, 2: 14, 3: 24}, {0: 20, 1: 10, 2: 24, 3: 14}
 
@@ -115,11 +115,45 @@ def test_the_young_filter_can_be_left_out() -> None:
 
 def test_demotion_also_stops_where_its_target_needs_its_memory() -> None:
     goals = schemes(on(guest()))[0, Action.MIGRATE_COLD].quotas.goals
-    assert [(goal.target_metric, goal.nid) for goal in goals] == [
+    assert [(goal.target_metric, goal.nid) for goal in goals[:2]] == [
         (GoalMetric.NODE_MEM_FREE_BP, 0),
         (GoalMetric.NODE_MEM_USED_BP, 1),
     ]
     assert 9_000 < goals[1].target_value < 9_500
+
+
+def test_both_directions_stop_in_windows_in_which_tasks_wait_for_memory() -> None:
+    found = schemes(on(guest(), settings(guardrails=rails(memory_pressure_max="10%"))))
+    stops = [
+        (goal.target_value, scheme.quotas.reset_interval_ms)
+        for scheme in found.values()
+        for goal in scheme.quotas.goals
+        if goal.target_metric is GoalMetric.SOME_MEM_PSI_US
+    ]
+    assert stops == [(20_000, 200), (20_000, 200)]
+
+
+def test_guardrails_on_free_memory_bound_the_goals() -> None:
+    bounded = schemes(on(guest(), settings(guardrails=rails(fast_free_min="20%", slow_free_min="30%"))))
+    assert bounded[1, Action.MIGRATE_HOT].quotas.goals[0].target_value == 8_000
+    free, used = bounded[0, Action.MIGRATE_COLD].quotas.goals[:2]
+    assert free.target_value > 2_000
+    assert used.target_value == 7_000
+
+
+def test_guardrails_that_are_down_leave_what_the_kernel_needs() -> None:
+    down = schemes(on(guest(), settings(guardrails=rails(enabled=False, fast_free_min="20%", slow_free_min="30%"))))
+    assert down[1, Action.MIGRATE_HOT].quotas.goals[0].target_value == 9_368
+    assert [goal.target_value for goal in down[0, Action.MIGRATE_COLD].quotas.goals] == [763, 9_101]
+
+
+def test_during_a_cooldown_a_page_a_window_moves_and_monitoring_goes_on() -> None:
+    before, after = (desired(settings(), guest(), EVERYTHING, {}, cools_down=cools) for cools in (False, True))
+    quotas = {scheme.quotas.bytes for scheme in schemes(after).values()}
+    assert quotas == {4_096}
+    for one, other in zip(before.kdamonds, after.kdamonds, strict=True):
+        assert one.tree.contexts[0].monitoring_attrs == other.tree.contexts[0].monitoring_attrs
+        assert len(one.tree.contexts[0].schemes) == len(other.tree.contexts[0].schemes)
 
 
 def test_quotas_follow_goals_without_a_ramp() -> None:
