@@ -73,14 +73,23 @@ class Promotion:
     fast_used_target: Percent
 
 
+class PageCache(StrEnum):
+    """Which page cache is demoted."""
+
+    INCLUDE = "Include"
+    MAPPED_ONLY = "MappedOnly"
+    EXCLUDE = "Exclude"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demotion:
-    """When pages of a fast nid are cold enough to move down, and until when."""
+    """When pages of a fast nid are cold enough to move down, which of them, and until when."""
 
     enabled: bool
     max_accesses: int
     min_age: Duration
     fast_free_target: Percent
+    page_cache: PageCache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,7 +55,7 @@ GOOD = {
         allNodes=True,
         tiers=[{"name": "fast", "nids": [0]}, {"name": "slow", "nids": [1, 2]}],
         promotion={"enabled": True, "minAccesses": 2, "minAge": "1s", "fastUsedTarget": "95.5%"},
-        demotion={"enabled": True, "maxAccesses": 1, "minAge": "1m30s", "fastFreeTarget": "5%"},
+        demotion={"enabled": True, "maxAccesses": 1, "minAge": "1m30s", "fastFreeTarget": "5%", "pageCache": "Exclude"},
         monitoring={
             "sampleInterval": "10ms",
             "aggregationInterval": "200ms",
@@ -183,6 +183,12 @@ BAD = (
         spec={"promotion": {"enabled": False}, "demotion": {"enabled": False}},
         field="spec",
         says="enable one",
+    ),
+    BadPolicy(
+        about="a page cache choice that is none",
+        spec={"demotion": {"pageCache": "Some"}},
+        field="spec.demotion.pageCache",
+        says="MappedOnly",
     ),
     BadPolicy(
         about="cold that is hot",

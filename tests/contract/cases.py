@@ -99,6 +99,13 @@ def a_filter_type_in_the_wrong_directory_is_invalid(fs: HostFs) -> None:
         assert refusal(fs, f"{SCHEME}/core_filters/0/type", "young") == errno.EINVAL
 
 
+def filters_tell_mapped_and_anonymous_pages(fs: HostFs) -> None:
+    with staged(fs, Scheme(ops_filters=(Filter(), Filter()))):
+        fs.store(f"{SCHEME}/ops_filters/0/type", "unmapped")
+        fs.store(f"{SCHEME}/ops_filters/1/type", "anon")
+        assert fs.read(f"{SCHEME}/ops_filters/0/type") == "unmapped"
+
+
 def a_kdamond_has_one_context_and_one_physical_target(fs: HostFs) -> None:
     with staged(fs):
         assert refusal(fs, f"{ROOT}/contexts/nr_contexts", "2") == errno.EINVAL
@@ -204,6 +211,7 @@ CASES: tuple[Callable[[HostFs], None], ...] = (
     fresh_directories_hold_what_the_tree_has_as_defaults,
     keywords_of_other_kernels_are_invalid,
     a_filter_type_in_the_wrong_directory_is_invalid,
+    filters_tell_mapped_and_anonymous_pages,
     a_kdamond_has_one_context_and_one_physical_target,
     read_only_files_refuse_stores,
     counting_directories_anew_empties_them,

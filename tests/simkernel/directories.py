@@ -8,6 +8,7 @@ METRICS = ("user_input", "some_mem_psi_us")
 NODE_METRICS = ("node_mem_used_bp", "node_mem_free_bp")
 CORE_TYPES = ("addr", "target")
 OPS_TYPES = ("anon", "memcg", "young")
+LATER_OPS_TYPES = ("active", "unmapped", "hugepage_size")
 
 NR_FILES = (
     "nr_kdamonds",

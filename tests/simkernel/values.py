@@ -1,6 +1,6 @@
 """Which text each file takes. Pure."""
 
-from simkernel.directories import ACTIONS, CORE_TYPES, METRICS, MIGRATIONS, NODE_METRICS, OPS_TYPES
+from simkernel.directories import ACTIONS, CORE_TYPES, LATER_OPS_TYPES, METRICS, MIGRATIONS, NODE_METRICS, OPS_TYPES
 
 _SIGNED = ("target_nid", "nid")
 
@@ -43,9 +43,8 @@ def _keywords(path: str, has: frozenset[str]) -> tuple[str, ...] | None:
             return ("none", "free_mem_rate")
         case "type" if "/core_filters/" in path:
             return CORE_TYPES
-        case "type" if "/ops_filters/" in path:
-            return OPS_TYPES
         case "type":
-            return CORE_TYPES + OPS_TYPES
+            ops_types = OPS_TYPES + (LATER_OPS_TYPES if "ops_filters" in has else ())
+            return ops_types if "/ops_filters/" in path else CORE_TYPES + ops_types
         case _:
             return None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from terrace_agent.damon import page_cache
 from terrace_agent.damon.cadence import CurrentIntervals, start
 from terrace_agent.damon.features import Feature
 from terrace_agent.damon.limits import BP
@@ -48,6 +49,9 @@ def notes(
     found = [*_bounds(settings, flows), *_balancing(numa_balancing)]
     if settings.monitoring.auto_tune.enabled and Feature.INTERVALS_GOAL not in features:
         found.append("monitoring.autoTune: this kernel cannot tune intervals (no intervals_goal); they stay fixed")
+    wish = settings.demotion.page_cache
+    if settings.demotion.enabled and page_cache.effective(wish, features) is not wish:
+        found.append(page_cache.CANNOT_TELL_MAPPED)
     return tuple(dict.fromkeys(found))
 
 

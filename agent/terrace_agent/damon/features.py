@@ -29,6 +29,7 @@ class Feature(StrEnum):
     MIGRATE = "migrate"
     ALLOW_FILTERS = "allow_filters"
     OPS_FILTERS = "ops_filters"
+    UNMAPPED = "unmapped"
     INTERVALS_GOAL = "intervals_goal"
     NODE_GOALS = "node_goals"
     REFRESH = "refresh_ms"
@@ -140,6 +141,8 @@ class Prober:
             # ops_filters came after `allow`, goal_tuner after `nid`: they show it where no filter or goal is.
             Feature.ALLOW_FILTERS: ops_filters or has(f"{_SCHEME}/filters/0/allow"),
             Feature.OPS_FILTERS: ops_filters,
+            # The same release, 6.15, brought both.
+            Feature.UNMAPPED: ops_filters,
             Feature.INTERVALS_GOAL: has(f"{_CONTEXT}/monitoring_attrs/intervals/intervals_goal"),
             Feature.NODE_GOALS: tuner or has(f"{_SCHEME}/quotas/goals/0/nid"),
             Feature.REFRESH: has(f"{kdamond_path(0)}/refresh_ms"),
@@ -179,6 +182,7 @@ _DIRECTORIES = (
 _KEYWORDS = (
     (Feature.MIGRATE, Store(path=f"{_SCHEME}/action", value="migrate_hot")),
     (Feature.MIGRATE, Store(path=f"{_SCHEME}/action", value="migrate_cold")),
+    (Feature.UNMAPPED, Store(path=f"{_SCHEME}/filters/0/type", value="unmapped")),
     (Feature.NODE_GOALS, Store(path=f"{_SCHEME}/quotas/goals/0/target_metric", value="node_mem_used_bp")),
     (Feature.NODE_GOALS, Store(path=f"{_SCHEME}/quotas/goals/0/target_metric", value="node_mem_free_bp")),
     (Feature.TEMPORAL, Store(path=f"{_SCHEME}/quotas/goal_tuner", value="temporal")),

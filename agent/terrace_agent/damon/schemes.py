@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from terrace_agent.damon import page_cache
 from terrace_agent.damon.features import Feature
 from terrace_agent.damon.limits import BP, Stops, Window
 from terrace_agent.damon.pairs import Pair
@@ -91,7 +92,8 @@ def _cleaning(moving: Scheme, flow: Flow) -> Scheme:
 
 
 def _moving(settings: Settings, flow: Flow, features: frozenset[Feature]) -> Scheme:
-    filters = _young(flow) if settings.young_filter else ()
+    staying = () if flow.pair.promotes else page_cache.filters(settings.demotion.page_cache, features)
+    filters = (*staying, *(_young(flow) if settings.young_filter else ()))
     has_ops_filters = Feature.OPS_FILTERS in features
     return Scheme(
         action=Action.MIGRATE_HOT if flow.pair.promotes else Action.MIGRATE_COLD,

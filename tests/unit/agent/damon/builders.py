@@ -16,6 +16,7 @@ from terrace_api.policy import (
     Guardrails,
     Mode,
     Monitoring,
+    PageCache,
     Promotion,
     Quota,
     Settings,
@@ -43,6 +44,7 @@ def settings(
     auto_tune: bool = True,
     young_filter: bool = True,
     guardrails: Guardrails | None = None,
+    page_cache: PageCache = PageCache.MAPPED_ONLY,
 ) -> Settings:
     """Returns the schema's defaults with what the test is about."""
     return Settings(
@@ -51,7 +53,11 @@ def settings(
             enabled=promotion, min_accesses=1, min_age=Duration.parse("0s"), fast_used_target=Percent.parse(used)
         ),
         demotion=Demotion(
-            enabled=demotion, max_accesses=0, min_age=Duration.parse(min_age), fast_free_target=Percent.parse(free)
+            enabled=demotion,
+            max_accesses=0,
+            min_age=Duration.parse(min_age),
+            fast_free_target=Percent.parse(free),
+            page_cache=page_cache,
         ),
         monitoring=Monitoring(
             sample_interval=Duration.parse("5ms"),

@@ -14,7 +14,7 @@ from terrace_agent.damon.stores import kdamond_stores
 from terrace_agent.damon.tree import Action, Filter, FilterType, GoalMetric, GoalTuner, Operations, Region, Scheme
 from terrace_agent.errors import SettingsRejected
 from terrace_agent.topology.values import Topology
-from terrace_api.policy import Settings
+from terrace_api.policy import PageCache, Settings
 from terrace_api.units import Duration
 from unit.agent.damon.builders import EVERYTHING, GIB, MIB, guest, nid, rails, settings, topology
 
@@ -99,7 +99,41 @@ def test_two_sources_of_one_target_share_its_window() -> None:
 def test_only_young_pages_go_up_and_only_others_go_down() -> None:
     found = schemes(on(guest()))
     assert found[1, Action.MIGRATE_HOT].ops_filters == (Filter(type=FilterType.YOUNG, matching=True, allow=True),)
-    assert found[0, Action.MIGRATE_COLD].ops_filters == (Filter(type=FilterType.YOUNG, matching=True, allow=False),)
+    assert found[0, Action.MIGRATE_COLD].ops_filters == (
+        Filter(type=FilterType.UNMAPPED, matching=True, allow=False),
+        Filter(type=FilterType.YOUNG, matching=True, allow=False),
+    )
+
+
+@pytest.mark.parametrize(
+    ("wish", "features", "filters"),
+    [
+        (PageCache.INCLUDE, EVERYTHING, []),
+        (PageCache.MAPPED_ONLY, EVERYTHING, [(FilterType.UNMAPPED, True)]),
+        (PageCache.MAPPED_ONLY, EVERYTHING - {Feature.UNMAPPED}, [(FilterType.ANON, False)]),
+        (PageCache.EXCLUDE, EVERYTHING, [(FilterType.ANON, False)]),
+    ],
+)
+def test_page_cache_stays_as_the_policy_wishes_and_the_kernel_can(
+    wish: PageCache, features: frozenset[Feature], filters: list[tuple[FilterType, bool]]
+) -> None:
+    scheme = schemes(on(guest(), settings(page_cache=wish, young_filter=False), features))[0, Action.MIGRATE_COLD]
+    assert [(one.type, one.matching) for one in scheme.ops_filters or ()] == filters
+    assert not any(one.allow for one in scheme.ops_filters or ())
+
+
+def test_page_cache_has_no_say_in_promotion() -> None:
+    found = schemes(on(guest(), settings(page_cache=PageCache.EXCLUDE, young_filter=False)))
+    assert found[1, Action.MIGRATE_HOT].ops_filters == ()
+
+
+def test_a_kernel_that_cannot_tell_mapped_pages_is_said() -> None:
+    effective = on(guest(), features=EVERYTHING - {Feature.UNMAPPED}).effective
+    assert effective
+    assert any("MappedOnly" in note and "no page cache is demoted" in note for note in effective.notes)
+    can = on(guest()).effective
+    assert can
+    assert not any("pageCache" in note for note in can.notes)
 
 
 def test_without_ops_filters_the_young_filter_goes_where_this_kernel_has_it() -> None:
