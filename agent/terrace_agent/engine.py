@@ -100,6 +100,13 @@ class CoolDown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ease:
+    """Journal how many steps cheaper than the settings ask monitoring is."""
+
+    steps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tripped:
     """One guardrail of the policy that is hit now.
 
@@ -112,7 +119,7 @@ class Tripped:
     message: str
 
 
-Step = Remember | Claim | Store | Command | Confirm | Bank | Restore | Disclaim | CoolDown
+Step = Remember | Claim | Store | Command | Confirm | Bank | Restore | Disclaim | CoolDown | Ease
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,5 +209,5 @@ def _store(step: Step) -> Store | None:
             return Store(path=step.path, value=step.value)
         case Command():
             return Store(path=step.path, value=step.word)
-        case Remember() | Claim() | Confirm() | Bank() | Disclaim() | CoolDown():
+        case Remember() | Claim() | Confirm() | Bank() | Disclaim() | CoolDown() | Ease():
             return None

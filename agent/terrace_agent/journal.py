@@ -98,6 +98,7 @@ class JournalState:
         demoted_bytes: likewise.
         features: what an engine probed, in its own words; it does not change within a boot. None: not probed.
         cooldown: while nothing shall move.
+        easing: steps by which monitoring is cheaper than the settings ask.
     """
 
     originals: tuple[Original, ...] = ()
@@ -107,6 +108,7 @@ class JournalState:
     demoted_bytes: int = 0
     features: tuple[str, ...] | None = None
     cooldown: Cooldown | None = None
+    easing: int = 0
 
 
 class Journal(Protocol):

@@ -112,13 +112,23 @@ class Regions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AddressRange:
+    """Physical addresses `[start, end)`."""
+
+    start: Size
+    end: Size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Monitoring:
-    """How accesses are observed."""
+    """How accesses are observed, where, and at what cost."""
 
     sample_interval: Duration
     aggregation_interval: Duration
     auto_tune: AutoTune
+    cpu_percent: int
     regions: Regions | None = None
+    ranges: tuple[AddressRange, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,6 +91,9 @@ def _monitoring(spec: TieringPolicySpec) -> Iterator[Problem]:
         yield Problem(field="spec.monitoring", message=message)
     if monitoring.regions and monitoring.regions.min > monitoring.regions.max:
         yield Problem(field="spec.monitoring.regions", message="min must not exceed max")
+    for index, one in enumerate(monitoring.ranges or ()):
+        if one.start >= one.end:
+            yield Problem(field=f"spec.monitoring.ranges[{index}]", message="start must be below end")
 
 
 def _quota(quota: Quota) -> Iterator[Problem]:

@@ -67,6 +67,8 @@ GOOD = {
                 "maxSample": "100ms",
             },
             "regions": {"min": 10, "max": 1000},
+            "cpuPercent": 5,
+            "ranges": [{"start": "4Gi", "end": "64Gi"}, {"start": 0x1000000000, "end": 0x2000000000}],
         },
         applyInterval="100ms",
         quota={
@@ -225,6 +227,24 @@ BAD = (
         spec={"monitoring": {"regions": {"min": 100, "max": 10}}},
         field="spec.monitoring.regions",
         says="min must not exceed max",
+    ),
+    BadPolicy(
+        about="a range that ends before it starts",
+        spec={"monitoring": {"ranges": [{"start": 0, "end": "4Gi"}, {"start": "8Gi", "end": 0x200000000}]}},
+        field="spec.monitoring.ranges[1]",
+        says="start must be below end",
+    ),
+    BadPolicy(
+        about="a range without an end",
+        spec={"monitoring": {"ranges": [{"start": "4Gi"}]}},
+        field="spec.monitoring.ranges[0]",
+        says="",
+    ),
+    BadPolicy(
+        about="no CPU time at all",
+        spec={"monitoring": {"cpuPercent": 0}},
+        field="spec.monitoring.cpuPercent",
+        says="1",
     ),
     BadPolicy(
         about="watermarks that rise",

@@ -12,7 +12,20 @@ from terrace_agent.damon import verify
 from terrace_agent.damon.look import looks_at, read_oracle
 from terrace_agent.damon.patience import Patience
 from terrace_agent.damon.read import TreeReader
-from terrace_agent.engine import Bank, Claim, Command, Confirm, CoolDown, Disclaim, Plan, Remember, Restore, Step, Store
+from terrace_agent.engine import (
+    Bank,
+    Claim,
+    Command,
+    Confirm,
+    CoolDown,
+    Disclaim,
+    Ease,
+    Plan,
+    Remember,
+    Restore,
+    Step,
+    Store,
+)
 from terrace_agent.errors import KdamondDied
 from terrace_agent.hostfs import HostFs
 from terrace_agent.journal import Journal, JournalState, Original, OwnedKdamond
@@ -61,6 +74,8 @@ class Applier:
                 self._journal_with(lambda state: replace(state, owned=()))
             case CoolDown():
                 self._journal_with(lambda state: replace(state, cooldown=step.cooldown))
+            case Ease():
+                self._journal_with(lambda state: replace(state, easing=step.steps))
             case _:
                 assert_never(step)
 

@@ -14,27 +14,24 @@ from types import MappingProxyType
 from terrace_agent.damon import cadence, limits
 from terrace_agent.damon.cadence import CurrentIntervals
 from terrace_agent.damon.describe import effective, notes, words
+from terrace_agent.damon.easing import eased, region_halvings
 from terrace_agent.damon.features import Feature
 from terrace_agent.damon.pairs import Pair, pairs_of
+from terrace_agent.damon.regions import check, monitored, nr_regions
 from terrace_agent.damon.schemes import Flow, held, schemes
 from terrace_agent.damon.tree import (
     Context,
     Kdamond,
     MonitoringAttrs,
     Operations,
-    Range,
-    Region,
     Target,
 )
 from terrace_agent.topology.values import Nid, Topology
 from terrace_api.node_tiering import Effective
-from terrace_api.policy import Regions, Settings
+from terrace_api.policy import Settings
 
 _REFRESH_MS = 1_000
-_BYTES_PER_REGION = 256 << 20
-_LEAST_BYTES_PER_REGION = 4 << 20
-_FEWEST_REGIONS, _MOST_FEWEST_REGIONS, _ENOUGH_REGIONS = 100, 2_000, 1_000
-_FIRST_BYTE = 4_096
+_PAGE_BYTES = 4_096
 _NOWHERE: Mapping[int, int] = MappingProxyType({})
 
 
@@ -71,21 +68,29 @@ def desired(
     numa_balancing: int | None = None,
     demotes_to: Mapping[int, int] = _NOWHERE,
     cools_down: bool = False,
+    easing: int = 0,
 ) -> Desired:
     """Returns what should run.
 
     `current` is what running kdamonds have been tuned to, by source nid, `demotes_to` their demotion targets;
     `numa_balancing` the sysctl's bits, for a note. While it `cools_down`, monitoring goes on and next to nothing moves.
+    With `easing` monitoring costs less.
 
     Raises:
-        SettingsRejected: the tiers cannot be meant for this node.
+        SettingsRejected: the tiers or the ranges cannot be meant for this node.
     """
+    settings = eased(settings, easing)
     flows = tuple(_flows(settings, topology, features, current, demotes_to))
     flows = tuple(map(held, flows)) if cools_down else flows
     sources = sorted({flow.pair.source.nid for flow in flows})
+    check(map(topology.nid, sources), settings.monitoring.ranges)
     kdamonds = tuple(
         _kdamond(
-            settings, topology.nid(nid), tuple(f for f in flows if f.pair.source.nid == nid), features, len(sources)
+            settings,
+            tuple(flow for flow in flows if flow.pair.source.nid == nid),
+            features,
+            kdamonds=len(sources),
+            easing=easing,
         )
         for nid in sources
     )
@@ -118,7 +123,7 @@ def _flows(
             yield Flow(
                 pair=pair,
                 window=window,
-                quota_bytes=max(_FIRST_BYTE, window.bytes // sharers),
+                quota_bytes=max(_PAGE_BYTES, window.bytes // sharers),
                 stops=limits.stops(settings, fast, window, same_memory_tier=_same_memory_tier(pair)),
                 slow_used_bp=limits.target_used_bp(settings, slow, _arriving_bytes(settings, pairs, slow, apply_us)),
                 min_age=cadence.age_count(
@@ -131,17 +136,19 @@ def _flows(
 
 
 def _kdamond(
-    settings: Settings, source: Nid, flows: tuple[Flow, ...], features: frozenset[Feature], kdamonds: int
+    settings: Settings, flows: tuple[Flow, ...], features: frozenset[Feature], *, kdamonds: int, easing: int
 ) -> DesiredKdamond:
+    source = flows[0].pair.source
+    regions = monitored(source, settings.monitoring.ranges)
     # What moves comes first: a commit that only adds or drops what helps keeps the schemes that move, and their stats.
     made = [schemes(settings, flow, features) for flow in flows]
     context = Context(
         operations=Operations.PADDR,
         monitoring_attrs=MonitoringAttrs(
             intervals=cadence.intervals(settings.monitoring, can_tune=Feature.INTERVALS_GOAL in features),
-            nr_regions=_nr_regions(settings.monitoring.regions, source),
+            nr_regions=nr_regions(settings.monitoring.regions, regions, region_halvings(easing)),
         ),
-        targets=(Target(regions=_regions(source)),),
+        targets=(Target(regions=regions),),
         schemes=tuple(found[0] for found in made) + tuple(scheme for found in made for scheme in found[1:]),
     )
     return DesiredKdamond(
@@ -161,25 +168,6 @@ def _refresh_ms(settings: Settings, kdamonds: int) -> int:
     everybody's (4.1): late files are better then.
     """
     return _REFRESH_MS if kdamonds == 1 or settings.watermarks else 0
-
-
-def _regions(source: Nid) -> tuple[Region, ...]:
-    return tuple(
-        Region(start=max(_FIRST_BYTE, block.start), end=block.end) for block in source.ranges if block.end > _FIRST_BYTE
-    )
-
-
-def _nr_regions(wish: Regions | None, source: Nid) -> Range:
-    """Returns the policy's bounds, or those of kernel.md fact 34.
-
-    Up to 7.2 regions stop splitting at half of the maximum (kernel.md 2.3), hence twice the need. Each region costs an
-    rmap walk per sample, so a small nid gets no more than one per 4 MiB.
-    """
-    if wish:
-        return Range(min=wish.min, max=wish.max)
-    span = sum(block.size for block in source.ranges)
-    fewest = max(_FEWEST_REGIONS, min(span // _BYTES_PER_REGION, _MOST_FEWEST_REGIONS))
-    return Range(min=fewest, max=max(2 * fewest, min(_ENOUGH_REGIONS, span // _LEAST_BYTES_PER_REGION)))
 
 
 def _age_us(settings: Settings, pair: Pair, current: Mapping[int, CurrentIntervals]) -> int:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from terrace_agent.damon import desired as compile_
 from terrace_agent.damon import plan as planning
 from terrace_agent.damon import verify
+from terrace_agent.damon.adapt import Adapter, carried
 from terrace_agent.damon.apply import Applier
 from terrace_agent.damon.cadence import CurrentIntervals
 from terrace_agent.damon.features import Feature, Prober, missing, missing_interface, scratch_stores
@@ -18,7 +19,6 @@ from terrace_agent.damon.stores import state_path
 from terrace_agent.damon.surroundings import Observed, observe
 from terrace_agent.damon.tree import Action
 from terrace_agent.damon.verify import Look
-from terrace_agent.damon.watch import Watch, guarded
 from terrace_agent.engine import Claim, Disclaim, Moved, Plan
 from terrace_agent.errors import EngineUnavailable, StoreRefused
 from terrace_agent.hostfs import HostFs
@@ -38,7 +38,7 @@ class DamonEngine:
         self._journal = journal
         self._patience = patience or Patience()
         self._reader = TreeReader(fs, self._patience)
-        self._watch = Watch(fs)
+        self._adapter = Adapter(fs)
         self._applier = Applier(fs, self._reader, journal, self._patience, self._bank)
 
     @property
@@ -62,7 +62,7 @@ class DamonEngine:
         observed = self._checked()
         features = self._features(observed)
         state = self._journal.load()
-        review = self._watch.look(settings.guardrails, state.cooldown)
+        adaptation = self._adapter.look(settings, state)
         wanted = compile_.desired(
             settings,
             topology,
@@ -70,10 +70,10 @@ class DamonEngine:
             _current(observed.kdamonds, state),
             numa_balancing=observed.numa_balancing,
             demotes_to=_demotes_to(observed.kdamonds, state),
-            cools_down=review.cooldown is not None,
+            cools_down=adaptation.review.cooldown is not None,
+            easing=adaptation.load.easing,
         )
-        plan = planning.plan(observed, wanted, state)
-        return guarded(plan, wanted, review, guardrails=settings.guardrails, before=state.cooldown)
+        return carried(planning.plan(observed, wanted, state), wanted, adaptation, state, settings.guardrails)
 
     def plan_stop(self) -> Plan:
         """See `Engine.plan_stop`."""

@@ -10,6 +10,7 @@ from terrace_agent.journal import FileJournal, Journal, JournalState
 from terrace_agent.topology.values import Nid, PhysicalRange, TierOfNids, Topology
 from terrace_api.node_tiering import MemoryKind
 from terrace_api.policy import (
+    AddressRange,
     AutoTune,
     Demotion,
     Guard,
@@ -45,6 +46,7 @@ def settings(
     young_filter: bool = True,
     guardrails: Guardrails | None = None,
     page_cache: PageCache = PageCache.MAPPED_ONLY,
+    ranges: tuple[AddressRange, ...] | None = None,
 ) -> Settings:
     """Returns the schema's defaults with what the test is about."""
     return Settings(
@@ -69,6 +71,8 @@ def settings(
                 min_sample=Duration.parse("5ms"),
                 max_sample=Duration.parse("200ms"),
             ),
+            cpu_percent=3,
+            ranges=ranges,
         ),
         quota=Quota(
             time=Duration.parse(time),

@@ -14,8 +14,8 @@ from terrace_agent.damon.stores import kdamond_stores
 from terrace_agent.damon.tree import Action, Filter, FilterType, GoalMetric, GoalTuner, Operations, Region, Scheme
 from terrace_agent.errors import SettingsRejected
 from terrace_agent.topology.values import Topology
-from terrace_api.policy import PageCache, Settings
-from terrace_api.units import Duration
+from terrace_api.policy import AddressRange, PageCache, Regions, Settings
+from terrace_api.units import Duration, Size
 from unit.agent.damon.builders import EVERYTHING, GIB, MIB, guest, nid, rails, settings, topology
 
 NEAR_0, NEAR_1 = {0: 10, 1: 20, 2: 14, 3: 24}, {0: 20, 1: 10, 2: 24, 3: 14}
@@ -242,6 +242,90 @@ def test_a_single_tier_needs_no_kdamond() -> None:
 def test_monitoring_starts_at_the_first_page_and_covers_the_nids_blocks() -> None:
     (target,) = on(guest()).kdamonds[0].tree.contexts[0].targets
     assert target.regions == (Region(start=4096, end=1536 * MIB),)
+
+
+def test_ranges_are_monitored_within_the_memory_of_each_nid() -> None:
+    ranges = (at("1Gi", "1792Mi"), at("512Mi", "1280Mi"))
+    regions = [one.tree.contexts[0].targets[0].regions for one in on(guest(), settings(ranges=ranges)).kdamonds]
+    assert regions == [
+        (Region(start=512 * MIB, end=1280 * MIB), Region(start=1280 * MIB, end=1536 * MIB)),
+        (Region(start=1536 * MIB, end=1792 * MIB),),
+    ]
+
+
+def test_ranges_are_taken_in_whole_pages() -> None:
+    ranges = (at("1", "1000000"), at("1600M", "1700M"))
+    regions = [one.tree.contexts[0].targets[0].regions for one in on(guest(), settings(ranges=ranges)).kdamonds]
+    assert regions[0] == (Region(start=4096, end=999424), Region(start=1_600_000_000, end=1536 * MIB))
+
+
+@pytest.mark.parametrize(
+    ("ranges", "says"),
+    [
+        ([("0", "1Gi"), ("8Gi", "9Gi")], "8Gi to 9Gi holds no online memory of nids 0, 1"),
+        ([("0", "1Gi")], r"nothing of nid 1 \(0x60000000 to 0x80000000\) would be monitored"),
+        ([("100", "200"), ("0", "2Gi")], "100 to 200 holds no online memory"),
+    ],
+)
+def test_ranges_that_hold_nothing_are_rejected_by_name(ranges: list[tuple[str, str]], says: str) -> None:
+    with pytest.raises(SettingsRejected, match=says) as caught:
+        on(guest(), settings(ranges=tuple(at(*one) for one in ranges)))
+    assert caught.value.reason == "RangeWithoutMemory"
+
+
+def test_a_range_of_one_nid_is_enough_where_only_that_one_is_moved_from() -> None:
+    found = on(guest(), settings(ranges=(at("1536Mi", "2Gi"),), demotion=False))
+    assert [one.source_nid for one in found.kdamonds] == [1]
+
+
+def at(start: str, end: str) -> AddressRange:
+    return AddressRange(start=Size.parse(start), end=Size.parse(end))
+
+
+def test_easing_halves_regions_and_doubles_the_sampling_interval_in_turns() -> None:
+    attrs = [
+        desired(settings(), three_tiers(), EVERYTHING, {}, easing=steps).kdamonds[-1].tree.contexts[0].monitoring_attrs
+        for steps in range(5)
+    ]
+    assert [(one.nr_regions.max, one.intervals.sample_us) for one in attrs] == [
+        (2_048, 5_000),
+        (1_024, 5_000),
+        (1_024, 10_000),
+        (512, 10_000),
+        (512, 20_000),
+    ]
+    assert {(one.intervals.aggr_us or 0) // (one.intervals.sample_us or 1) for one in attrs} == {20}
+    assert [one.intervals.intervals_goal.min_sample_us for one in attrs if one.intervals.intervals_goal] == [
+        5_000,
+        5_000,
+        10_000,
+        10_000,
+        20_000,
+    ]
+
+
+def test_easing_never_leaves_the_bounds_that_the_kernel_checks() -> None:
+    for steps in range(9):
+        for auto_tune in (True, False):
+            chosen = settings(auto_tune=auto_tune)
+            for one in desired(chosen, guest(), EVERYTHING, {}, easing=steps).kdamonds:
+                attrs = one.tree.contexts[0].monitoring_attrs
+                goal = attrs.intervals.intervals_goal
+                assert 3 <= attrs.nr_regions.min <= attrs.nr_regions.max
+                assert (attrs.intervals.sample_us or 0) <= (attrs.intervals.aggr_us or 0)
+                if goal and goal.aggrs:
+                    assert goal.min_sample_us <= (attrs.intervals.sample_us or 0) <= goal.max_sample_us
+
+
+def test_regions_of_the_policy_are_eased_down_to_its_own_least() -> None:
+    chosen = settings()
+    monitoring = dataclasses.replace(chosen.monitoring, regions=Regions(min=400, max=1_000))
+    chosen = dataclasses.replace(chosen, monitoring=monitoring)
+    found = [
+        desired(chosen, guest(), EVERYTHING, {}, easing=steps).kdamonds[0].tree.contexts[0].monitoring_attrs.nr_regions
+        for steps in (0, 1, 3)
+    ]
+    assert [(one.min, one.max) for one in found] == [(400, 1_000), (400, 500), (400, 400)]
 
 
 def test_regions_follow_the_size_of_the_nid() -> None:
