@@ -37,7 +37,7 @@ _UNAPPLIED: tuple[tuple[type[Exception], str, str], ...] = (
 _IN_FORCE = {
     Intent.RESTORE: ("Restored", "The node is as it was found."),
     Intent.SINGLE_TIER: ("SingleTier", "This node has a single tier of memory: there is nothing to move."),
-    Intent.OBSERVE: ("Observing", "Nothing is moved; status.plan says what mode Enforce would do."),
+    Intent.OBSERVE: ("Observing", "Nothing is moved; status.levels and status.plan say what mode Enforce would do."),
     Intent.ENFORCE: ("Enforcing", ""),
 }
 

@@ -6,12 +6,11 @@ engine's own files are known in its own folder only.
 One turn of the loop::
 
     capability = engine.probe()
-    plan = engine.plan(settings, topology)    # mode Enforce; nothing is stored, the plan says why
-    plan = engine.plan_stop()                 # Restore, and mode Observe
-    engine.apply(plan)                        # an empty plan does nothing
-    moved = engine.verify()                   # what really changed nid
-
-In mode Observe the loop applies `plan_stop()` and shows `plan(...).words`: what Enforce would start.
+    plan = engine.plan(settings, topology)          # mode Enforce; nothing is stored, the plan says why
+    plan = engine.plan_observe(settings, topology)  # mode Observe: watches, and says what Enforce would do
+    plan = engine.plan_stop()                       # Restore
+    engine.apply(plan)                              # an empty plan does nothing
+    moved = engine.verify()                         # what really changed nid
 """
 
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from typing import Protocol
 
 from terrace_agent.journal import Cooldown
 from terrace_agent.topology.values import Topology
-from terrace_api.node_tiering import Effective, EngineCapability, EngineName, Kdamond
+from terrace_api.node_tiering import Effective, EngineCapability, EngineName, Kdamond, Levels
 from terrace_api.policy import Settings
 
 
@@ -131,6 +130,7 @@ class Plan:
         words: what the planned configuration does, one line per source nid and direction, for people.
         effective: the numbers behind it; None when the plan is to stop.
         tripped: guardrails that are hit now.
+        levels: how much memory is on the wrong tier, where that is watched.
         recheck_s: look again after this many seconds; short while the kernel is still tuning its intervals.
     """
 
@@ -139,6 +139,7 @@ class Plan:
     words: tuple[str, ...] = ()
     effective: Effective | None = None
     tripped: tuple[Tripped, ...] = ()
+    levels: Levels | None = None
     recheck_s: float = 10.0
 
 
@@ -175,6 +176,12 @@ class Engine(Protocol):
         Raises:
             SettingsRejected: they cannot be meant for this node.
             EngineUnavailable: this kernel cannot, or somebody else is in the way.
+        """
+
+    def plan_observe(self, settings: Settings, topology: Topology) -> Plan:
+        """Returns what makes this node watch as `settings` ask and move nothing; see `plan` for what it raises.
+
+        `Plan.words` and `Plan.effective` are what mode Enforce would do, `Plan.levels` what was seen so far.
         """
 
     def plan_stop(self) -> Plan:

@@ -36,7 +36,7 @@ def probe_text(status: NodeTieringStatus) -> str:
         ),
     )
     running = [
-        f"kdamond {one.index} (pid {one.pid}) of Terrace is on: {one.direction} from nid {one.source_nid}"
+        f"kdamond {one.index} (pid {one.pid}) of Terrace is on: {one.direction} of nid {one.source_nid}"
         for one in status.kdamonds
     ]
     return "\n".join([f"kernel {status.kernel}", "", *numa, "", *engines, *([""] if running else []), *running])

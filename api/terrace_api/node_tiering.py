@@ -102,13 +102,15 @@ class Kdamond:
     """One kdamond of ours: one source nid. Counters in bytes since its start.
 
     Attributes:
+        target_nid: None for one that only watches.
+        direction: promotion, demotion, or monitoring.
         arrived_bytes: what really changed nid, counted by kernel.md fact 27; never tried bytes.
     """
 
     index: int
     pid: int
     source_nid: int
-    target_nid: int
+    target_nid: int | None = None
     direction: str
     tried_bytes: int
     applied_bytes: int
@@ -128,6 +130,19 @@ class Effective:
     sample_interval: str
     aggregation_interval: str
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Levels:
+    """In mode Observe, how much memory is on the wrong tier; estimates by region, of one pass over all memory.
+
+    Attributes:
+        forecast_bytes: what Enforce would promote: hot on slow, as far as free and cold memory of fast nids make room.
+    """
+
+    hot_on_slow_bytes: int
+    cold_on_fast_bytes: int
+    forecast_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +189,7 @@ class NodeTieringStatus:
     engines: tuple[EngineCapability, ...]
     kdamonds: tuple[Kdamond, ...]
     effective: Effective | None = None
+    levels: Levels | None = None
     plan: tuple[str, ...]
     pods: tuple[PodPlacement, ...]
     unknown_fields: tuple[str, ...]

@@ -11,6 +11,9 @@ from terrace_agent.damon.patience import Patience
 from terrace_agent.damon.read import TreeReader
 from terrace_agent.damon.stores import NR_KDAMONDS, kdamond_path, kdamond_stores
 from terrace_agent.damon.tree import (
+    UINT_MAX,
+    ULONG_MAX,
+    AccessPattern,
     Context,
     Filter,
     FilterType,
@@ -18,6 +21,7 @@ from terrace_agent.damon.tree import (
     Operations,
     QuotaGoal,
     Quotas,
+    Range,
     Region,
     Scheme,
     Target,
@@ -207,6 +211,15 @@ def the_tree_survives_off_and_on(fs: HostFs) -> None:
         assert fs.read(STATE) == "on"
 
 
+def a_pass_says_how_much_matched(fs: HostFs) -> None:
+    everything = AccessPattern(
+        sz=Range(min=4096, max=ULONG_MAX), nr_accesses=Range(max=UINT_MAX), age=Range(max=UINT_MAX)
+    )
+    with running(fs, Scheme(access_pattern=everything)):
+        fs.store(STATE, "update_schemes_tried_bytes")
+        assert 0 < int(fs.read(f"{SCHEME}/tried_regions/total_bytes")) <= 48 * MIB
+
+
 CASES: tuple[Callable[[HostFs], None], ...] = (
     fresh_directories_hold_what_the_tree_has_as_defaults,
     keywords_of_other_kernels_are_invalid,
@@ -225,4 +238,5 @@ CASES: tuple[Callable[[HostFs], None], ...] = (
     a_sampling_interval_outside_of_its_bounds_is_refused,
     staged_is_not_running_until_it_is_committed,
     the_tree_survives_off_and_on,
+    a_pass_says_how_much_matched,
 )

@@ -20,7 +20,16 @@ NR_FILES = (
     "nr_filters",
     "nr_probes",
 )
-READ_ONLY = ("pid", "avail_operations", "effective_bytes", "sz_tried", "sz_applied", "qt_exceeds", "nr_tried")
+READ_ONLY = (
+    "pid",
+    "avail_operations",
+    "effective_bytes",
+    "sz_tried",
+    "sz_applied",
+    "qt_exceeds",
+    "nr_tried",
+    "total_bytes",
+)
 
 Files = Mapping[str, str]
 
@@ -74,7 +83,7 @@ def _scheme(has: frozenset[str]) -> dict[str, str]:
     zeros += [f"quotas/weights/{name}_permil" for name in ("sz", "nr_accesses", "age")]
     zeros += [f"watermarks/{name}" for name in ("interval_us", "high", "mid", "low")]
     zeros += [f"stats/{name}" for name in ("nr_tried", "sz_tried", "nr_applied", "sz_applied", "qt_exceeds")]
-    zeros += ["apply_interval_us", "filters/nr_filters"]
+    zeros += ["apply_interval_us", "filters/nr_filters", "tried_regions/total_bytes"]
     if "fail_charge" in has:
         zeros += ["quotas/fail_charge_num", "quotas/fail_charge_denom"]
     if "ops_filters" in has:

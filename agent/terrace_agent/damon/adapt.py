@@ -33,10 +33,10 @@ class Adapter:
         self._health: Health | None = None
         self._times: CpuTimes | None = None
 
-    def look(self, settings: Settings, state: JournalState) -> Adaptation:
-        """Returns what holds now; stores nothing."""
+    def look(self, settings: Settings, state: JournalState, *, moves: bool) -> Adaptation:
+        """Returns what holds now; stores nothing. Where nothing `moves` no guardrail can be hit."""
         health = read_health(self._fs)
-        found = review(settings.guardrails, state.cooldown, self._health, health)
+        found = review(settings.guardrails, state.cooldown, self._health if moves else None, health)
         pids = [claim.pid for claim in state.owned if claim.pid and claim.in_force]
         times = read_cpu_times(self._fs, pids, uptime_s=health.uptime_s)
         load = judge(state.easing, settings.monitoring.cpu_percent, self._times, times, running=bool(pids))

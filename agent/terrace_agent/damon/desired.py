@@ -51,12 +51,14 @@ class Desired:
     Attributes:
         kdamonds: by source nid; empty on a node with a single tier.
         made_from: digest of the settings: as long as it is the same, small drifts of computed values are let be.
+        moves: whether any of it moves memory; False only watches.
     """
 
     kdamonds: tuple[DesiredKdamond, ...]
     effective: Effective | None
     words: tuple[str, ...]
     made_from: str
+    moves: bool = True
 
 
 def desired(

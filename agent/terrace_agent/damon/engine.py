@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from terrace_agent.damon import desired as compile_
+from terrace_agent.damon import observing, verify
 from terrace_agent.damon import plan as planning
-from terrace_agent.damon import verify
 from terrace_agent.damon.adapt import Adapter, carried
 from terrace_agent.damon.apply import Applier
 from terrace_agent.damon.cadence import CurrentIntervals
@@ -22,7 +22,7 @@ from terrace_agent.damon.verify import Look
 from terrace_agent.engine import Claim, Disclaim, Moved, Plan
 from terrace_agent.errors import EngineUnavailable, StoreRefused
 from terrace_agent.hostfs import HostFs
-from terrace_agent.journal import Journal, JournalState
+from terrace_agent.journal import Journal, JournalState, OwnedKdamond
 from terrace_agent.topology.values import Topology
 from terrace_api.node_tiering import EngineCapability, EngineName
 from terrace_api.policy import Settings
@@ -39,6 +39,7 @@ class DamonEngine:
         self._patience = patience or Patience()
         self._reader = TreeReader(fs, self._patience)
         self._adapter = Adapter(fs)
+        self._passed: set[tuple[int, int | None]] = set()
         self._applier = Applier(fs, self._reader, journal, self._patience, self._bank)
 
     @property
@@ -59,21 +60,11 @@ class DamonEngine:
 
     def plan(self, settings: Settings, topology: Topology) -> Plan:
         """See `Engine.plan`; the first time on a boot it probes, as `probe` does."""
-        observed = self._checked()
-        features = self._features(observed)
-        state = self._journal.load()
-        adaptation = self._adapter.look(settings, state)
-        wanted = compile_.desired(
-            settings,
-            topology,
-            features,
-            _current(observed.kdamonds, state),
-            numa_balancing=observed.numa_balancing,
-            demotes_to=_demotes_to(observed.kdamonds, state),
-            cools_down=adaptation.review.cooldown is not None,
-            easing=adaptation.load.easing,
-        )
-        return carried(planning.plan(observed, wanted, state), wanted, adaptation, state, settings.guardrails)
+        return self._plan(settings, topology, moves=True)
+
+    def plan_observe(self, settings: Settings, topology: Topology) -> Plan:
+        """See `Engine.plan_observe`."""
+        return self._plan(settings, topology, moves=False)
 
     def plan_stop(self) -> Plan:
         """See `Engine.plan_stop`."""
@@ -89,13 +80,54 @@ class DamonEngine:
         state = self._journal.load()
         promoted, demoted = verify.totals(state)
         running = {look.index for look in looks}
+        watching = self._watch(state)
+        running |= {claim.index for claim in watching}
         off = [claim.index for claim in state.owned if claim.in_force and claim.index not in running]
         return Moved(
-            kdamonds=verify.describe(state, looks),
+            kdamonds=(*verify.describe(state, looks), *observing.watchers(watching)),
             promoted_bytes=promoted,
             demoted_bytes=demoted,
             notes=tuple(f"kdamond {index} is off though it should run" for index in off),
         )
+
+    def _plan(self, settings: Settings, topology: Topology, *, moves: bool) -> Plan:
+        observed = self._checked()
+        features = self._features(observed)
+        state = self._journal.load()
+        adaptation = self._adapter.look(settings, state, moves=moves)
+        wanted = compile_.desired(
+            settings,
+            topology,
+            features,
+            _current(observed.kdamonds, state),
+            numa_balancing=observed.numa_balancing,
+            demotes_to=_demotes_to(observed.kdamonds, state),
+            cools_down=moves and adaptation.review.cooldown is not None,
+            easing=adaptation.load.easing,
+        )
+        wanted = wanted if moves else observing.watching(wanted, settings, features)
+        plan = carried(planning.plan(observed, wanted, state), wanted, adaptation, state, settings.guardrails)
+        return plan if moves else replace(plan, levels=observing.levels(wanted, self._passes(state)))
+
+    def _passes(self, state: JournalState) -> observing.Passes:
+        """Returns what the kdamonds that watch have seen, as of the last `verify` of this agent."""
+        return {
+            claim.source_nid: self._reader.tried_bytes(claim.index)
+            for claim in state.owned
+            if claim.source_nid is not None and (claim.index, claim.pid) in self._passed
+        }
+
+    def _watch(self, state: JournalState) -> tuple[OwnedKdamond, ...]:
+        """Asks for one pass of every kdamond of ours that only watches, and returns those that run."""
+        watching = tuple(
+            claim
+            for claim in state.owned
+            if observing.watches(claim) and claim.pid and self._reader.pid(claim.index) == claim.pid
+        )
+        self._passed = {
+            (claim.index, claim.pid) for claim in watching if self._ask(claim.index, "update_schemes_tried_bytes")
+        }
+        return watching
 
     def _runs_alone(self) -> bool:
         """Returns whether every kdamond of the tree is one that we started: then everything else has been checked."""

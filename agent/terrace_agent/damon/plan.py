@@ -40,10 +40,10 @@ def plan(observed: Observed, desired: Desired, journal: JournalState) -> Plan:
         return plan_stop(observed, journal)
     found = changes(observed.kdamonds, desired, journal.owned)
     steps, reason = _steps(observed, desired, found)
-    prelude = tuple(_prelude(observed))
+    around = tuple(_prelude(observed, moves=desired.moves)), tuple(_restored(journal, moves=desired.moves))
     return Plan(
-        steps=(*prelude, *steps),
-        reason=reason if steps or not prelude else "the surroundings changed",
+        steps=(*around[0], *steps, *around[1]),
+        reason=reason if steps or not any(around) else "the surroundings changed",
         words=desired.words,
         effective=desired.effective,
         recheck_s=_SOON_S if steps or any(change.stores for change in found or ()) else _LATER_S,
@@ -101,19 +101,28 @@ def _steps(observed: Observed, desired: Desired, found: tuple[Change, ...] | Non
     return tuple(steps), "; ".join(change.reason for change in needed)
 
 
-def _prelude(observed: Observed) -> Iterator[Step]:
+def _prelude(observed: Observed, *, moves: bool) -> Iterator[Step]:
     """Yields what the surroundings need: no other kdamond, and reclaim's own demotion as the safety net (fact 15).
+
+    What only watches needs no safety net.
 
     Kernels before 6.16 demote pods whose cpuset excludes the slow nid (fact 28); none of them has the goals that this
     engine needs, so it is not asked here which pods are pinned.
     """
     for path, value, wanted in (
         (DAMON_STAT, observed.damon_stat, "N"),
-        (DEMOTION_ENABLED, observed.demotion_enabled, "true"),
+        (DEMOTION_ENABLED, observed.demotion_enabled if moves else None, "true"),
     ):
         if value is not None and value != wanted:
             yield Remember(path=path, value=value)
             yield Store(path=path, value=wanted)
+
+
+def _restored(journal: JournalState, *, moves: bool) -> Iterator[Step]:
+    """Yields what brings back the values that only moving needs; after the last kdamond that moves has gone."""
+    for original in journal.originals if not moves else ():
+        if original.path != DAMON_STAT:
+            yield Restore(path=original.path, value=original.value)
 
 
 def _rebuild(observed: Observed, desired: Desired) -> Iterator[Step]:

@@ -99,7 +99,7 @@ def _moving(settings: Settings, flow: Flow, features: frozenset[Feature]) -> Sch
         action=Action.MIGRATE_HOT if flow.pair.promotes else Action.MIGRATE_COLD,
         target_nid=flow.pair.target.nid,
         apply_interval_us=flow.apply_interval_us,
-        access_pattern=_access_pattern(settings, flow),
+        access_pattern=access_pattern(settings, flow),
         quotas=_quotas(settings, flow, features),
         watermarks=_watermarks(settings),
         core_filters=() if has_ops_filters else None,
@@ -108,7 +108,8 @@ def _moving(settings: Settings, flow: Flow, features: frozenset[Feature]) -> Sch
     )
 
 
-def _access_pattern(settings: Settings, flow: Flow) -> AccessPattern:
+def access_pattern(settings: Settings, flow: Flow) -> AccessPattern:
+    """Returns which regions of the source the direction is about."""
     accesses = (
         Range(min=settings.promotion.min_accesses, max=UINT_MAX)
         if flow.pair.promotes

@@ -140,13 +140,14 @@ def test_stop_brings_everything_back(state: Path, policy: Path) -> None:
     assert (host.read(DAMON_STAT), host.read(DEMOTION_ENABLED)) == ("Y", "false")
 
 
-def test_observe_brings_everything_back_and_says_what_enforce_would_do(state: Path, policy: Path) -> None:
+def test_observe_goes_on_watching_and_says_what_enforce_would_do(state: Path, policy: Path) -> None:
     host = SimHost()
     run(host, state, policy)
     policy.write_text(ENFORCE.replace("Enforce", "Observe"))
     turn = run(host, state, policy)
-    assert host.pids() == []
-    assert (host.read(DAMON_STAT), host.read(DEMOTION_ENABLED)) == ("Y", "false")
+    assert len(host.pids()) == 2
+    assert (host.read(DAMON_STAT), host.read(DEMOTION_ENABLED)) == ("N", "false")
+    assert {kdamond.direction for kdamond in turn.moved.kdamonds} == {"monitoring"}
     assert turn.plan
     assert any("promote" in word for word in turn.plan.words)
 
