@@ -2,7 +2,9 @@
 
 import pytest
 
+from terrace_agent.topology.buses import read_cxl_regions
 from terrace_agent.topology.discover import discover
+from terrace_agent.topology.facts import CxlRegion
 from terrace_agent.topology.read import read_facts
 from terrace_agent.topology.values import Topology
 from terrace_api.policy import MemoryType, Tier
@@ -92,6 +94,13 @@ def test_memory_of_a_device_is_of_no_type() -> None:
 
 def test_a_bus_that_cannot_be_read_leaves_a_kind_unknown_and_nothing_else() -> None:
     assert found({f"{CXL}/region0/resource": 5, f"{CXL}/region0/size": "many"}).nid(1).kind.value == "Slow"
+
+
+def test_a_region_without_an_address_has_none() -> None:
+    assert read_cxl_regions(HostTree(ONLINED_BY_DAX)) == (CxlRegion(name="region0", nids=(1,)),)
+    assert read_cxl_regions(HostTree(ONLINED_BY_FIRMWARE)) == (
+        CxlRegion(name="region3", nids=(), start=GIB, end=GIB + 512 * MIB),
+    )
 
 
 def test_tiers_by_type_are_what_the_node_has_of_them() -> None:

@@ -8,7 +8,7 @@ from simkernel import LINUX_7_2, SimKernel
 from terrace_agent.damon.desired import desired
 from terrace_agent.damon.guards import Review, full_nids, review
 from terrace_agent.damon.health import Health, read_health
-from terrace_agent.engine import Plan
+from terrace_agent.engine import CoolDown, Plan
 from terrace_agent.journal import Cooldown
 from terrace_api.policy import Guardrails
 from unit.agent.damon.builders import EVERYTHING, MemoryJournal, engine_on, guest, rails, settings
@@ -155,3 +155,24 @@ def test_a_full_slow_nid_reaches_the_plan() -> None:
     plan = node.engine.plan(settings(), dataclasses.replace(where, nids=full))
     assert [one.reason for one in plan.tripped] == ["SlowFreeMin"]
     assert "nid 1 has 0% free" in plan.tripped[0].message
+
+
+def test_a_slow_nid_that_is_about_at_its_guardrail_counts_as_full() -> None:
+    flows = tuple(flow for one in desired(settings(), guest(), EVERYTHING, {}).kdamonds for flow in one.flows)
+    assert [one.reason for one in full_nids(rails(slow_free_min="9.9%"), flows)] == ["SlowFreeMin"]
+    assert list(full_nids(rails(slow_free_min="9.7%"), flows)) == []
+    assert [one.reason for one in full_nids(rails(fast_free_min="10%"), flows)] == ["FastFreeMin"]
+    assert list(full_nids(rails(fast_free_min="9.9%"), flows)) == []
+
+
+def test_in_mode_observe_no_guardrail_is_hit_and_a_cooldown_says_nothing() -> None:
+    node = Node()
+    node.turn(100, split=0)
+    words = node.engine.plan_observe(settings(), guest()).words
+    node.kernel.put("/proc/uptime", "110.00 1.00")
+    node.kernel.put("/proc/vmstat", "thp_migration_success 0\nthp_migration_split 500")
+    observing = node.engine.plan_observe(settings(), guest())
+    assert not any(isinstance(step, CoolDown) for step in observing.steps)
+    cooldown = Cooldown(reason="HugePageSplits", message="why", until_s=900)
+    node.journal.save(dataclasses.replace(node.journal.load(), cooldown=cooldown))
+    assert node.engine.plan_observe(settings(), guest()).words == words
