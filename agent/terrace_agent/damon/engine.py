@@ -105,6 +105,7 @@ class DamonEngine:
             cools_down=moves and adaptation.review.cooldown is not None,
             easing=adaptation.load.easing,
         )
+        self._adapter.remember(wanted, state, adaptation.at_s)
         wanted = wanted if moves else observing.watching(wanted, settings, features)
         plan = carried(planning.plan(observed, wanted, state), wanted, adaptation, state, settings.guardrails)
         return plan if moves else replace(plan, levels=observing.levels(wanted, self._passes(state)))

@@ -3,13 +3,15 @@
 Before: `health`, the journal. After: `desired` (nothing moves during a cooldown), the condition `GuardrailTripped`.
 
 Pressure and free memory are held by goals in the kernel, window by window and without the agent; here they are only put
-into words. Huge pages are counted here: DAMON's migration splits one where its target has no free huge page (only NUMA
-hinting migration keeps them whole, `migrate_pages_batch()` in Linux mm/migrate.c), and a split page stays split.
+into words. `churn` tells whether promotion and demotion undo each other. Huge pages are counted here: DAMON's migration
+splits one where its target has no free huge page (only NUMA hinting migration keeps them whole, `migrate_pages_batch()`
+in Linux mm/migrate.c), and a split page stays split.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from terrace_agent.damon.churn import Churn, Sample
 from terrace_agent.damon.health import Health
 from terrace_agent.damon.limits import BP, share_bp
 from terrace_agent.damon.schemes import Flow
@@ -41,18 +43,36 @@ class Review:
     note: str = ""
 
 
-def review(guardrails: Guardrails, cooldown: Cooldown | None, since: Health | None, now: Health) -> Review:
-    """Returns what holds now, from the cooldown in force and what has happened since the look `since`."""
+def review(
+    guardrails: Guardrails, cooldown: Cooldown | None, since: Health | None, now: Health, churn: Churn | None = None
+) -> Review:
+    """Returns what holds now, from the cooldown in force, what has happened since the look `since`, and `churn`."""
     if cooldown and now.uptime_s < cooldown.until_s:
         # What was moving when it was stopped must not count against the time after.
         since = now
     else:
-        cooldown, since = _split(guardrails, since or now, now), _window(since, now)
+        cooldown, since = _churned(churn) or _split(guardrails, since or now, now), _window(since, now)
     return Review(
         tripped=tuple(_tripped(guardrails, cooldown, now)),
         cooldown=cooldown,
         since=since,
         note=_unwatched(guardrails, now),
+    )
+
+
+def sample(flows: tuple[Flow, ...], moved_bytes: tuple[int, int], at_s: float) -> Sample:
+    """Returns what churn is told from: totals, and whether anybody but promotion uses the room that demotion makes.
+
+    While promotion and demotion undo each other, free memory stays between their two stops. Who allocates goes below
+    the lower one, where promotion ends.
+    """
+    fast = {one.nid: (one, flow.stops.promotion_free_bp) for flow in flows for one in (_fast(flow),)}
+    return Sample(
+        at_s=at_s,
+        promoted_bytes=moved_bytes[0],
+        demoted_bytes=moved_bytes[1],
+        fast_bytes=sum(nid.total_bytes for nid, _ in fast.values()),
+        has_free_target=all(nid.free_bytes * BP >= least_bp * nid.total_bytes for nid, least_bp in fast.values()),
     )
 
 
@@ -87,6 +107,14 @@ def _tripped(guardrails: Guardrails, cooldown: Cooldown | None, now: Health) -> 
             f"(guardrails.memoryPressureMax {guard.share}): the kernel moves nothing while that lasts. Look for pods "
             "at their memory limit, or for a node that has too little memory.",
         )
+
+
+def _churned(churn: Churn | None) -> Cooldown | None:
+    return Cooldown(reason="Churn", message=churn.message, until_s=churn.until_s) if churn else None
+
+
+def _fast(flow: Flow) -> Nid:
+    return flow.pair.target if flow.pair.promotes else flow.pair.source
 
 
 def _split(guardrails: Guardrails, since: Health, now: Health) -> Cooldown | None:

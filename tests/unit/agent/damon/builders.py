@@ -92,7 +92,7 @@ def rails(*, enabled: bool = True, cooldown: str = "5m", **shares: str) -> Guard
         "memory_pressure_max": "20%",
         "fast_free_min": "0.2%",
         "slow_free_min": "1%",
-        "churn_max": "50%",
+        "churn_max": "100%",
         "huge_page_split_max": "50%",
     }
     guards = {name: Guard(enabled=enabled, share=Percent.parse(share)) for name, share in (defaults | shares).items()}

@@ -11,7 +11,7 @@ from terrace_agent.damon.health import Health, read_health
 from terrace_agent.engine import CoolDown, Plan
 from terrace_agent.journal import Cooldown
 from terrace_api.policy import Guardrails
-from unit.agent.damon.builders import EVERYTHING, MemoryJournal, engine_on, guest, rails, settings
+from unit.agent.damon.builders import EVERYTHING, MIB, MemoryJournal, engine_on, guest, rails, settings
 
 PRESSURE = "some avg10=40.00 avg60=31.25 avg300=2.00 total=123\nfull avg10=1.00 avg60=0.50 avg300=0.00 total=7\n"
 QUIET = PRESSURE.replace("31.25", "0.00")
@@ -176,3 +176,50 @@ def test_in_mode_observe_no_guardrail_is_hit_and_a_cooldown_says_nothing() -> No
     cooldown = Cooldown(reason="HugePageSplits", message="why", until_s=900)
     node.journal.save(dataclasses.replace(node.journal.load(), cooldown=cooldown))
     assert node.engine.plan_observe(settings(), guest()).words == words
+
+
+def churning(
+    node: Node, *, turns: int, mib: int = 60, guards: Guardrails | None = None, free_mib: int = 105, start: int = 1_000
+) -> list[Plan]:
+    """Takes turns of ten seconds in which as much goes up as comes down."""
+    fast = dataclasses.replace(guest().nid(0), free_bytes=free_mib * MIB)
+    where = dataclasses.replace(guest(), nids=(fast, guest().nid(1)))
+    plans = []
+    for turn in range(turns):
+        node.kernel.put("/proc/uptime", f"{start + 10 * turn}.00 1.00")
+        for kdamond in node.kernel.running:
+            node.kernel.count(kdamond, sz_applied=mib * MIB)
+        node.engine.verify()
+        plans.append(node.engine.plan(settings(guardrails=guards), where))
+        node.engine.apply(plans[-1])
+    return plans
+
+
+def trips(plans: list[Plan]) -> list[str]:
+    return [tripped.reason for plan in plans for tripped in plan.tripped]
+
+
+def test_promotion_and_demotion_that_undo_each_other_are_stopped() -> None:
+    node = Node()
+    *before, last = churning(node, turns=31)
+    assert (trips(before[:28]), trips([last])) == ([], ["Churn"])
+    assert "undo each other" in last.tripped[0].message
+    assert node.quotas() == {4_096}
+
+
+@pytest.mark.parametrize(
+    ("mib", "guards", "free_mib"),
+    [(40, rails(), 105), (60, rails(enabled=False), 105), (60, rails(), 90)],
+    ids=["less than the share", "the guardrail is down", "somebody allocates"],
+)
+def test_other_moving_goes_on(mib: int, guards: Guardrails, free_mib: int) -> None:
+    node = Node()
+    assert trips(churning(node, turns=40, mib=mib, guards=guards, free_mib=free_mib)) == []
+    assert 4_096 not in node.quotas()
+
+
+def test_what_was_exchanged_before_a_cooldown_does_not_count_after_it() -> None:
+    node, guards = Node(), rails(cooldown="1m")
+    assert trips(churning(node, turns=31, guards=guards))
+    assert trips(churning(node, turns=25, guards=guards, start=1_400)) == []
+    assert trips(churning(node, turns=9, guards=guards, start=1_650))
