@@ -58,7 +58,7 @@ def plan(host: HostFs, state_dir: Path, file: Path) -> str:
         return "# This machine has a single tier of memory: there is nothing to move, and nothing would be stored."
     notes = [f"# {IGNORED}"] if policy.spec.node_selector else []
     if policy.spec.mode is Mode.OBSERVE:
-        notes.append("# The policy's mode is Observe: `run` makes none of these stores, mode Enforce does.")
+        notes.append("# The policy's mode is Observe: `run` would only watch. These are the stores of mode Enforce.")
     engine = _first_available(make_engines(host, state_dir))
     return "\n".join([*notes, plan_text(engine.plan(policy.spec, topology))])
 

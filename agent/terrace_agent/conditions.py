@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from terrace_agent.decide import Intent
+from terrace_agent.engine import Tripped
 from terrace_agent.errors import (
     EngineUnavailable,
     HostFileMissing,
@@ -36,7 +37,7 @@ _UNAPPLIED: tuple[tuple[type[Exception], str, str], ...] = (
 _IN_FORCE = {
     Intent.RESTORE: ("Restored", "The node is as it was found."),
     Intent.SINGLE_TIER: ("SingleTier", "This node has a single tier of memory: there is nothing to move."),
-    Intent.OBSERVE: ("Observing", "Nothing is moved; status.plan says what mode Enforce would do."),
+    Intent.OBSERVE: ("Observing", "Nothing is moved; status.levels and status.plan say what mode Enforce would do."),
     Intent.ENFORCE: ("Enforcing", ""),
 }
 
@@ -49,6 +50,7 @@ class Situation:
         failure: what ended the turn early.
         active_revision: the revision that is in force; empty for none.
         details: in words, what the configuration in force does.
+        tripped: guardrails that are hit now.
     """
 
     intent: Intent
@@ -56,6 +58,7 @@ class Situation:
     failure: Exception | None = None
     active_revision: str = ""
     details: str = ""
+    tripped: tuple[Tripped, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,8 @@ def conditions(
         ConditionType.ENGINE_AVAILABLE: _engine_available(situation),
         ConditionType.APPLIED: _applied(situation),
     }
-    verdicts[ConditionType.READY] = _ready(situation, verdicts)
+    ready = _ready(situation, tuple(verdicts.values()))
+    verdicts |= {ConditionType.GUARDRAIL_TRIPPED: _guardrail_tripped(situation), ConditionType.READY: ready}
     return carry_transitions(
         before,
         (
@@ -145,12 +149,23 @@ def _not_applied(failure: Exception) -> _Verdict:
     )
 
 
-def _ready(situation: Situation, verdicts: dict[ConditionType, _Verdict]) -> _Verdict:
+def _guardrail_tripped(situation: Situation) -> _Verdict:
+    if situation.tripped:
+        return _true(situation.tripped[0].reason, " ".join(one.message for one in situation.tripped))
+    if situation.intent is Intent.ENFORCE and situation.failure is None:
+        return _false("WithinLimits", "No guardrail of the policy is hit.")
+    return _false("NotEnforcing", "Nothing is moved that a guardrail could stop.")
+
+
+def _ready(situation: Situation, needed: Iterable[_Verdict]) -> _Verdict:
+    """A node whose guardrail is hit does what its policy says: it is ready, and says why it moves nothing."""
     if situation.failure is None and situation.intent in {Intent.RESTORE, Intent.SINGLE_TIER}:
         return _in_force(situation)
-    for verdict in verdicts.values():
+    for verdict in needed:
         if verdict.status is not ConditionStatus.TRUE:
             return verdict
+    if situation.tripped:
+        return _true("GuardrailTripped", _guardrail_tripped(situation).message)
     return _in_force(situation)
 
 

@@ -20,8 +20,9 @@ from terrace_agent.topology.discover import discover
 from terrace_agent.topology.read import read_facts
 from terrace_agent.topology.values import Topology
 from terrace_api.errors import TerraceError
-from terrace_api.node_tiering import EngineCapability, EngineName
+from terrace_api.node_tiering import EngineCapability, EngineName, Levels
 from terrace_api.policy import Mode
+from terrace_api.units import display_bytes
 
 _RELEASE = "/proc/sys/kernel/osrelease"
 _NO_TOPOLOGY = Topology(nids=(), tiers=())
@@ -56,8 +57,16 @@ class Turn:
             capabilities=self.capabilities,
             failure=self.failure,
             active_revision=active_revision,
-            details="; ".join(self.plan.words) if self.plan and self.intent is Intent.ENFORCE else "",
+            details=self._details(),
+            tripped=self.plan.tripped if self.plan and self.intent is Intent.ENFORCE else (),
         )
+
+    def _details(self) -> str:
+        if self.plan is None:
+            return ""
+        if self.intent is Intent.OBSERVE:
+            return levels_text(self.plan.levels) if self.plan.levels else ""
+        return "; ".join(self.plan.words) if self.intent is Intent.ENFORCE else ""
 
 
 class Cycle:
@@ -108,11 +117,12 @@ class Cycle:
                 self._stop(run, self._engines)
             case Intent.OBSERVE:
                 try:
-                    self._plan(run, chosen)
+                    engine, plan = self._plan(run, chosen)
                 except EngineUnavailable:
                     self._stop(run, self._engines)
                     raise
-                self._stop(run, self._engines)
+                self._stop(run, tuple(other for other in self._engines if other.name is not chosen))
+                self._apply(run, engine, plan)
             case Intent.ENFORCE:
                 engine, plan = self._plan(run, chosen)
                 self._stop(run, tuple(other for other in self._engines if other.name is not chosen))
@@ -123,7 +133,8 @@ class Cycle:
         settings = run.turn.order.settings
         if settings is None:
             raise ValueError("there are no settings to plan for")
-        plan = engine.plan(settings, run.turn.topology)
+        planned = engine.plan_observe if run.turn.intent is Intent.OBSERVE else engine.plan
+        plan = planned(settings, run.turn.topology)
         run.see(plan=plan)
         self._log.step("plan", steps=len(plan.steps))
         return engine, plan
@@ -156,6 +167,14 @@ class _Running:
             # A defect of ours must end in a condition, too.
             if self.turn.failure is None:
                 self.see(failure=error)
+
+
+def levels_text(levels: Levels) -> str:
+    """Returns the levels for people."""
+    hot, cold, forecast = (
+        display_bytes(size) for size in (levels.hot_on_slow_bytes, levels.cold_on_fast_bytes, levels.forecast_bytes)
+    )
+    return f"About {hot} are hot on slow nids and {cold} cold on fast ones: Enforce would promote about {forecast}."
 
 
 def is_defect(failure: Exception | None) -> bool:

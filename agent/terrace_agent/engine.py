@@ -6,19 +6,19 @@ engine's own files are known in its own folder only.
 One turn of the loop::
 
     capability = engine.probe()
-    plan = engine.plan(settings, topology)    # mode Enforce; nothing is stored, the plan says why
-    plan = engine.plan_stop()                 # Restore, and mode Observe
-    engine.apply(plan)                        # an empty plan does nothing
-    moved = engine.verify()                   # what really changed nid
-
-In mode Observe the loop applies `plan_stop()` and shows `plan(...).words`: what Enforce would start.
+    plan = engine.plan(settings, topology)          # mode Enforce; nothing is stored, the plan says why
+    plan = engine.plan_observe(settings, topology)  # mode Observe: watches, and says what Enforce would do
+    plan = engine.plan_stop()                       # Restore
+    engine.apply(plan)                              # an empty plan does nothing
+    moved = engine.verify()                         # what really changed nid
 """
 
 from dataclasses import dataclass
 from typing import Protocol
 
+from terrace_agent.journal import Cooldown
 from terrace_agent.topology.values import Topology
-from terrace_api.node_tiering import Effective, EngineCapability, EngineName, Kdamond
+from terrace_api.node_tiering import Effective, EngineCapability, EngineName, Kdamond, Levels
 from terrace_api.policy import Settings
 
 
@@ -100,7 +100,34 @@ class Disclaim:
     """Journal that no kdamond is ours any more."""
 
 
-Step = Remember | Claim | Store | Command | Confirm | Bank | Recount | Restore | Disclaim
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoolDown:
+    """Journal that a guardrail tripped, and until when nothing moves; None ends it."""
+
+    cooldown: Cooldown | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ease:
+    """Journal how many steps cheaper than the settings ask monitoring is."""
+
+    steps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tripped:
+    """One guardrail of the policy that is hit now.
+
+    Attributes:
+        reason: CamelCase, for conditions.
+        message: what happened, what is done about it, what a person can do.
+    """
+
+    reason: str
+    message: str
+
+
+Step = Remember | Claim | Store | Command | Confirm | Bank | Recount | Restore | Disclaim | CoolDown | Ease
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +138,8 @@ class Plan:
         reason: one sentence for logs and conditions.
         words: what the planned configuration does, one line per source nid and direction, for people.
         effective: the numbers behind it; None when the plan is to stop.
+        tripped: guardrails that are hit now.
+        levels: how much memory is on the wrong tier, where that is watched.
         recheck_s: look again after this many seconds; short while the kernel is still tuning its intervals.
     """
 
@@ -118,6 +147,8 @@ class Plan:
     reason: str
     words: tuple[str, ...] = ()
     effective: Effective | None = None
+    tripped: tuple[Tripped, ...] = ()
+    levels: Levels | None = None
     recheck_s: float = 10.0
 
 
@@ -156,6 +187,12 @@ class Engine(Protocol):
             EngineUnavailable: this kernel cannot, or somebody else is in the way.
         """
 
+    def plan_observe(self, settings: Settings, topology: Topology) -> Plan:
+        """Returns what makes this node watch as `settings` ask and move nothing; see `plan` for what it raises.
+
+        `Plan.words` and `Plan.effective` are what mode Enforce would do, `Plan.levels` what was seen so far.
+        """
+
     def plan_stop(self) -> Plan:
         """Returns what leaves the node as it was found. Stores nothing; empty if there is nothing of ours.
 
@@ -188,5 +225,5 @@ def _store(step: Step) -> Store | None:
             return Store(path=step.path, value=step.value)
         case Command():
             return Store(path=step.path, value=step.word)
-        case Remember() | Claim() | Confirm() | Bank() | Recount() | Disclaim():
+        case Remember() | Claim() | Confirm() | Bank() | Recount() | Disclaim() | CoolDown() | Ease():
             return None

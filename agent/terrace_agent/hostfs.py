@@ -4,14 +4,16 @@ Paths are the host's own (`/sys/kernel/mm/damon/...`); where they are mounted (`
 hand) is known here only. Tests put a simulated kernel behind the same protocol.
 
 Only the folders of `MOUNTED` are below the mount point. Everything else is read in the container's own `/proc` and
-`/sys`, which show the same for what the agent reads there: `zoneinfo`, `vmstat`, `sys/kernel` and memory blocks
-(`/sys/devices/system/memory`) belong to no namespace. The links `nodeN/memoryM` lead out of what is mounted, so blocks
-are read where they really are.
+`/sys`, which show the same for what the agent reads there: `zoneinfo`, `vmstat`, `sys/kernel`, memory blocks
+(`/sys/devices/system/memory`) and buses (`/sys/bus`) belong to no namespace. The links `nodeN/memoryM` lead out of what
+is mounted, so blocks are read where they really are. Files of pids are below the mount point or nowhere: a container's
+own `/proc` numbers other threads.
 """
 
 import contextlib
 import errno
 import os
+import re
 from pathlib import Path
 from typing import Protocol
 
@@ -25,6 +27,10 @@ MOUNTED = (
     "/sys/fs/cgroup",
 )
 """What the DaemonSet mounts below `/host`: parents that every kernel has, never an exact file."""
+
+
+_OF_A_PID = re.compile(r"/proc/[0-9]+/")
+"""Files of the host's threads: below the mount point if the host's `/proc` is there, never the container's own pids."""
 
 
 class HostFs(Protocol):
@@ -92,7 +98,7 @@ class MountedHostFs:
         return self._path(path).exists()
 
     def _path(self, path: str) -> Path:
-        mounted = any(path == folder or path.startswith(f"{folder}/") for folder in MOUNTED)
+        mounted = any(path == folder or path.startswith(f"{folder}/") for folder in MOUNTED) or _OF_A_PID.match(path)
         return self._root / path.lstrip("/") if mounted else Path(path)
 
 

@@ -99,6 +99,21 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cooldown:
+    """A guardrail that the agent holds has tripped, and nothing moves for a while.
+
+    Attributes:
+        reason: CamelCase, for conditions.
+        message: what happened and what a person can do.
+        until_s: seconds since boot, `/proc/uptime`.
+    """
+
+    reason: str
+    message: str
+    until_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JournalState:
     """Everything in the journal.
 
@@ -106,6 +121,8 @@ class JournalState:
         promoted_bytes: arrived by kdamonds that are gone; those of `counters` and `tallies` come on top.
         demoted_bytes: likewise.
         features: what an engine probed, in its own words; it does not change within a boot. None: not probed.
+        cooldown: while nothing shall move.
+        easing: steps by which monitoring is cheaper than the settings ask.
     """
 
     originals: tuple[Original, ...] = ()
@@ -115,6 +132,8 @@ class JournalState:
     demoted_bytes: int = 0
     features: tuple[str, ...] | None = None
     tallies: tuple[Tally, ...] = ()
+    cooldown: Cooldown | None = None
+    easing: int = 0
 
 
 class Journal(Protocol):
@@ -154,6 +173,7 @@ class FileJournal:
                 counters=tuple(Counter(**entry) for entry in state.pop("counters")),
                 tallies=tuple(Tally(**entry) for entry in state.pop("tallies", ())),
                 features=None if (found := state.pop("features")) is None else tuple(found),
+                cooldown=Cooldown(**entry) if (entry := state.pop("cooldown", None)) else None,
                 **state,
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -144,6 +144,7 @@ class Loop:
             pods=turn.pods,
             plan_words=turn.plan.words if turn.plan else (),
             effective=turn.plan.effective if turn.plan else None,
+            levels=turn.plan.levels if turn.plan else None,
         )
         status = make_status(seen, names, before=self._status, now=_now())
         self._log.step("report")

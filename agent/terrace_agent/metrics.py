@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 from terrace_agent.topology.values import Topology
 from terrace_api import __version__
 from terrace_api.conditions import ConditionStatus
-from terrace_api.node_tiering import NodeTieringStatus
+from terrace_api.node_tiering import NOWHERE, NodeTieringStatus
 
 _BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -64,6 +64,7 @@ class _StatusCollector(Collector):
             yield from _kdamonds(status)
             yield from _numa_nodes(status)
             yield from _fast_tier(status, topology)
+            yield from _levels(status)
             yield _conditions(status)
 
     def describe(self) -> Iterable[Metric]:
@@ -86,7 +87,8 @@ def _kdamonds(status: NodeTieringStatus) -> Iterable[Metric]:
     applied = CounterMetricFamily("terrace_agent_applied_bytes", "Bytes that the kernel calls moved.", labels=labels)
     exceeds = CounterMetricFamily("terrace_agent_quota_exceeds", "Times that a quota was used up.", labels=labels)
     for kdamond in status.kdamonds:
-        values = [str(kdamond.source_nid), str(kdamond.target_nid), kdamond.direction]
+        target = "" if kdamond.target_nid == NOWHERE else str(kdamond.target_nid)
+        values = [str(kdamond.source_nid), target, kdamond.direction]
         up.add_metric(values, 1)
         tried.add_metric(values, kdamond.tried_bytes)
         applied.add_metric(values, kdamond.applied_bytes)
@@ -122,6 +124,21 @@ def _fast_tier(status: NodeTieringStatus, topology: Topology) -> Iterable[Metric
             "Free memory of the fast nid that promotion leaves.",
             value=status.effective.fast_floor_bytes,
         )
+
+
+def _levels(status: NodeTieringStatus) -> Iterable[Metric]:
+    if status.levels is None:
+        return
+    for name, text, value in (
+        ("hot_on_slow", "Memory of slow nids that is hot, as mode Observe sees it.", status.levels.hot_on_slow_bytes),
+        (
+            "cold_on_fast",
+            "Memory of fast nids that is cold, as mode Observe sees it.",
+            status.levels.cold_on_fast_bytes,
+        ),
+        ("forecast", "What mode Enforce would promote.", status.levels.forecast_bytes),
+    ):
+        yield GaugeMetricFamily(f"terrace_agent_{name}_bytes", text, value=value)
 
 
 def _conditions(status: NodeTieringStatus) -> Metric:

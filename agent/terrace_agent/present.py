@@ -14,11 +14,12 @@ from terrace_api.units import display_bytes
 def probe_text(status: NodeTieringStatus) -> str:
     """Returns topology, engines and reasons as tables."""
     numa = table(
-        ("NID", "TIER", "TOTAL", "FREE", "CPUS", "WHY"),
+        ("NID", "TIER", "KIND", "TOTAL", "FREE", "CPUS", "WHY"),
         (
             (
                 str(node.nid),
                 node.tier or "-",
+                node.kind.value,
                 display_bytes(node.total_bytes),
                 display_bytes(node.free_bytes),
                 str(node.cpus),
@@ -35,7 +36,7 @@ def probe_text(status: NodeTieringStatus) -> str:
         ),
     )
     running = [
-        f"kdamond {one.index} (pid {one.pid}) of Terrace is on: {one.direction} from nid {one.source_nid}"
+        f"kdamond {one.index} (pid {one.pid}) of Terrace is on: {one.direction} of nid {one.source_nid}"
         for one in status.kdamonds
     ]
     return "\n".join([f"kernel {status.kernel}", "", *numa, "", *engines, *([""] if running else []), *running])
@@ -44,6 +45,7 @@ def probe_text(status: NodeTieringStatus) -> str:
 def plan_text(plan: Plan) -> str:
     """Returns what a plan does, and the stores that it would make, one a line."""
     lines = [f"# {plan.reason}", *(f"# {word}" for word in plan.words)]
+    lines += [f"# guardrail {one.reason}: {one.message}" for one in plan.tripped]
     if plan.effective:
         lines += [f"# {note}" for note in plan.effective.notes]
     made = [str(store) for store in stores(plan)]

@@ -11,8 +11,8 @@ from terrace_agent.conditions import Situation, conditions
 from terrace_agent.decide import Intent, choose_engine
 from terrace_agent.engine import Moved
 from terrace_agent.pods import PodMemory
-from terrace_agent.topology.values import Topology
-from terrace_api.node_tiering import Effective, EngineName, NodeTieringStatus, NumaNode, PodPlacement
+from terrace_agent.topology.values import Nid, TierOfNids, Topology
+from terrace_api.node_tiering import Effective, EngineName, Levels, NodeTieringStatus, NumaNode, PodPlacement
 from terrace_api.policy import Mode
 from terrace_api.units import display_bytes
 
@@ -52,6 +52,7 @@ class Observed:
         generation: of the spec that was acted on; 0 without any.
         plan_words: what the planned configuration does.
         effective: the numbers behind it.
+        levels: what mode Observe has seen.
     """
 
     generation: int
@@ -64,6 +65,7 @@ class Observed:
     pods: tuple[PodMemory, ...]
     plan_words: tuple[str, ...] = ()
     effective: Effective | None = None
+    levels: Levels | None = None
 
 
 def activate(before: Active, *, intent: Intent, revision: str, running: bool, now: str) -> Active:
@@ -108,6 +110,7 @@ def make_status(
         engines=seen.situation.capabilities,
         kdamonds=seen.moved.kdamonds,
         effective=_with_notes(seen.effective, seen.moved.notes),
+        levels=seen.levels if observing else None,
         plan=seen.plan_words if observing else (),
         pods=_pods(seen, names),
         unknown_fields=seen.unknown_fields,
@@ -150,6 +153,7 @@ def _essence(status: NodeTieringStatus) -> object:
         status.mode,
         status.active_revision,
         status.unknown_fields,
+        status.levels is not None,
         tuple((node.nid, node.tier, node.total_bytes) for node in status.numa_nodes),
         tuple((engine.name, engine.available, engine.reason) for engine in status.engines),
         tuple((kdamond.index, kdamond.pid) for kdamond in status.kdamonds),
@@ -181,7 +185,8 @@ def _numa_nodes(topology: Topology) -> tuple[NumaNode, ...]:
         NumaNode(
             nid=nid.nid,
             tier=tier.name if tier else "",
-            why=tier.why if tier else "no tier of the policy names it",
+            kind=nid.kind,
+            why=_why(nid, tier),
             total_bytes=nid.total_bytes,
             free_bytes=nid.free_bytes,
             cpus=len(nid.cpus),
@@ -190,6 +195,12 @@ def _numa_nodes(topology: Topology) -> tuple[NumaNode, ...]:
         for nid in topology.nids
         for tier in (tiers.get(nid.nid),)
     )
+
+
+def _why(nid: Nid, tier: TierOfNids | None) -> str:
+    if tier:
+        return f"{tier.name}: {tier.why}; {nid.kind.value}: {nid.kind_why}"
+    return f"in no tier; {nid.kind.value}: {nid.kind_why}"
 
 
 def _with_notes(effective: Effective | None, notes: tuple[str, ...]) -> Effective | None:

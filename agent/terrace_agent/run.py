@@ -118,7 +118,7 @@ class _Terminal:
         if not self._pids:
             return "Nothing of Terrace runs in the kernel."
         pids = ", ".join(map(str, self._pids))
-        return f"The kernel goes on tiering (kdamonds {pids}). To stop them and restore everything: terrace-agent stop"
+        return f"The kernel goes on (kdamonds {pids}). To stop them and restore everything: terrace-agent stop"
 
 
 def _begin() -> StepLog:

@@ -34,12 +34,28 @@ class QuotaControl(StrEnum):
     """The agent, by allowances; what is left of the last one is the most that moves without it."""
 
 
+class MemoryKind(StrEnum):
+    """What a NUMA node's memory is: a `policy.MemoryType`, or memory of a device, which no type stands for."""
+
+    HBM = "HBM"
+    DRAM = "DRAM"
+    CXL = "CXL"
+    PMEM = "PMEM"
+    SLOW = "Slow"
+    DEVICE = "Device"
+
+
+NOWHERE = -1
+"""The target of what moves nothing, as in DAMON's own `target_nid`: a key of a list cannot be absent."""
+
+
 class ConditionType(StrEnum):
     """The conditions of a NodeTiering."""
 
     ACCEPTED = "Accepted"
     ENGINE_AVAILABLE = "EngineAvailable"
     APPLIED = "Applied"
+    GUARDRAIL_TRIPPED = "GuardrailTripped"
     READY = "Ready"
 
 
@@ -70,12 +86,13 @@ class NumaNode:
 
     Attributes:
         tier: the tier that it was put in; empty for a nid that no tier takes.
-        why: how the tier was found.
+        why: how tier and kind were found.
         memory_tier: N of the kernel's `memory_tierN`, where it has one.
     """
 
     nid: int
     tier: str
+    kind: MemoryKind
     why: str
     total_bytes: int
     free_bytes: int
@@ -98,6 +115,8 @@ class Kdamond:
     """One kdamond of ours: one source nid. Counters in bytes since its start.
 
     Attributes:
+        target_nid: `NOWHERE` for one that only watches.
+        direction: promotion, demotion, or monitoring.
         arrived_bytes: what really changed nid, counted by kernel.md fact 27; never tried bytes.
     """
 
@@ -125,6 +144,19 @@ class Effective:
     aggregation_interval: str
     quota_control: QuotaControl | None = None
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Levels:
+    """In mode Observe, how much memory is on the wrong tier; estimates by region, of one pass over all memory.
+
+    Attributes:
+        forecast_bytes: what Enforce would promote: hot on slow, as far as free and cold memory of fast nids make room.
+    """
+
+    hot_on_slow_bytes: int
+    cold_on_fast_bytes: int
+    forecast_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +203,7 @@ class NodeTieringStatus:
     engines: tuple[EngineCapability, ...]
     kdamonds: tuple[Kdamond, ...]
     effective: Effective | None = None
+    levels: Levels | None = None
     plan: tuple[str, ...]
     pods: tuple[PodPlacement, ...]
     unknown_fields: tuple[str, ...]

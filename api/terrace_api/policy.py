@@ -44,12 +44,23 @@ class LabelSelector:
     match_expressions: tuple[Requirement, ...] | None = None
 
 
+class MemoryType(StrEnum):
+    """Kinds of memory that a tier can be made of; `SLOW` is slower memory of a kind that the kernel does not tell."""
+
+    HBM = "HBM"
+    DRAM = "DRAM"
+    CXL = "CXL"
+    PMEM = "PMEM"
+    SLOW = "Slow"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tier:
-    """A named set of nids."""
+    """A named set of nids: all of the kinds in `types`, or those in `nids`; exactly one of both."""
 
     name: str
-    nids: tuple[int, ...]
+    types: tuple[MemoryType, ...] | None = None
+    nids: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +73,23 @@ class Promotion:
     fast_used_target: Percent
 
 
+class PageCache(StrEnum):
+    """Which page cache is demoted."""
+
+    INCLUDE = "Include"
+    MAPPED_ONLY = "MappedOnly"
+    EXCLUDE = "Exclude"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demotion:
-    """When pages of a fast nid are cold enough to move down, and until when."""
+    """When pages of a fast nid are cold enough to move down, which of them, and until when."""
 
     enabled: bool
     max_accesses: int
     min_age: Duration
     fast_free_target: Percent
+    page_cache: PageCache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,13 +112,23 @@ class Regions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AddressRange:
+    """Physical addresses `[start, end)`."""
+
+    start: Size
+    end: Size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Monitoring:
-    """How accesses are observed."""
+    """How accesses are observed, where, and at what cost."""
 
     sample_interval: Duration
     aggregation_interval: Duration
     auto_tune: AutoTune
+    cpu_percent: int
     regions: Regions | None = None
+    ranges: tuple[AddressRange, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +161,26 @@ class Watermarks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """One guardrail: a share that must not be passed, above or below as its field's name says."""
+
+    enabled: bool
+    share: Percent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guardrails:
+    """Bounds that hold whatever else the policy says; after the agent's own stops, nothing moves for `cooldown`."""
+
+    memory_pressure_max: Guard
+    fast_free_min: Guard
+    slow_free_min: Guard
+    churn_max: Guard
+    huge_page_split_max: Guard
+    cooldown: Duration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What a policy asks of each node that it selects; the part that is compiled into NodeTiering."""
 
@@ -140,6 +190,7 @@ class Settings:
     monitoring: Monitoring
     quota: Quota
     young_filter: bool
+    guardrails: Guardrails
     tiers: tuple[Tier, ...] | None = None
     apply_interval: Duration | None = None
     watermarks: Watermarks | None = None

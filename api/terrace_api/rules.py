@@ -6,7 +6,7 @@ The CRD states the same rules in CEL; a cluster test applies every bad case to a
 from collections.abc import Iterator
 
 from terrace_api.errors import Problem
-from terrace_api.policy import LabelSelector, Operator, Quota, TieringPolicySpec, Watermarks
+from terrace_api.policy import Guardrails, LabelSelector, Operator, Quota, Tier, TieringPolicySpec, Watermarks
 from terrace_api.units import Duration, Percent
 
 _MS, _S, _M = 1_000, 1_000_000, 60_000_000
@@ -18,10 +18,12 @@ def broken_rules(spec: TieringPolicySpec) -> tuple[Problem, ...]:
     """Returns what is wrong with the policy beyond types and patterns; empty if nothing is."""
     return (
         *_selection(spec),
+        *_tiers(spec.tiers or ()),
         *_directions(spec),
         *_monitoring(spec),
         *_quota(spec.quota),
         *_watermarks(spec.watermarks),
+        *_guardrails(spec.guardrails),
         *_within("spec.applyInterval", spec.apply_interval, 10 * _MS, 10 * _M),
     )
 
@@ -43,6 +45,15 @@ def _node_selector(selector: LabelSelector) -> Iterator[Problem]:
                 field=f"spec.nodeSelector.matchExpressions[{index}]",
                 message="In and NotIn need values; Exists and DoesNotExist take none",
             )
+
+
+def _tiers(tiers: tuple[Tier, ...]) -> Iterator[Problem]:
+    for index, tier in enumerate(tiers):
+        if (tier.types is None) == (tier.nids is None):
+            yield Problem(field=f"spec.tiers[{index}]", message="set exactly one of types and nids")
+    types = [kind for tier in tiers for kind in tier.types or ()]
+    if len(set(types)) < len(types):
+        yield Problem(field="spec.tiers", message="a type can be in one tier only")
 
 
 def _directions(spec: TieringPolicySpec) -> Iterator[Problem]:
@@ -80,6 +91,9 @@ def _monitoring(spec: TieringPolicySpec) -> Iterator[Problem]:
         yield Problem(field="spec.monitoring", message=message)
     if monitoring.regions and monitoring.regions.min > monitoring.regions.max:
         yield Problem(field="spec.monitoring.regions", message="min must not exceed max")
+    for index, one in enumerate(monitoring.ranges or ()):
+        if one.start >= one.end:
+            yield Problem(field=f"spec.monitoring.ranges[{index}]", message="start must be below end")
 
 
 def _quota(quota: Quota) -> Iterator[Problem]:
@@ -96,6 +110,18 @@ def _watermarks(watermarks: Watermarks | None) -> Iterator[Problem]:
     if not watermarks.high >= watermarks.mid >= watermarks.low:
         yield Problem(field="spec.watermarks", message="high, mid and low must descend")
     yield from _within("spec.watermarks.interval", watermarks.interval, 100 * _MS, 10 * _M)
+
+
+def _guardrails(guardrails: Guardrails) -> Iterator[Problem]:
+    for name, guard in (
+        ("memoryPressureMax", guardrails.memory_pressure_max),
+        ("fastFreeMin", guardrails.fast_free_min),
+        ("slowFreeMin", guardrails.slow_free_min),
+        ("churnMax", guardrails.churn_max),
+        ("hugePageSplitMax", guardrails.huge_page_split_max),
+    ):
+        yield from _least_share(f"spec.guardrails.{name}.share", guard.share)
+    yield from _within("spec.guardrails.cooldown", guardrails.cooldown, 10 * _S, 24 * 60 * _M)
 
 
 def _within(field: str, value: Duration | None, least_us: int, most_us: int, *, zero: str = "") -> Iterator[Problem]:

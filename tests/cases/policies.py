@@ -55,7 +55,7 @@ GOOD = {
         allNodes=True,
         tiers=[{"name": "fast", "nids": [0]}, {"name": "slow", "nids": [1, 2]}],
         promotion={"enabled": True, "minAccesses": 2, "minAge": "1s", "fastUsedTarget": "95.5%"},
-        demotion={"enabled": True, "maxAccesses": 1, "minAge": "1m30s", "fastFreeTarget": "5%"},
+        demotion={"enabled": True, "maxAccesses": 1, "minAge": "1m30s", "fastFreeTarget": "5%", "pageCache": "Exclude"},
         monitoring={
             "sampleInterval": "10ms",
             "aggregationInterval": "200ms",
@@ -67,6 +67,8 @@ GOOD = {
                 "maxSample": "100ms",
             },
             "regions": {"min": 10, "max": 1000},
+            "cpuPercent": 5,
+            "ranges": [{"start": "4Gi", "end": "64Gi"}, {"start": 0x1000000000, "end": 0x2000000000}],
         },
         applyInterval="100ms",
         quota={
@@ -77,6 +79,23 @@ GOOD = {
         },
         youngFilter=False,
         watermarks={"high": "20%", "mid": "15%", "low": "5%", "interval": "5s"},
+        guardrails={
+            "memoryPressureMax": {"enabled": True, "share": "10%"},
+            "fastFreeMin": {"enabled": True, "share": "2%"},
+            "slowFreeMin": {"enabled": False, "share": "1%"},
+            "churnMax": {"enabled": True, "share": "30%"},
+            "hugePageSplitMax": {"enabled": True, "share": "99.99%"},
+            "cooldown": "1m",
+        },
+    ),
+    "tiers by type, and one by nid": policy(
+        allNodes=True,
+        tiers=[
+            {"name": "near", "types": ["HBM"]},
+            {"name": "fast", "types": ["DRAM"]},
+            {"name": "slow", "types": ["CXL", "PMEM", "Slow"]},
+            {"name": "far", "nids": [7]},
+        ],
     ),
     "a size in bytes": policy(allNodes=True, quota={"size": 209715200}),
 }
@@ -136,12 +155,42 @@ BAD = (
         field="spec.tiers[0].nids[0]",
         says="0",
     ),
+    BadPolicy(
+        about="a tier of nothing",
+        spec={"tiers": [{"name": "fast"}, {"name": "slow", "nids": [1]}]},
+        field="spec.tiers[0]",
+        says="set exactly one of types and nids",
+    ),
+    BadPolicy(
+        about="a tier by type and by nid",
+        spec={"tiers": [{"name": "fast", "nids": [0]}, {"name": "slow", "nids": [1], "types": ["CXL"]}]},
+        field="spec.tiers[1]",
+        says="set exactly one of types and nids",
+    ),
+    BadPolicy(
+        about="a type in two tiers",
+        spec={"tiers": [{"name": "fast", "types": ["DRAM", "CXL"]}, {"name": "slow", "types": ["CXL"]}]},
+        field="spec.tiers",
+        says="a type can be in one tier only",
+    ),
+    BadPolicy(
+        about="a type that is none",
+        spec={"tiers": [{"name": "fast", "types": ["DRAM"]}, {"name": "slow", "types": ["GPU"]}]},
+        field="spec.tiers[1].types[0]",
+        says="HBM",
+    ),
     BadPolicy(about="one tier only", spec={"tiers": [{"name": "fast", "nids": [0]}]}, field="spec.tiers", says=""),
     BadPolicy(
         about="nothing that could move",
         spec={"promotion": {"enabled": False}, "demotion": {"enabled": False}},
         field="spec",
         says="enable one",
+    ),
+    BadPolicy(
+        about="a page cache choice that is none",
+        spec={"demotion": {"pageCache": "Some"}},
+        field="spec.demotion.pageCache",
+        says="MappedOnly",
     ),
     BadPolicy(
         about="cold that is hot",
@@ -180,6 +229,24 @@ BAD = (
         says="min must not exceed max",
     ),
     BadPolicy(
+        about="a range that ends before it starts",
+        spec={"monitoring": {"ranges": [{"start": 0, "end": "4Gi"}, {"start": "8Gi", "end": 0x200000000}]}},
+        field="spec.monitoring.ranges[1]",
+        says="start must be below end",
+    ),
+    BadPolicy(
+        about="a range without an end",
+        spec={"monitoring": {"ranges": [{"start": "4Gi"}]}},
+        field="spec.monitoring.ranges[0]",
+        says="",
+    ),
+    BadPolicy(
+        about="no CPU time at all",
+        spec={"monitoring": {"cpuPercent": 0}},
+        field="spec.monitoring.cpuPercent",
+        says="1",
+    ),
+    BadPolicy(
         about="watermarks that rise",
         spec={"watermarks": {"high": "5%", "mid": "15%", "low": "20%"}},
         field="spec.watermarks",
@@ -190,5 +257,23 @@ BAD = (
         spec={"quota": {"interval": "1ms"}},
         field="spec.quota.interval",
         says="between 100ms and 1m",
+    ),
+    BadPolicy(
+        about="a guardrail at nothing",
+        spec={"guardrails": {"memoryPressureMax": {"share": "0%"}}},
+        field="spec.guardrails.memoryPressureMax.share",
+        says="at least 0.01%",
+    ),
+    BadPolicy(
+        about="a guardrail that is neither up nor down",
+        spec={"guardrails": {"churnMax": {"enabled": "no"}}},
+        field="spec.guardrails.churnMax.enabled",
+        says="boolean",
+    ),
+    BadPolicy(
+        about="no cooldown",
+        spec={"guardrails": {"cooldown": "0s"}},
+        field="spec.guardrails.cooldown",
+        says="between 10s and 24h",
     ),
 )

@@ -157,6 +157,13 @@ def a_filter_type_in_the_wrong_directory_is_invalid(fs: HostFs) -> None:
         assert refusal(fs, f"{SCHEME}/core_filters/0/type", "young") == errno.EINVAL
 
 
+def filters_tell_mapped_and_anonymous_pages(fs: HostFs) -> None:
+    with staged(fs, Scheme(ops_filters=(Filter(), Filter()))):
+        fs.store(f"{SCHEME}/ops_filters/0/type", "unmapped")
+        fs.store(f"{SCHEME}/ops_filters/1/type", "anon")
+        assert fs.read(f"{SCHEME}/ops_filters/0/type") == "unmapped"
+
+
 def a_kdamond_has_one_context_and_one_physical_target(fs: HostFs) -> None:
     with staged(fs):
         assert refusal(fs, f"{ROOT}/contexts/nr_contexts", "2") == errno.EINVAL
@@ -283,6 +290,12 @@ def schemes_can_be_taken_away_and_added_while_it_runs(fs: HostFs) -> None:
         assert (fs.read(STATE), fs.read(f"{ROOT}/pid")) == ("on", pid)
 
 
+def a_pass_says_how_much_matched(fs: HostFs) -> None:
+    with running(fs, Scheme(access_pattern=EVERYTHING)):
+        fs.store(STATE, "update_schemes_tried_bytes")
+        assert 0 < int(fs.read(f"{SCHEME}/tried_regions/total_bytes")) <= 48 * MIB
+
+
 _STAT = frozenset({Feature.REFRESH})
 """DAMON_STAT came with refresh_ms."""
 
@@ -294,6 +307,7 @@ CASES = (
     Case(check=keywords_of_other_kernels_are_invalid),
     Case(check=a_tuner_of_other_kernels_is_invalid, needs=frozenset({Feature.TEMPORAL})),
     Case(check=a_filter_type_in_the_wrong_directory_is_invalid, needs=frozenset({Feature.OPS_FILTERS})),
+    Case(check=filters_tell_mapped_and_anonymous_pages, needs=frozenset({Feature.OPS_FILTERS, Feature.UNMAPPED})),
     Case(check=filters_only_reject_where_they_cannot_allow, lacks=frozenset({Feature.ALLOW_FILTERS})),
     Case(check=a_kdamond_has_one_context_and_one_physical_target),
     Case(check=read_only_files_refuse_stores),
@@ -311,4 +325,5 @@ CASES = (
     Case(check=the_tree_survives_off_and_on),
     Case(check=goals_alone_can_be_committed, needs=frozenset({Feature.NODE_GOALS})),
     Case(check=schemes_can_be_taken_away_and_added_while_it_runs),
+    Case(check=a_pass_says_how_much_matched),
 )

@@ -1,5 +1,6 @@
 """Policies that cannot be meant for the node, and a tree that is somebody else's: said so, and nothing is stored."""
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +11,7 @@ import yaml
 from cases.policies import policy
 from story import host
 from story.stage import Stage
+from testbed import waiting
 
 pytestmark = pytest.mark.e2e
 
@@ -64,14 +66,20 @@ def test_a_tier_that_is_fast_and_slow_is_refused(tiered: Stage) -> None:
         assert host.settings(tiered.guest) == before
 
 
-def test_observe_says_what_enforce_would_do_and_changes_nothing(tiered: Stage) -> None:
+def test_observe_watches_says_what_enforce_would_do_and_moves_nothing(tiered: Stage) -> None:
     before = host.settings(tiered.guest)
     with applied(tiered, mode="Observe"):
         tiered.wait("condition=Ready", "tieringpolicy/case")
         status = tiered.node_tiering()["status"]
         assert status["mode"] == "Observe"
         assert len(status["plan"]) >= 2
-        assert host.settings(tiered.guest) == before
+        during = dataclasses.replace(before, nr_kdamonds="2", damon_stat="N")
+        assert host.settings(tiered.guest) == during
+        waiting.until(lambda: "levels" in tiered.node_tiering()["status"], "levels in the status", limit_s=100)
+        levels = tiered.node_tiering()["status"]["levels"]
+        assert 0 <= levels["forecastBytes"] <= levels["hotOnSlowBytes"]
+        assert tiered.node_tiering()["status"]["promotedBytes"] == status["promotedBytes"]
+    waiting.until(lambda: host.settings(tiered.guest) == before, "the settings to be restored", limit_s=60)
 
 
 def test_somebody_elses_kdamond_is_left_running_and_named(tiered: Stage) -> None:

@@ -31,6 +31,7 @@ class Running:
         files: the tree as of the last `on` or `commit`: what the kernel does.
         stats: by scheme; copied to files by `update_schemes_stats`.
         quotas: by scheme; what becomes of its quota.
+        passes: bytes tried in one pass, by scheme, else all that is monitored; copied by `update_schemes_tried_bytes`.
         intervals: sample and aggregation interval as tuned.
         commits: how often it took a new tree.
         goal_commits: how often it took only goals.
@@ -40,6 +41,7 @@ class Running:
     files: dict[str, str]
     stats: dict[int, dict[str, int]] = field(default_factory=dict)
     quotas: dict[int, Quota] = field(default_factory=dict)
+    passes: dict[int, int] = field(default_factory=dict)
     intervals: tuple[int, int] = (0, 0)
     commits: int = 0
     goal_commits: int = 0
@@ -185,7 +187,12 @@ class SimKernel:
                 return self._commit(index)
             case "commit_schemes_quota_goals":
                 return self._commit_goals(index)
-            case "update_schemes_stats" | "update_tuned_intervals" | "update_schemes_effective_quotas":
+            case (
+                "update_schemes_stats"
+                | "update_tuned_intervals"
+                | "update_schemes_effective_quotas"
+                | "update_schemes_tried_bytes"
+            ):
                 return self._update(index, word)
             case _:
                 return errno.EINVAL
@@ -246,6 +253,10 @@ class SimKernel:
             sample_us, aggr_us = running.intervals
             self._files[f"{context}/monitoring_attrs/intervals/sample_us"] = str(sample_us)
             self._files[f"{context}/monitoring_attrs/intervals/aggr_us"] = str(aggr_us)
+        if word == "update_schemes_tried_bytes":
+            for scheme in range(int(running.files["contexts/0/schemes/nr_schemes"])):
+                size = running.passes.get(scheme, validity.monitored_bytes(running.files))
+                self._files[f"{context}/schemes/{scheme}/tried_regions/total_bytes"] = str(size)
         if word == "update_schemes_stats":
             for scheme, stats in running.stats.items():
                 for name, value in stats.items():

@@ -20,6 +20,12 @@ def intervals(tree: Mapping[str, str]) -> tuple[int, int]:
     return int(tree[f"{_ATTRS}/intervals/sample_us"]), int(tree[f"{_ATTRS}/intervals/aggr_us"])
 
 
+def monitored_bytes(tree: Mapping[str, str]) -> int:
+    """Returns the size of all regions of the tree."""
+    regions = [match[0].removesuffix("start") for path in tree if (match := _REGION.fullmatch(path))]
+    return sum(int(tree[f"{region}end"]) - int(tree[f"{region}start"]) for region in regions)
+
+
 def goal_nids(tree: Mapping[str, str]) -> set[int]:
     """Returns the nids that goals of node metrics name."""
     goals = (match[1] for path in tree if (match := _GOAL.fullmatch(path)) and tree[path].startswith("node_mem_"))

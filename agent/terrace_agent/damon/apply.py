@@ -17,7 +17,9 @@ from terrace_agent.engine import (
     Claim,
     Command,
     Confirm,
+    CoolDown,
     Disclaim,
+    Ease,
     Plan,
     Recount,
     Remember,
@@ -74,6 +76,10 @@ class Applier:
                 self._journal_with(lambda state: verify.recount(state, step.index))
             case Disclaim():
                 self._journal_with(lambda state: replace(state, owned=()))
+            case CoolDown():
+                self._journal_with(lambda state: replace(state, cooldown=step.cooldown))
+            case Ease():
+                self._journal_with(lambda state: replace(state, easing=step.steps))
             case _:
                 assert_never(step)
 

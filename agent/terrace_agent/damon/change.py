@@ -20,6 +20,7 @@ _GOAL_FILE = re.compile(r"/quotas/goals/\d+/target_value$")
 _AGE = ("/age/min", "/age/max")
 _SMALL_GOAL_BP = 20
 _SMALL_AGE_RATIO = 1.5
+_MOVERS = ("/action", "/target_nid")
 _TUNED = ("/intervals/sample_us", "/intervals/aggr_us")
 
 
@@ -78,7 +79,9 @@ def changes(
 ) -> tuple[Change, ...] | None:
     """Returns one change per kdamond; None if the set of kdamonds must change."""
     claims = [owner_of(kdamond, owned) for kdamond in kdamonds]
-    if [claim.source_nid for claim in claims if claim] != [wanted.source_nid for wanted in desired.kdamonds]:
+    # What moved must be gone before what only watches begins, and the other way round: counters have no relation.
+    there = [(claim.source_nid, bool(claim.directions)) for claim in claims if claim]
+    if there != [(wanted.source_nid, bool(wanted.directions)) for wanted in desired.kdamonds]:
         return None
     pairs = [(k, claim, want) for k, claim, want in zip(kdamonds, claims, desired.kdamonds, strict=True) if claim]
     return tuple(_compare(kdamond, claim, want) for kdamond, claim, want in pairs)
@@ -144,8 +147,9 @@ def _same_start(claim: OwnedKdamond, wanted: tuple[Store, ...]) -> bool:
 
 
 def _moves(files: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    # Schemes are committed by their order: one that is added or dropped behind these leaves these alone.
-    return tuple(value for path, value in files if path.endswith("/action") and value != Action.STAT)
+    # Schemes are committed by their order: one that is added or dropped behind these leaves these alone. One that moves
+    # to another nid begins anew: what it has counted went elsewhere.
+    return tuple(value for path, value in files if path.endswith(_MOVERS) and value != Action.STAT)
 
 
 def _used_bp(tree: Kdamond) -> int | None:

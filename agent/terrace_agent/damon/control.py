@@ -87,6 +87,11 @@ def granted(flows: tuple[Flow, ...], grants: Mapping[Direction, Grant]) -> tuple
     )
 
 
+def withdrawn(flows: tuple[Flow, ...]) -> tuple[Flow, ...]:
+    """Returns the flows with nothing allowed: what still moves has no scheme any more."""
+    return tuple(replace(flow, allowance=Allowance(bytes=0, renewed=False)) for flow in flows)
+
+
 def turn_s(flows: tuple[Flow, ...], slowest_aggr_us: int) -> float:
     """Returns after how long the allowances should be looked at again.
 

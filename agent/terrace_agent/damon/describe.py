@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 
-from terrace_agent.damon import ways
+from terrace_agent.damon import page_cache, ways
 from terrace_agent.damon.cadence import CurrentIntervals, start
 from terrace_agent.damon.features import Feature
 from terrace_agent.damon.limits import BP
 from terrace_agent.damon.schemes import Flow
+from terrace_agent.damon.seen import Seen
 from terrace_api.node_tiering import Effective, QuotaControl
 from terrace_api.policy import Settings
 from terrace_api.units import Duration, Percent, display_bytes
@@ -48,17 +49,20 @@ def words(flows: tuple[Flow, ...]) -> tuple[str, ...]:
     return tuple(_sentence(flow) for flow in flows)
 
 
-def notes(
-    settings: Settings,
-    flows: tuple[Flow, ...],
-    features: frozenset[Feature],
-    numa_balancing: int | None,
-    pinned: tuple[str, ...] = (),
-) -> tuple[str, ...]:
+def notes(settings: Settings, flows: tuple[Flow, ...], features: frozenset[Feature], seen: Seen) -> tuple[str, ...]:
     """Returns where a wish was bounded, and what else moves memory here; each once."""
-    found = [*_bounds(settings, flows), *ways.remarks(features), *_balancing(numa_balancing), *_pinned(pinned)]
+    found = [
+        *_bounds(settings, flows),
+        *ways.remarks(features),
+        *_pressure(settings, features),
+        *_balancing(seen.numa_balancing),
+        *_pinned(seen.pinned),
+    ]
     if settings.monitoring.auto_tune.enabled and Feature.INTERVALS_GOAL not in features:
         found.append("monitoring.autoTune: this kernel cannot tune intervals (no intervals_goal); they stay fixed")
+    wish = settings.demotion.page_cache
+    if settings.demotion.enabled and page_cache.effective(wish, features) is not wish:
+        found.append(page_cache.CANNOT_TELL_MAPPED)
     return tuple(dict.fromkeys(found))
 
 
@@ -85,6 +89,14 @@ def _bounds(settings: Settings, flows: tuple[Flow, ...]) -> Iterator[str]:
                 f"nids {flow.pair.source.nid} and {flow.pair.target.nid} share one memory tier, so the kernel's own "
                 "demotion (demotion_enabled) is no safety net; the floor is doubled"
             )
+
+
+def _pressure(settings: Settings, features: frozenset[Feature]) -> Iterator[str]:
+    if settings.guardrails.memory_pressure_max.enabled and ways.quota_control(features) is QuotaControl.AGENT_LOOP:
+        yield (
+            "guardrails.memoryPressureMax: goals do not stop this kernel, so the agent holds it, by the last minute's "
+            "pressure"
+        )
 
 
 def _pinned(pods: tuple[str, ...]) -> Iterator[str]:

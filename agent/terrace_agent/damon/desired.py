@@ -1,6 +1,6 @@
 """What this node's kdamonds should be: settings and topology compiled to trees. Pure.
 
-Before: `topology`, `features`, and the intervals that running kdamonds have been tuned to. After: `plan`.
+Before: `topology`, `features`, `seen`. After: `plan`.
 
 One kdamond per source nid, whatever the number of targets; a nid of a middle tier has a promotion and a demotion
 scheme in it (design.md section 4, kernel.md 5.5 and 11).
@@ -12,49 +12,51 @@ from dataclasses import dataclass
 
 from terrace_agent.damon import cadence, control, limits, validate
 from terrace_agent.damon.cadence import CurrentIntervals
-from terrace_agent.damon.control import Direction, Grant
 from terrace_agent.damon.describe import effective, notes, words
+from terrace_agent.damon.easing import eased, region_halvings
 from terrace_agent.damon.features import Feature
 from terrace_agent.damon.pairs import Pair, pairs_of
-from terrace_agent.damon.schemes import Flow, schemes
+from terrace_agent.damon.regions import check, monitored, nr_regions
+from terrace_agent.damon.schemes import Flow, held, schemes
+from terrace_agent.damon.seen import NOTHING_SEEN, Seen
 from terrace_agent.damon.tree import (
     Context,
     Kdamond,
     MonitoringAttrs,
     Operations,
-    Range,
-    Region,
     Target,
 )
 from terrace_agent.damon.ways import quota_control
 from terrace_agent.topology.values import Nid, Topology
 from terrace_api.node_tiering import Effective, QuotaControl
-from terrace_api.policy import Regions, Settings
+from terrace_api.policy import Settings
 
 _REFRESH_MS = 1_000
-_BYTES_PER_REGION = 256 << 20
-_LEAST_BYTES_PER_REGION = 4 << 20
-_FEWEST_REGIONS, _MOST_FEWEST_REGIONS, _ENOUGH_REGIONS = 100, 2_000, 1_000
-_FIRST_BYTE = 4_096
+_PAGE_BYTES = 4_096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredKdamond:
-    """One kdamond as it should be."""
+    """One kdamond as it should be.
+
+    Attributes:
+        moves: whether it moves memory; False only watches.
+    """
 
     source_nid: int
     flows: tuple[Flow, ...]
     tree: Kdamond
+    moves: bool = True
 
     @property
     def directions(self) -> tuple[tuple[bool, int], ...]:
-        """Whether it promotes, and the target nid, of each direction."""
-        return tuple((flow.pair.promotes, flow.pair.target.nid) for flow in self.flows)
+        """Whether it promotes, and the target nid, of each direction; none where it only watches."""
+        return tuple((flow.pair.promotes, flow.pair.target.nid) for flow in self.flows if self.moves)
 
     @property
     def renewed(self) -> bool:
         """Whether its schemes have to begin anew, even if nothing of the tree differs."""
-        return any(flow.allowance is not None and flow.allowance.renewed for flow in self.flows)
+        return self.moves and any(flow.allowance is not None and flow.allowance.renewed for flow in self.flows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,34 +77,33 @@ class Desired:
     turn_s: float | None = None
     reclaim_demotes: bool = True
 
+    @property
+    def moves(self) -> bool:
+        """Whether any of it moves memory; False only watches."""
+        return any(kdamond.moves for kdamond in self.kdamonds)
 
-def desired(
-    settings: Settings,
-    topology: Topology,
-    features: frozenset[Feature],
-    current: Mapping[int, CurrentIntervals],
-    *,
-    numa_balancing: int | None = None,
-    grants: Mapping[Direction, Grant] | None = None,
-    pinned: tuple[str, ...] = (),
-) -> Desired:
+
+def desired(settings: Settings, topology: Topology, features: frozenset[Feature], seen: Seen = NOTHING_SEEN) -> Desired:
     """Returns what should run.
 
-    `current` is what running kdamonds have been tuned to, by source nid; `numa_balancing` the sysctl's bits, for a
-    note; `grants` what running schemes were allowed, where the agent steers; `pinned` the pods that reclaim's own
-    demotion would move against their cpusets.
-
     Raises:
-        SettingsRejected: the tiers cannot be meant for this node, or no kernel would take what they come to.
+        SettingsRejected: the tiers or the ranges cannot be meant for this node, or no kernel would take what they come
+            to.
     """
-    flows = tuple(_flows(settings, topology, features, current, pinned=bool(pinned)))
+    settings = eased(settings, seen.easing)
     steered = quota_control(features) is QuotaControl.AGENT_LOOP
-    if steered:
-        flows = control.granted(flows, grants or {})
+    flows = (
+        _steered(settings, topology, features, seen) if steered else _left_to_goals(settings, topology, features, seen)
+    )
     sources = sorted({flow.pair.source.nid for flow in flows})
+    check(map(topology.nid, sources), settings.monitoring.ranges)
     kdamonds = tuple(
         _kdamond(
-            settings, topology.nid(nid), tuple(f for f in flows if f.pair.source.nid == nid), features, len(sources)
+            settings,
+            tuple(flow for flow in flows if flow.pair.source.nid == nid),
+            features,
+            kdamonds=len(sources),
+            easing=seen.easing,
         )
         for nid in sources
     )
@@ -110,40 +111,50 @@ def desired(
     return Desired(
         kdamonds=kdamonds,
         effective=effective(
-            settings, flows, current, quota_control(features), notes(settings, flows, features, numa_balancing, pinned)
+            settings, flows, seen.current, quota_control(features), notes(settings, flows, features, seen)
         )
         if flows
         else None,
         words=words(flows),
         made_from=hashlib.sha256(repr(settings).encode()).hexdigest()[:16],
-        turn_s=control.turn_s(flows, _slowest_aggr_us(settings, flows, current)) if steered else None,
-        reclaim_demotes=not pinned,
+        turn_s=control.turn_s(flows, _slowest_aggr_us(settings, flows, seen.current)) if steered else None,
+        reclaim_demotes=not seen.pinned,
     )
 
 
-def _flows(
-    settings: Settings,
-    topology: Topology,
-    features: frozenset[Feature],
-    current: Mapping[int, CurrentIntervals],
-    *,
-    pinned: bool,
-) -> Iterator[Flow]:
-    pairs = pairs_of(topology)
+def _left_to_goals(
+    settings: Settings, topology: Topology, features: frozenset[Feature], seen: Seen
+) -> tuple[Flow, ...]:
+    flows = tuple(_flows(settings, topology, features, seen))
+    return tuple(map(held, flows)) if seen.cools_down else flows
+
+
+def _steered(settings: Settings, topology: Topology, features: frozenset[Feature], seen: Seen) -> tuple[Flow, ...]:
+    """Returns the flows with their allowances; under pressure there are none, since no goal ends them then."""
+    flows = tuple(_flows(settings, topology, features, seen))
+    if seen.cools_down or seen.under_pressure:
+        return control.withdrawn(tuple(map(held, flows)))
+    return control.granted(flows, seen.grants)
+
+
+def _flows(settings: Settings, topology: Topology, features: frozenset[Feature], seen: Seen) -> Iterator[Flow]:
+    current, pinned, turn_ms = seen.current, bool(seen.pinned), _turn_ms(features)
     enabled = {True: settings.promotion.enabled, False: settings.demotion.enabled}
     apply_us, apply_cut = cadence.safe_apply_interval_us(settings, can_tune=Feature.INTERVALS_GOAL in features)
+    windows_bytes = sum(limits.window(settings, nid, apply_us, turn_ms).bytes for nid in topology.nids)
+    pairs = pairs_of(topology, seen.demotes_to, arriving_bytes=windows_bytes)
     for pair in pairs:
         if enabled[pair.promotes]:
             fast, slow = (pair.target, pair.source) if pair.promotes else (pair.source, pair.target)
-            window = limits.window(settings, fast, apply_us, _turn_ms(features))
+            window = limits.window(settings, fast, apply_us, turn_ms)
             sharers = limits.sources_into(pairs, fast, promotes=True) if pair.promotes else 1
             yield Flow(
                 pair=pair,
                 window=window,
-                quota_bytes=max(_FIRST_BYTE, window.bytes // sharers),
+                quota_bytes=max(_PAGE_BYTES, window.bytes // sharers),
                 stops=limits.stops(settings, fast, window, has_safety_net=not (pinned or _same_memory_tier(pair))),
                 slow_used_bp=limits.target_used_bp(
-                    slow, _arriving_bytes(settings, pairs, slow, apply_us, _turn_ms(features))
+                    settings, slow, _arriving_bytes(settings, pairs, slow, apply_us, turn_ms)
                 ),
                 min_age=cadence.age_count(
                     _age_us(settings, pair, current), _current(settings, current, pair.source).aggr_us
@@ -156,15 +167,17 @@ def _flows(
 
 
 def _kdamond(
-    settings: Settings, source: Nid, flows: tuple[Flow, ...], features: frozenset[Feature], kdamonds: int
+    settings: Settings, flows: tuple[Flow, ...], features: frozenset[Feature], *, kdamonds: int, easing: int
 ) -> DesiredKdamond:
+    source = flows[0].pair.source
+    regions = monitored(source, settings.monitoring.ranges)
     context = Context(
         operations=Operations.PADDR,
         monitoring_attrs=MonitoringAttrs(
             intervals=cadence.intervals(settings.monitoring, can_tune=Feature.INTERVALS_GOAL in features),
-            nr_regions=_nr_regions(settings.monitoring.regions, source),
+            nr_regions=nr_regions(settings.monitoring.regions, regions, region_halvings(easing)),
         ),
-        targets=(Target(regions=_regions(source)),),
+        targets=(Target(regions=regions),),
         schemes=schemes(settings, flows, features),
     )
     return DesiredKdamond(
@@ -184,25 +197,6 @@ def _refresh_ms(settings: Settings, kdamonds: int) -> int:
     everybody's (4.1): late files are better then.
     """
     return _REFRESH_MS if kdamonds == 1 or settings.watermarks else 0
-
-
-def _regions(source: Nid) -> tuple[Region, ...]:
-    return tuple(
-        Region(start=max(_FIRST_BYTE, block.start), end=block.end) for block in source.ranges if block.end > _FIRST_BYTE
-    )
-
-
-def _nr_regions(wish: Regions | None, source: Nid) -> Range:
-    """Returns the policy's bounds, or those of kernel.md fact 34.
-
-    Up to 7.2 regions stop splitting at half of the maximum (kernel.md 2.3), hence twice the need. Each region costs an
-    rmap walk per sample, so a small nid gets no more than one per 4 MiB.
-    """
-    if wish:
-        return Range(min=wish.min, max=wish.max)
-    span = sum(block.size for block in source.ranges)
-    fewest = max(_FEWEST_REGIONS, min(span // _BYTES_PER_REGION, _MOST_FEWEST_REGIONS))
-    return Range(min=fewest, max=max(2 * fewest, min(_ENOUGH_REGIONS, span // _LEAST_BYTES_PER_REGION)))
 
 
 def _age_us(settings: Settings, pair: Pair, current: Mapping[int, CurrentIntervals]) -> int:

@@ -1,35 +1,32 @@
 """The damon engine: joins the pure parts and the files behind `terrace_agent.engine.Engine`."""
 
-import errno
 from collections.abc import Mapping
 from dataclasses import replace
 
 from terrace_agent.damon import desired as compile_
+from terrace_agent.damon import observing, verify
 from terrace_agent.damon import plan as planning
-from terrace_agent.damon import verify
+from terrace_agent.damon.adapt import Adapter, carried
 from terrace_agent.damon.apply import Applier
 from terrace_agent.damon.cadence import CurrentIntervals, is_tuning
 from terrace_agent.damon.features import Feature, missing
 from terrace_agent.damon.grants import grants
-from terrace_agent.damon.look import looks_at, read_oracle
-from terrace_agent.damon.ownership import owner_of
+from terrace_agent.damon.meter import Meter
 from terrace_agent.damon.patience import Patience
 from terrace_agent.damon.pinned import read_pinned
 from terrace_agent.damon.probe import Prober, missing_interface, scratch_stores
-from terrace_agent.damon.read import ObservedKdamond, TreeReader
-from terrace_agent.damon.stores import state_path
+from terrace_agent.damon.read import TreeReader
+from terrace_agent.damon.seen import Seen, current_intervals, demotion_targets
 from terrace_agent.damon.surroundings import Observed, observe
 from terrace_agent.damon.verify import Look
 from terrace_agent.damon.ways import quota_control
 from terrace_agent.engine import Claim, Disclaim, Moved, Plan
-from terrace_agent.errors import EngineUnavailable, StoreRefused
+from terrace_agent.errors import EngineUnavailable
 from terrace_agent.hostfs import HostFs
-from terrace_agent.journal import Journal, JournalState
+from terrace_agent.journal import Journal, JournalState, OwnedKdamond
 from terrace_agent.topology.values import Topology
 from terrace_api.node_tiering import EngineCapability, EngineName, QuotaControl
 from terrace_api.policy import Settings
-
-_QUIET_ERRNOS = {errno.EBUSY, errno.ECANCELED}
 
 
 class DamonEngine:
@@ -40,7 +37,10 @@ class DamonEngine:
         self._journal = journal
         self._patience = patience or Patience()
         self._reader = TreeReader(fs, self._patience)
+        self._meter = Meter(fs, self._reader, journal, self._patience)
+        self._adapter = Adapter(fs)
         self._applier = Applier(fs, self._reader, journal, self._patience, self._bank)
+        self._passed: set[tuple[int, int | None]] = set()
         self._intervals: Mapping[int, CurrentIntervals] = {}
         self._quiet_looks = 0
 
@@ -65,23 +65,11 @@ class DamonEngine:
 
         Where the agent steers the quotas, it asks the kernel for fresh counters.
         """
-        looks = self._fresh_looks()
-        observed = self._checked()
-        features = self._features(observed)
-        state = self._journal.load()
-        current = _current(observed.kdamonds, state)
-        wanted = compile_.desired(
-            settings,
-            topology,
-            features,
-            current,
-            numa_balancing=observed.numa_balancing,
-            grants=grants(observed.kdamonds, state.owned, looks),
-            pinned=self._pinned(features, topology),
-        )
-        self._quiet_looks = 0 if is_tuning(self._intervals, current) else self._quiet_looks + 1
-        self._intervals = current
-        return planning.plan(observed, wanted, state, quiet_looks=self._quiet_looks)
+        return self._plan(settings, topology, looks=self._fresh_looks(), moves=True)
+
+    def plan_observe(self, settings: Settings, topology: Topology) -> Plan:
+        """See `Engine.plan_observe`."""
+        return self._plan(settings, topology, looks=(), moves=False)
 
     def plan_stop(self) -> Plan:
         """See `Engine.plan_stop`."""
@@ -93,16 +81,60 @@ class DamonEngine:
 
     def verify(self) -> Moved:
         """See `Engine.verify`."""
-        looks = self._count()
+        looks = self._meter.count()
         state = self._journal.load()
         promoted, demoted = verify.totals(state)
+        watching = self._watch(state)
         off = [claim.index for claim in state.owned if claim.in_force and not self._reader.runs(claim)]
         return Moved(
-            kdamonds=verify.describe(state, looks, self._pids(state)),
+            kdamonds=(*verify.describe(state, looks, self._meter.pids(state)), *observing.watchers(watching)),
             promoted_bytes=promoted,
             demoted_bytes=demoted,
             notes=tuple(f"kdamond {index} is off though it should run" for index in off),
         )
+
+    def _plan(self, settings: Settings, topology: Topology, *, looks: tuple[Look, ...], moves: bool) -> Plan:
+        observed = self._checked()
+        features = self._features(observed)
+        state = self._journal.load()
+        adaptation = self._adapter.look(settings, state, moves=moves)
+        seen = Seen(
+            current=current_intervals(observed.kdamonds, state.owned),
+            demotes_to=demotion_targets(observed.kdamonds, state.owned),
+            grants=grants(observed.kdamonds, state.owned, looks),
+            numa_balancing=observed.numa_balancing,
+            pinned=self._pinned(features, topology),
+            cools_down=moves and adaptation.review.cooldown is not None,
+            under_pressure=moves and adaptation.review.under_pressure,
+            easing=adaptation.load.easing,
+        )
+        wanted = compile_.desired(settings, topology, features, seen)
+        self._adapter.remember(wanted, state, adaptation.at_s)
+        wanted = wanted if moves else observing.watching(wanted, settings, features)
+        plan = planning.plan(observed, wanted, state, quiet_looks=self._count_quiet_looks(seen))
+        plan = carried(plan, wanted, adaptation, state, settings.guardrails)
+        return plan if moves else replace(plan, levels=observing.levels(wanted, self._passes(state)))
+
+    def _count_quiet_looks(self, seen: Seen) -> int:
+        self._quiet_looks = 0 if is_tuning(self._intervals, seen.current) else self._quiet_looks + 1
+        self._intervals = seen.current
+        return self._quiet_looks
+
+    def _passes(self, state: JournalState) -> observing.Passes:
+        """Returns what the kdamonds that watch have seen, as of the last `verify` of this agent."""
+        return {
+            claim.source_nid: self._reader.tried_bytes(claim.index)
+            for claim in state.owned
+            if claim.source_nid is not None and (claim.index, claim.pid) in self._passed
+        }
+
+    def _watch(self, state: JournalState) -> tuple[OwnedKdamond, ...]:
+        """Asks for one pass of every kdamond of ours that only watches, and returns those that run."""
+        watching = tuple(claim for claim in state.owned if observing.watches(claim) and self._reader.runs(claim))
+        self._passed = {
+            (claim.index, claim.pid) for claim in watching if self._meter.ask(claim.index, "update_schemes_tried_bytes")
+        }
+        return watching
 
     def _runs_alone(self) -> bool:
         """Returns whether every kdamond of the tree is one that we started: then everything else has been checked."""
@@ -113,7 +145,7 @@ class DamonEngine:
         """Returns our running schemes with counters and intervals as of now, where the agent needs them to steer."""
         features = _journaled(self._journal.load())
         steers = features is None or quota_control(features) is QuotaControl.AGENT_LOOP
-        return self._count(at_once=True) if steers else ()
+        return self._meter.count(at_once=True) if steers else ()
 
     def _pinned(self, features: frozenset[Feature], topology: Topology) -> tuple[str, ...]:
         slow = frozenset(nid for tier in topology.tiers[1:] for nid in tier.nids)
@@ -151,46 +183,7 @@ class DamonEngine:
         return features
 
     def _bank(self) -> None:
-        self._count(at_once=True)
-
-    def _count(self, *, at_once: bool = False) -> tuple[Look, ...]:
-        """Returns our running schemes with fresh counters, after journaling what has arrived.
-
-        With `at_once` they are fresh to the moment, not only to the kernel's last refresh.
-        """
-        if not self._reader.exists():
-            return ()
-        before = self._journal.load()
-        is_fresh = self._refresh(before, at_once=at_once)
-        looks = tuple(look for claim in before.owned for look in looks_at(self._reader, before, claim.index))
-        if is_fresh:
-            oracle = read_oracle(self._fs, before.features or ())
-            after = verify.advance(before, looks, oracle, self._pids(before))
-            if after != before:
-                self._journal.save(after)
-        return looks
-
-    def _pids(self, state: JournalState) -> frozenset[int]:
-        return frozenset(claim.pid for claim in state.owned if claim.pid and self._reader.runs(claim))
-
-    def _refresh(self, state: JournalState, *, at_once: bool) -> bool:
-        """Asks the kernel to bring the files up to date; returns whether they are, for all kdamonds of ours."""
-        running = [claim.index for claim in state.owned if self._reader.runs(claim)]
-        stale = [index for index in running if at_once or not self._reader.refreshes_itself(index)]
-        tuned = [index for index in stale if self._reader.tunes_intervals(index)]
-        return all(self._ask(index, "update_schemes_stats") for index in stale) and all(
-            self._ask(index, "update_tuned_intervals") for index in tuned
-        )
-
-    def _ask(self, index: int, word: str) -> bool:
-        # Somebody's long command, a kdamond that has just ended: the files stay as they are, the next look asks again.
-        try:
-            self._patience.store(self._fs, state_path(index), word)
-        except StoreRefused as error:
-            if error.errno not in _QUIET_ERRNOS:
-                raise
-            return False
-        return True
+        self._meter.count(at_once=True)
 
 
 _SCRATCH_CLAIM = Claim(index=0, source_nid=None, files=scratch_stores(), made_from="probe")
@@ -201,14 +194,3 @@ def _journaled(state: JournalState) -> frozenset[Feature] | None:
     if state.features is None or any(not {f.value, f"-{f.value}"} & set(state.features) for f in Feature):
         return None
     return frozenset(feature for feature in Feature if feature.value in state.features)
-
-
-def _current(kdamonds: tuple[ObservedKdamond, ...], state: JournalState) -> Mapping[int, CurrentIntervals]:
-    found: dict[int, CurrentIntervals] = {}
-    for kdamond in kdamonds:
-        claim = owner_of(kdamond, state.owned)
-        if claim and claim.source_nid is not None and kdamond.on and kdamond.tree and kdamond.tree.contexts:
-            intervals = kdamond.tree.contexts[0].monitoring_attrs.intervals
-            if intervals.sample_us and intervals.aggr_us:
-                found[claim.source_nid] = CurrentIntervals(sample_us=intervals.sample_us, aggr_us=intervals.aggr_us)
-    return found

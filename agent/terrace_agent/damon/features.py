@@ -24,6 +24,7 @@ class Feature(StrEnum):
     MIGRATE = "migrate"
     ALLOW_FILTERS = "allow_filters"
     OPS_FILTERS = "ops_filters"
+    UNMAPPED = "unmapped"
     INTERVALS_GOAL = "intervals_goal"
     NODE_GOALS = "node_goals"
     CPUSET_DEMOTION = "cpuset_demotion"
@@ -79,13 +80,21 @@ TABLE = (
         # ops_filters came after `allow`: they show it where no filter is.
         files=(f"{SCHEME}/ops_filters", f"{SCHEME}/filters/0/allow"),
         since="6.14",
-        instead="filters only reject: promotion rejects pages that are not young",
+        instead="the file is left out: a filter rejects what it matches",
     ),
     Row(
         feature=Feature.OPS_FILTERS,
         files=(f"{SCHEME}/ops_filters",),
         since="6.15",
-        instead="all filters go into filters/",
+        instead="all filters go into filters/ and only reject: promotion rejects pages that are not young",
+    ),
+    Row(
+        feature=Feature.UNMAPPED,
+        # One release brought both: ops_filters show it where no filter is.
+        files=(f"{SCHEME}/ops_filters",),
+        keywords=_keyword(f"{SCHEME}/filters/0/type", "unmapped"),
+        since="6.15",
+        instead="of page cache, what is mapped cannot be told: with pageCache MappedOnly no page cache is demoted",
     ),
     Row(
         feature=Feature.INTERVALS_GOAL,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from terrace_agent.damon.pairs import Pair
 from terrace_agent.topology.values import Nid
-from terrace_api.policy import Settings
+from terrace_api.policy import Guard, Settings
 
 BP = 10_000
 """All of it, in basis points."""
@@ -93,7 +93,7 @@ def stops(settings: Settings, fast: Nid, per_direction: Window, *, has_safety_ne
     Where the kernel's own reclaim does not demote from `fast`, there is no safety net, and the floor is doubled.
     """
     floor_bytes = fast.floor_bytes * (1 if has_safety_net else 2) + per_direction.bytes
-    wish_bp = BP - settings.promotion.fast_used_target.bp
+    wish_bp = max(BP - settings.promotion.fast_used_target.bp, _least_free_bp(settings.guardrails.fast_free_min))
     promotion_free_bp = _clamp(max(wish_bp, share_bp(floor_bytes, fast.total_bytes)), 1, BP - 2)
     margin_bp = max(_LEAST_MARGIN_BP, share_bp(per_direction.bytes, fast.total_bytes))
     demotion_free_bp = max(promotion_free_bp + margin_bp, settings.demotion.fast_free_target.bp)
@@ -104,9 +104,10 @@ def stops(settings: Settings, fast: Nid, per_direction: Window, *, has_safety_ne
     )
 
 
-def target_used_bp(slow: Nid, arriving_bytes: int) -> int:
-    """Returns the used share of a demotion target at which its own floor begins (kernel.md fact 22)."""
-    return _clamp(BP - share_bp(slow.floor_bytes + arriving_bytes, slow.total_bytes), 1, BP)
+def target_used_bp(settings: Settings, slow: Nid, arriving_bytes: int) -> int:
+    """Returns the used share of a demotion target at which its own floor begins, or the policy's guardrail."""
+    least_free_bp = share_bp(slow.floor_bytes + arriving_bytes, slow.total_bytes)
+    return _clamp(BP - max(least_free_bp, _least_free_bp(settings.guardrails.slow_free_min)), 1, BP)
 
 
 def sources_into(pairs: Iterable[Pair], target: Nid, *, promotes: bool) -> int:
@@ -122,6 +123,10 @@ def share_bp(part: int, whole: int) -> int:
 def share_bytes(whole: int, bp: int) -> int:
     """Returns that share of `whole`, rounded down."""
     return whole * bp // BP
+
+
+def _least_free_bp(guard: Guard) -> int:
+    return guard.share.bp if guard.enabled else 0
 
 
 def _quota_bytes(settings: Settings, fast: Nid) -> int:

@@ -1,18 +1,20 @@
 """Which nid promotes or demotes to which. Pure.
 
-A nid of every tier but the fastest promotes to the nearest nid of the next faster tier, a nid of every tier but the
-slowest demotes to the nearest of the next slower one: one target per source and direction, since two schemes of one
-pattern pick the same regions (kernel.md fact 24). Of targets at the same distance the larger one is taken, then the
-lower nid: free memory would decide better and otherwise with every look.
+A nid of every tier but the fastest promotes to the nearest nid of the next faster tier (of several, the larger one),
+a nid of every tier but the slowest demotes to one of the next slower tier, which `targets` chooses.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from types import MappingProxyType
 
+from terrace_agent.damon.targets import demotion_target
 from terrace_agent.errors import SettingsRejected
 from terrace_agent.topology.values import Nid, Topology
 from terrace_api.units import display_bytes
+
+_NOWHERE: Mapping[int, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,32 +26,51 @@ class Pair:
     promotes: bool
 
 
-def pairs_of(topology: Topology) -> tuple[Pair, ...]:
+def pairs_of(
+    topology: Topology, demotes_to: Mapping[int, int] = _NOWHERE, *, arriving_bytes: int = 0
+) -> tuple[Pair, ...]:
     """Returns all directions, by source nid, promotion first; none on a node with a single tier.
+
+    Args:
+        topology: tiers and nids as they are now.
+        demotes_to: the demotion targets in force, by source nid.
+        arriving_bytes: see `targets.demotion_target`.
 
     Raises:
         SettingsRejected: a tier names a nid without memory, or two tiers the same nid.
     """
     _check(topology)
     found = [
-        pair for faster, slower in pairwise(topology.tiers) for pair in _between(topology, faster.nids, slower.nids)
+        pair
+        for faster, slower in pairwise(topology.tiers)
+        for pair in (
+            *_promotions(topology, faster.nids, slower.nids),
+            *_demotions(topology, faster.nids, slower.nids, demotes_to, arriving_bytes),
+        )
     ]
     return tuple(sorted(found, key=lambda pair: (pair.source.nid, not pair.promotes)))
 
 
-def _between(topology: Topology, faster: tuple[int, ...], slower: tuple[int, ...]) -> Iterator[Pair]:
-    for nid in slower:
-        yield Pair(source=topology.nid(nid), target=_nearest(topology, nid, faster), promotes=True)
-    for nid in faster:
-        yield Pair(source=topology.nid(nid), target=_nearest(topology, nid, slower), promotes=False)
+def _promotions(topology: Topology, faster: tuple[int, ...], slower: tuple[int, ...]) -> Iterator[Pair]:
+    for source in map(topology.nid, slower):
+        nearest = min(
+            map(topology.nid, faster),
+            key=lambda nid: (source.distances.get(nid.nid, 255), -nid.total_bytes, nid.nid),
+        )
+        yield Pair(source=source, target=nearest, promotes=True)
 
 
-def _nearest(topology: Topology, source: int, targets: tuple[int, ...]) -> Nid:
-    distances = topology.nid(source).distances
-    return min(
-        (topology.nid(nid) for nid in targets),
-        key=lambda nid: (distances.get(nid.nid, 255), -nid.total_bytes, nid.nid),
-    )
+def _demotions(
+    topology: Topology,
+    faster: tuple[int, ...],
+    slower: tuple[int, ...],
+    demotes_to: Mapping[int, int],
+    arriving_bytes: int,
+) -> Iterator[Pair]:
+    candidates = tuple(map(topology.nid, slower))
+    for source in map(topology.nid, faster):
+        target = demotion_target(source, candidates, now=demotes_to.get(source.nid), arriving_bytes=arriving_bytes)
+        yield Pair(source=source, target=target, promotes=False)
 
 
 def _check(topology: Topology) -> None:

@@ -57,10 +57,10 @@ def plan(observed: Observed, desired: Desired, journal: JournalState, *, quiet_l
         return plan_stop(observed, journal)
     found = changes(observed.kdamonds, desired, journal.owned)
     steps, reason = _steps(observed, desired, found)
-    prelude = tuple(_prelude(observed, desired, journal.originals))
+    before, behind = tuple(_prelude(observed, desired, journal.originals)), tuple(_restored(journal, desired))
     return Plan(
-        steps=(*prelude, *steps),
-        reason=reason if steps or not prelude else "the surroundings changed",
+        steps=(*before, *steps, *behind),
+        reason=reason if steps or not (before or behind) else "the surroundings changed",
         words=desired.words,
         effective=desired.effective,
         recheck_s=desired.turn_s
@@ -125,12 +125,13 @@ def _recheck_s(quiet_looks: int, *, busy: bool) -> float:
 def _prelude(observed: Observed, desired: Desired, originals: tuple[Original, ...]) -> Iterator[Step]:
     """Yields what the surroundings need: no other kdamond, and reclaim's own demotion as the safety net.
 
-    Where that would move pods against their cpusets it is left as it was found, or brought back to that.
+    What only watches needs no safety net. Where it would move pods against their cpusets it is left as it was found, or
+    brought back to that.
     """
     yield from _switched(DAMON_STAT, observed.damon_stat, "N")
-    if desired.reclaim_demotes:
+    if desired.moves and desired.reclaim_demotes:
         yield from _switched(DEMOTION_ENABLED, observed.demotion_enabled, "true")
-    else:
+    elif desired.moves:
         yield from (Restore(path=one.path, value=one.value) for one in originals if one.path == DEMOTION_ENABLED)
 
 
@@ -138,6 +139,13 @@ def _switched(path: str, value: str | None, wanted: str) -> Iterator[Step]:
     if value is not None and value != wanted:
         yield Remember(path=path, value=value)
         yield Store(path=path, value=wanted)
+
+
+def _restored(journal: JournalState, desired: Desired) -> Iterator[Step]:
+    """Yields what brings back the values that only moving needs; after the last kdamond that moves has gone."""
+    for original in () if desired.moves else journal.originals:
+        if original.path != DAMON_STAT:
+            yield Restore(path=original.path, value=original.value)
 
 
 def _rebuild(observed: Observed, desired: Desired) -> Iterator[Step]:

@@ -81,6 +81,12 @@ class TreeReader:
         count = int(self._text(f"{path}/nr_schemes") or 0)
         return tuple(self._directory(f"{path}/{number}", ObservedScheme) for number in range(count))
 
+    def tried_bytes(self, index: int) -> tuple[int, ...]:
+        """Returns what each scheme of kdamond `index` tried in its last pass, as of the last command that asked."""
+        path = f"{kdamond_path(index)}/contexts/0/schemes"
+        count = int(self._text(f"{path}/nr_schemes") or 0)
+        return tuple(int(self._text(f"{path}/{number}/tried_regions/total_bytes") or 0) for number in range(count))
+
     def count(self) -> int:
         """Returns how many kdamonds there are, whoever made them."""
         return int(self._text(NR_KDAMONDS) or 0)

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, replace
 
+from terrace_agent.damon import page_cache
 from terrace_agent.damon.features import Feature
-from terrace_agent.damon.limits import Stops, Window
+from terrace_agent.damon.limits import BP, Stops, Window
 from terrace_agent.damon.pairs import Pair
 from terrace_agent.damon.tree import (
     UINT_MAX,
@@ -73,6 +74,11 @@ class Flow:
     allowance: Allowance | None = None
 
 
+def held(flow: Flow) -> Flow:
+    """Returns `flow` with the smallest quota, a page per window: to the kernel, 0 would be no limit."""
+    return replace(flow, quota_bytes=_PAGE_BYTES)
+
+
 def schemes(settings: Settings, flows: tuple[Flow, ...], features: frozenset[Feature]) -> tuple[Scheme, ...]:
     """Returns the schemes of one source, with None for what this kernel does not have.
 
@@ -122,13 +128,14 @@ def _cleaning(mover: Scheme, flow: Flow) -> Scheme:
 
 
 def _moving(settings: Settings, flow: Flow, features: frozenset[Feature]) -> Scheme:
-    filters = _young(flow, can_allow=Feature.ALLOW_FILTERS in features) if settings.young_filter else ()
+    staying = () if flow.pair.promotes else page_cache.filters(settings.demotion.page_cache, features)
+    filters = (*staying, *(_young(flow, features) if settings.young_filter else ()))
     has_ops_filters = Feature.OPS_FILTERS in features
     return Scheme(
         action=Action.MIGRATE_HOT if flow.pair.promotes else Action.MIGRATE_COLD,
         target_nid=flow.pair.target.nid,
         apply_interval_us=flow.apply_interval_us,
-        access_pattern=_access_pattern(settings, flow),
+        access_pattern=access_pattern(settings, flow),
         quotas=_quotas(settings, flow, features),
         watermarks=_watermarks(settings),
         core_filters=() if has_ops_filters else None,
@@ -137,7 +144,8 @@ def _moving(settings: Settings, flow: Flow, features: frozenset[Feature]) -> Sch
     )
 
 
-def _access_pattern(settings: Settings, flow: Flow) -> AccessPattern:
+def access_pattern(settings: Settings, flow: Flow) -> AccessPattern:
+    """Returns which regions of the source the direction is about."""
     accesses = (
         Range(min=settings.promotion.min_accesses, max=UINT_MAX)
         if flow.pair.promotes
@@ -165,7 +173,7 @@ def _quotas(settings: Settings, flow: Flow, features: frozenset[Feature]) -> Quo
         fail_charge_denom=_FAIL_CHARGE_DENOM if charges_less else None,
         weights=Weights(sz_permil=weights.size, nr_accesses_permil=weights.accesses, age_permil=weights.age),
         goal_tuner=GoalTuner.TEMPORAL if Feature.TEMPORAL in features else None,
-        goals=_goals(flow),
+        goals=(*_goals(flow), *_pressure(settings, flow)),
     )
     if flow.allowance is None:
         return rated
@@ -182,16 +190,27 @@ def _goals(flow: Flow) -> tuple[QuotaGoal, ...]:
     )
 
 
-def _young(flow: Flow, *, can_allow: bool) -> tuple[Filter, ...]:
+def _pressure(settings: Settings, flow: Flow) -> tuple[QuotaGoal, ...]:
+    # Waiting time since the last window opened (`damos_set_quota_goal_current_value()`, Linux mm/damon/core.c). Of
+    # several goals the nearest to being met counts, so this is a stop like the others. A kernel without PSI says 0.
+    guard = settings.guardrails.memory_pressure_max
+    if not guard.enabled:
+        return ()
+    most_us = max(1, flow.window.ms * 1_000 * guard.share.bp // BP)
+    return (QuotaGoal(target_metric=GoalMetric.SOME_MEM_PSI_US, target_value=most_us),)
+
+
+def _young(flow: Flow, features: frozenset[Feature]) -> tuple[Filter, ...]:
     """Returns the filter that lets only young pages up, and no young page down.
 
-    Where filters can allow, the last one also decides about what no filter matched: after an allow the rest is
-    rejected, after a reject it is accepted (`damos_filters_default_reject()`, mm/damon/core.c). Before 6.14 a filter
-    rejects what it matches, so promotion has to match what is not young.
+    From 6.15 on, the last filter also decides about what no filter matched: after an allow the rest is rejected, after
+    a reject it is accepted (`damos_filters_default_reject()`, mm/damon/core.c). Before, the rest is always accepted, so
+    promotion has to match what is not young.
     """
-    if can_allow:
+    if Feature.OPS_FILTERS in features:
         return (Filter(type=FilterType.YOUNG, matching=True, allow=flow.pair.promotes),)
-    return (Filter(type=FilterType.YOUNG, matching=not flow.pair.promotes, allow=None),)
+    allow = False if Feature.ALLOW_FILTERS in features else None
+    return (Filter(type=FilterType.YOUNG, matching=not flow.pair.promotes, allow=allow),)
 
 
 def _watermarks(settings: Settings) -> Watermarks:

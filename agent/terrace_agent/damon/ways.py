@@ -16,7 +16,6 @@ class Filters(StrEnum):
     """Where the young filter goes, and in which form."""
 
     OPS = "ops_filters"
-    ALLOW = "filters, allow"
     REJECT = "filters, reject only"
 
 
@@ -56,7 +55,7 @@ def ways(features: frozenset[Feature]) -> Ways:
     """Returns the best ways that `features` allow."""
     return Ways(
         quota_control=quota_control(features),
-        filters=_filters(features),
+        filters=Filters.OPS if Feature.OPS_FILTERS in features else Filters.REJECT,
         intervals=Intervals.TUNED if Feature.INTERVALS_GOAL in features else Intervals.FIXED,
         arrived=Arrived.APPLIED if Feature.THISNODE in features else Arrived.LESS_FOREIGN,
         safety_net=SafetyNet.ALWAYS if Feature.CPUSET_DEMOTION in features else SafetyNet.UNLESS_PINNED,
@@ -86,9 +85,3 @@ def _missing_words(features: frozenset[Feature]) -> str:
         for row in TABLE
         if row.feature in steering and row.feature not in features
     )
-
-
-def _filters(features: frozenset[Feature]) -> Filters:
-    if Feature.OPS_FILTERS in features:
-        return Filters.OPS
-    return Filters.ALLOW if Feature.ALLOW_FILTERS in features else Filters.REJECT

@@ -1,29 +1,30 @@
 """Which nids are fast and which are slow, and why. Pure.
 
-Before: `read`. After: every engine and the report. The first of these that tells nids apart decides (kernel.md
-section 9); it is written into `TierOfNids.why`:
+Before: `read`. After: every engine and the report. The first of these that tells nids apart decides; it is
+written into `TierOfNids.why`:
 
-1. the policy's own `tiers`;
+1. the policy's own `tiers`, by nid or by the kind of memory that `kinds` tells;
 2. the kernel's memory tiers, if two or more have memory (`/sys/devices/virtual/memory_tiering`);
 3. latency and bandwidth of `accessM/initiators`, in the kernel's own classes;
 4. nids without CPUs are slower than nids with (a plain CXL or PMEM nid without HMAT shares `memory_tier4` with DRAM).
 
-Distances never make a tier: a far socket is not slower memory, and a policy may still say so with `tiers`. They choose
-among targets, which is an engine's business.
+Memory of devices, such as GPUs, is in no tier unless the policy names its nid. Distances never make a tier: a far
+socket is not slower memory, and a policy may still say so with `tiers`. They choose among targets, which is an engine's
+business.
 """
 
 from collections.abc import Callable, Iterable
 
 from terrace_agent.errors import SettingsRejected
-from terrace_agent.topology.facts import Facts, NidFacts, Performance
+from terrace_agent.topology.facts import Facts, NidFacts
 from terrace_agent.topology.floor import floor_bytes
+from terrace_agent.topology.kinds import kind_of
 from terrace_agent.topology.ranges import nid_ranges
+from terrace_agent.topology.speed import DRAM_CLASS, access_class
 from terrace_agent.topology.values import Nid, TierOfNids, Topology
+from terrace_api.node_tiering import MemoryKind
 from terrace_api.policy import Tier
 from terrace_api.units import display_bytes
-
-_DRAM_ADISTANCE = 576
-_ADISTANCE_CHUNK_BITS = 7
 
 
 def discover(facts: Facts, tiers: tuple[Tier, ...] | None) -> Topology:
@@ -32,10 +33,11 @@ def discover(facts: Facts, tiers: tuple[Tier, ...] | None) -> Topology:
     Raises:
         SettingsRejected: `tiers` names a nid that has no memory here, or names one twice.
     """
-    return Topology(
-        nids=tuple(_nid(facts, nid) for nid in facts.nids),
-        tiers=_explicit_tiers(facts, tiers) if tiers else _found_tiers(facts.nids),
-    )
+    nids = tuple(_nid(facts, nid) for nid in facts.nids)
+    if tiers:
+        return Topology(nids=nids, tiers=_named_tiers(facts, nids, tiers))
+    of_devices = {nid.nid for nid in nids if nid.kind is MemoryKind.DEVICE}
+    return Topology(nids=nids, tiers=_found_tiers(tuple(nid for nid in facts.nids if nid.nid not in of_devices)))
 
 
 def describe_nids(facts: Facts) -> str:
@@ -45,8 +47,11 @@ def describe_nids(facts: Facts) -> str:
 
 
 def _nid(facts: Facts, nid: NidFacts) -> Nid:
+    kind, kind_why = kind_of(facts, nid)
     return Nid(
         nid=nid.nid,
+        kind=kind,
+        kind_why=kind_why,
         total_bytes=nid.total_bytes,
         free_bytes=nid.free_bytes,
         cpus=nid.cpus,
@@ -57,19 +62,33 @@ def _nid(facts: Facts, nid: NidFacts) -> Nid:
     )
 
 
-def _explicit_tiers(facts: Facts, tiers: tuple[Tier, ...]) -> tuple[TierOfNids, ...]:
+def _named_tiers(facts: Facts, nids: tuple[Nid, ...], tiers: tuple[Tier, ...]) -> tuple[TierOfNids, ...]:
+    """Returns the policy's tiers without those of types that this node does not have: fleets differ."""
+    by_nid = _nids_by_name(facts, tiers)
+    found = [_named_tier(tier, tuple(nid for nid in nids if nid.nid not in by_nid)) for tier in tiers]
+    return tuple(tier for tier in found if tier.nids)
+
+
+def _named_tier(tier: Tier, others: tuple[Nid, ...]) -> TierOfNids:
+    if tier.types is None:
+        return TierOfNids(name=tier.name, nids=tuple(sorted(tier.nids or ())), why="named by the policy")
+    types = {kind.value for kind in tier.types}
+    chosen = tuple(nid.nid for nid in others if nid.kind.value in types)
+    return TierOfNids(name=tier.name, nids=chosen, why="chosen by type")
+
+
+def _nids_by_name(facts: Facts, tiers: tuple[Tier, ...]) -> dict[int, str]:
     known = {nid.nid for nid in facts.nids}
     taken: dict[int, str] = {}
-    for tier in tiers:
-        for nid in tier.nids:
-            if nid not in known:
-                raise _rejected(
-                    "NidNotFound", f"tier {tier.name!r} names nid {nid}, which is not online or has no memory", facts
-                )
-            if nid in taken:
-                raise _rejected("TiersOverlap", f"nid {nid} is in tier {taken[nid]!r} and in tier {tier.name!r}", facts)
-            taken[nid] = tier.name
-    return tuple(TierOfNids(name=tier.name, nids=tuple(sorted(tier.nids)), why="named by the policy") for tier in tiers)
+    for tier, nid in ((one, nid) for one in tiers for nid in one.nids or ()):
+        if nid not in known:
+            raise _rejected(
+                "NidNotFound", f"tier {tier.name!r} names nid {nid}, which is not online or has no memory", facts
+            )
+        if nid in taken:
+            raise _rejected("TiersOverlap", f"nid {nid} is in tier {taken[nid]!r} and in tier {tier.name!r}", facts)
+        taken[nid] = tier.name
+    return taken
 
 
 def _rejected(reason: str, problem: str, facts: Facts) -> SettingsRejected:
@@ -94,17 +113,13 @@ def _by_memory_tier(nids: tuple[NidFacts, ...]) -> tuple[TierOfNids, ...]:
 
 
 def _by_performance(nids: tuple[NidFacts, ...]) -> tuple[TierOfNids, ...]:
-    known = {nid.nid: nid.performance for nid in nids if nid.performance}
-    if len(known) < len(nids) or not known:
+    classes = {nid.nid: found for nid in nids if (found := access_class(nids, nid)) is not None}
+    if len(classes) < len(nids):
         return ()
-    with_cpus = [known[nid.nid] for nid in nids if nid.cpus]
-    dram = min(with_cpus or list(known.values()), key=_latency_ns)
     return _grouped(
         nids,
-        lambda nid: _adistance(known[nid.nid], dram) >> _ADISTANCE_CHUNK_BITS,
-        lambda group: (
-            f"access latency and bandwidth (class {group}, DRAM is {_DRAM_ADISTANCE >> _ADISTANCE_CHUNK_BITS})"
-        ),
+        lambda nid: classes[nid.nid],
+        lambda group: f"access latency and bandwidth (class {group}, DRAM is {DRAM_CLASS})",
     )
 
 
@@ -132,20 +147,6 @@ def _names(count: int) -> Iterable[str]:
             return ("fast", "middle", "slow")
         case _:
             return ("fast", *(f"middle{number}" for number in range(1, count - 1)), "slow")
-
-
-def _adistance(of: Performance, dram: Performance) -> int:
-    # mt_perf_to_adistance() in mm/memory-tiers.c: DRAM's distance, times latency, divided by bandwidth.
-    latency = _DRAM_ADISTANCE * _latency_ns(of) // _latency_ns(dram)
-    return latency * _bandwidth_mib_s(dram) // _bandwidth_mib_s(of)
-
-
-def _latency_ns(of: Performance) -> int:
-    return of.read_latency_ns + of.write_latency_ns
-
-
-def _bandwidth_mib_s(of: Performance) -> int:
-    return of.read_bandwidth_mib_s + of.write_bandwidth_mib_s
 
 
 def _count_cpus(nid: NidFacts) -> str:

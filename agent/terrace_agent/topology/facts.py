@@ -57,14 +57,43 @@ class NidFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CxlRegion:
+    """One region of the CXL bus (Linux Documentation/ABI/testing/sysfs-bus-cxl).
+
+    Attributes:
+        name: such as `region0`.
+        nids: `target_node` of its dax devices: where its memory goes when it is onlined.
+        start: physical address; None while no address is decoded to it.
+        end: exclusive.
+    """
+
+    name: str
+    nids: tuple[int, ...]
+    start: int | None = None
+    end: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PmemRegion:
+    """One region of the NVDIMM bus: persistent memory, onlined on nid `target_node` if as system memory at all."""
+
+    name: str
+    nid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """All that `read` gathers in one pass.
 
     Attributes:
         block_bytes: size of a memory block; None without `CONFIG_MEMORY_HOTPLUG`.
+        generic_initiators: nids with devices that access memory by themselves, such as GPUs.
     """
 
     nids: tuple[NidFacts, ...]
     zones: tuple[Zone, ...]
     block_bytes: int | None
     page_bytes: int
+    cxl_regions: tuple[CxlRegion, ...] = ()
+    pmem_regions: tuple[PmemRegion, ...] = ()
+    generic_initiators: tuple[int, ...] = ()

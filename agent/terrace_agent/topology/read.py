@@ -8,6 +8,7 @@ import os
 
 from terrace_agent.errors import HostFileMissing, UnexpectedContent
 from terrace_agent.hostfs import HostFs
+from terrace_agent.topology.buses import read_cxl_regions, read_pmem_regions
 from terrace_agent.topology.cpulist import parse_list
 from terrace_agent.topology.facts import Facts, NidFacts, Performance, Zone
 from terrace_agent.topology.zoneinfo import parse_zoneinfo
@@ -33,6 +34,10 @@ def read_facts(fs: HostFs, *, page_bytes: int | None = None) -> Facts:
         zones=_read_zones(fs),
         block_bytes=_read_block_bytes(fs),
         page_bytes=page_bytes or os.sysconf("SC_PAGE_SIZE"),
+        cxl_regions=read_cxl_regions(fs),
+        pmem_regions=read_pmem_regions(fs),
+        # Linux 5.10 and later (894c26a1c274).
+        generic_initiators=_read_list(fs, f"{_NODE}/has_generic_initiator"),
     )
 
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from terrace_api.node_tiering import MemoryKind
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class PhysicalRange:
@@ -21,6 +23,8 @@ class Nid:
     """One NUMA node with memory.
 
     Attributes:
+        kind: of its memory.
+        kind_why: what told the kind.
         cpus: numbers of its CPUs; empty for memory-only nodes.
         distances: by nid, the kernel's `distance` row.
         ranges: its online memory blocks, ascending, coalesced.
@@ -29,6 +33,8 @@ class Nid:
     """
 
     nid: int
+    kind: MemoryKind
+    kind_why: str
     total_bytes: int
     free_bytes: int
     cpus: tuple[int, ...]

@@ -40,7 +40,7 @@ def staged(stored: list[str]) -> dict[str, str]:
 
 def compiled(policy: str) -> Desired:
     spec = decode_policy_file((SAMPLES / f"{policy}.yaml").read_text(encoding="utf-8")).spec
-    return desired(spec, REFERENCE, EVERYTHING, {})
+    return desired(spec, REFERENCE, EVERYTHING)
 
 
 def trees(found: Desired) -> tuple[Kdamond, ...]:

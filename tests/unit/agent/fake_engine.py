@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from terrace_agent.engine import Command, Moved, Plan
 from terrace_agent.topology.values import Topology
-from terrace_api.node_tiering import Effective, EngineCapability, EngineName, Kdamond
+from terrace_api.node_tiering import Effective, EngineCapability, EngineName, Kdamond, Levels
 from terrace_api.policy import Settings
 
 EFFECTIVE = Effective(
@@ -17,6 +17,7 @@ EFFECTIVE = Effective(
     aggregation_interval="100ms",
     notes=("from the fake",),
 )
+LEVELS = Levels(hot_on_slow_bytes=200 << 20, cold_on_fast_bytes=1 << 30, forecast_bytes=150 << 20)
 
 
 @dataclass
@@ -32,6 +33,7 @@ class FakeEngine:
     notes: tuple[str, ...] = ()
     failures: dict[str, Exception] = field(default_factory=dict)
     running: Settings | None = None
+    watching: bool = False
     applied: list[str] = field(default_factory=list)
     pid: int = 100
     name: EngineName = EngineName.DAMON
@@ -55,9 +57,19 @@ class FakeEngine:
             effective=EFFECTIVE,
         )
 
+    def plan_observe(self, settings: Settings, topology: Topology) -> Plan:
+        planned = self.plan(settings, topology)
+        return Plan(
+            steps=() if self.watching else (_step("watch"),),
+            reason="watch",
+            words=planned.words,
+            effective=EFFECTIVE,
+            levels=LEVELS if self.watching else None,
+        )
+
     def plan_stop(self) -> Plan:
         self._fail("plan_stop")
-        return Plan(steps=(_step("stop"),) if self.running else (), reason="stop")
+        return Plan(steps=(_step("stop"),) if self.running or self.watching else (), reason="stop")
 
     def apply(self, plan: Plan) -> None:
         self._fail("apply")
@@ -65,6 +77,7 @@ class FakeEngine:
             assert isinstance(step, Command)
             self.applied.append(step.word)
             self.running = self._planned if step.word == "start" else None
+            self.watching = step.word == "watch"
 
     def verify(self) -> Moved:
         self._fail("verify")

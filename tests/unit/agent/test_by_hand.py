@@ -45,8 +45,10 @@ def run(host: SimHost, state: Path, policy: Path) -> Turn:
 
 def test_probe_shows_tiers_engines_and_reasons(state: Path) -> None:
     text = byhand.probe(SimHost(), state, as_json=False)
-    assert "0    fast  1Gi    256Mi  2     memory_tier4" in text
-    assert "1    slow  512Mi  128Mi  0     memory_tier120" in text
+    assert "0    fast  DRAM  1Gi    256Mi  2     fast: memory_tier4; DRAM: has CPUs" in text
+    assert (
+        "1    slow  Slow  512Mi  128Mi  0     slow: memory_tier120; Slow: no CPUs, and nothing tells its kind" in text
+    )
     assert "damon   yes" in text
 
 
@@ -138,13 +140,14 @@ def test_stop_brings_everything_back(state: Path, policy: Path) -> None:
     assert (host.read(DAMON_STAT), host.read(DEMOTION_ENABLED)) == ("Y", "false")
 
 
-def test_observe_brings_everything_back_and_says_what_enforce_would_do(state: Path, policy: Path) -> None:
+def test_observe_goes_on_watching_and_says_what_enforce_would_do(state: Path, policy: Path) -> None:
     host = SimHost()
     run(host, state, policy)
     policy.write_text(ENFORCE.replace("Enforce", "Observe"))
     turn = run(host, state, policy)
-    assert host.pids() == []
-    assert (host.read(DAMON_STAT), host.read(DEMOTION_ENABLED)) == ("Y", "false")
+    assert len(host.pids()) == 2
+    assert (host.read(DAMON_STAT), host.read(DEMOTION_ENABLED)) == ("N", "false")
+    assert {kdamond.direction for kdamond in turn.moved.kdamonds} == {"monitoring"}
     assert turn.plan
     assert any("promote" in word for word in turn.plan.words)
 

@@ -6,6 +6,7 @@ import pytest
 
 from terrace_agent.conditions import Situation, conditions
 from terrace_agent.decide import Intent
+from terrace_agent.engine import Tripped
 from terrace_agent.errors import (
     EngineUnavailable,
     HostFileMissing,
@@ -32,9 +33,15 @@ def made(
     revision: str = "",
     before: tuple[Condition, ...] = (),
     now: str = NOW,
+    tripped: tuple[Tripped, ...] = (),
 ) -> dict[str, Condition]:
     situation = Situation(
-        intent=intent, capabilities=(capability,), failure=failure, active_revision=revision, details="moving"
+        intent=intent,
+        capabilities=(capability,),
+        failure=failure,
+        active_revision=revision,
+        details="moving",
+        tripped=tripped,
     )
     return {one.type: one for one in conditions(situation, generation=4, now=now, before=before)}
 
@@ -49,9 +56,27 @@ def test_enforcing_is_ready_and_says_what_it_does() -> None:
         "Accepted": "True/Valid",
         "EngineAvailable": "True/Available",
         "Applied": "True/Enforcing",
+        "GuardrailTripped": "False/WithinLimits",
         "Ready": "True/Enforcing",
     }
     assert found["Ready"].message == "moving"
+
+
+def test_a_node_at_its_guardrails_is_ready_and_says_why_it_moves_nothing() -> None:
+    hit = (
+        Tripped(reason="SlowFreeMin", message="nid 1 is full."),
+        Tripped(reason="MemoryPressure", message="Tasks wait."),
+    )
+    found = made(Intent.ENFORCE, tripped=hit)
+    assert brief(found) | {"GuardrailTripped": "True/SlowFreeMin", "Ready": "True/GuardrailTripped"} == brief(found)
+    assert found["GuardrailTripped"].message == found["Ready"].message == "nid 1 is full. Tasks wait."
+
+
+def test_a_failure_is_said_before_a_guardrail() -> None:
+    refused = StoreRefused(path="/sys/x", value="on", errno=errno.EBUSY)
+    found = made(Intent.ENFORCE, refused, tripped=(Tripped(reason="MemoryPressure", message="Tasks wait."),))
+    assert brief(found)["Ready"] == "False/StoreRefused"
+    assert brief(found)["GuardrailTripped"] == "True/MemoryPressure"
 
 
 def test_observing_is_ready_and_says_where_to_look() -> None:
@@ -66,6 +91,7 @@ def test_a_single_tier_is_ready_and_neither_degraded_nor_unsupported(capability:
         "Accepted": "True/Valid",
         "EngineAvailable": "Unknown/NotNeeded",
         "Applied": "True/SingleTier",
+        "GuardrailTripped": "False/NotEnforcing",
         "Ready": "True/SingleTier",
     }
 
@@ -76,6 +102,7 @@ def test_no_engine_is_unsupported_and_never_degraded() -> None:
         "Accepted": "True/Valid",
         "EngineAvailable": "False/NoDamonSysfs",
         "Applied": "Unknown/NoEngine",
+        "GuardrailTripped": "False/NotEnforcing",
         "Ready": "False/NoDamonSysfs",
     }
     assert "a newer kernel helps" in found["Ready"].message
@@ -95,6 +122,7 @@ def test_rejected_settings_say_what_exists_and_what_stays_in_force() -> None:
         "Accepted": "False/NidNotFound",
         "EngineAvailable": "True/Available",
         "Applied": "False/SettingsRejected",
+        "GuardrailTripped": "False/NotEnforcing",
         "Ready": "False/NidNotFound",
     }
     assert found["Ready"].message == "nid 7 is not there; nids 0 and 1 are"

@@ -42,18 +42,22 @@ def test_enforce_starts_once_and_then_finds_it_in_force() -> None:
     assert (second.intent, second.failure) == (Intent.ENFORCE, None)
 
 
-def test_observe_moves_nothing_and_says_what_would_be_done() -> None:
+def test_observe_watches_moves_nothing_and_says_what_would_be_done() -> None:
     engine = FakeEngine()
-    turn = take(OBSERVE, engine)
-    assert engine.applied == []
-    assert turn.plan
-    assert turn.plan.words == ("promote from nid 1 to nid 0",)
+    first = take(OBSERVE, engine)
+    second = take(OBSERVE, engine, first)
+    assert (engine.applied, engine.running) == (["watch"], None)
+    assert first.plan
+    assert first.plan.words == ("promote from nid 1 to nid 0",)
+    assert first.situation("").details == ""
+    assert "200Mi are hot on slow nids and 1Gi cold on fast ones" in second.situation("").details
+    assert "would promote about 150Mi" in second.situation("").details
 
 
 def test_switching_to_observe_stops_what_ran() -> None:
     engine = FakeEngine()
     take(OBSERVE, engine, take(ENFORCE, engine))
-    assert engine.applied == ["start", "stop"]
+    assert (engine.applied, engine.running) == (["start", "watch"], None)
 
 
 @pytest.mark.parametrize("available", [True, False])

@@ -23,6 +23,14 @@ def test_everything_else_is_the_containers_own(path: str, tmp_path: Path) -> Non
     assert MountedHostFs(tmp_path).exists(path) == Path(path).exists()
 
 
+def test_pids_are_the_hosts_or_nobodys(tmp_path: Path) -> None:
+    fs = MountedHostFs(tmp_path)
+    assert not fs.exists("/proc/1/stat")
+    (tmp_path / "proc/1").mkdir(parents=True)
+    (tmp_path / "proc/1/stat").write_text("1 (systemd) S")
+    assert fs.read("/proc/1/stat") == "1 (systemd) S"
+
+
 def test_a_store_replaces_nothing_but_the_value(tmp_path: Path) -> None:
     folder = tmp_path / "sys/kernel/mm"
     folder.mkdir(parents=True)

@@ -13,7 +13,7 @@ from terrace_agent.report import Active, Observed, PodName, activate, is_due, ma
 from terrace_agent.topology.discover import discover
 from terrace_agent.topology.read import read_facts
 from terrace_api.codec import decode_status, encode_status
-from terrace_api.node_tiering import EngineCapability, EngineName, NodeTieringStatus
+from terrace_api.node_tiering import EngineCapability, EngineName, Levels, NodeTieringStatus
 from terrace_api.policy import Mode, Tier
 from unit.agent.fake_engine import EFFECTIVE
 from unit.agent.host_tree import MIB, HostTree, guest_files
@@ -46,7 +46,8 @@ def status(seen: Observed, before: NodeTieringStatus | None = None) -> NodeTieri
 
 def test_the_inventory_says_tier_size_and_why() -> None:
     fast, slow = status(observed()).numa_nodes
-    assert (fast.nid, fast.tier, fast.why, fast.cpus, fast.memory_tier) == (0, "fast", "memory_tier4", 2, 4)
+    assert (fast.nid, fast.tier, fast.kind.value, fast.cpus, fast.memory_tier) == (0, "fast", "DRAM", 2, 4)
+    assert fast.why == "fast: memory_tier4; DRAM: has CPUs"
     assert (slow.tier, slow.total_bytes, slow.free_bytes) == ("slow", 512 * MIB, 128 * MIB)
 
 
@@ -131,3 +132,12 @@ def test_totals_are_written_when_they_come_to_rest() -> None:
 
 def test_shares_are_text_for_people() -> None:
     assert [share_text(1, 3), share_text(0, 5), share_text(5, 5), share_text(0, 0)] == ["33.3%", "0.0%", "100.0%", ""]
+
+
+def test_levels_are_reported_while_observing_and_written_as_soon_as_there_are_some() -> None:
+    levels = Levels(hot_on_slow_bytes=3, cold_on_fast_bytes=2, forecast_bytes=1)
+    before = status(observed(Intent.OBSERVE))
+    after = status(replace(observed(Intent.OBSERVE), levels=levels))
+    assert (before.levels, after.levels) == (None, levels)
+    assert is_due(after, before=before, written=before, overdue=False)
+    assert status(replace(observed(Intent.ENFORCE), levels=levels)).levels is None

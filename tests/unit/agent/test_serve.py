@@ -3,14 +3,17 @@
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from urllib.error import HTTPError
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from terrace_agent.decide import Intent
 from terrace_agent.metrics import Metrics
 from terrace_agent.serve import Pulse, parse_address, serve
 from terrace_agent.topology.discover import discover
+from terrace_api.node_tiering import Levels
 from unit.agent.test_report import FACTS, observed, status
 
 TOPOLOGY = discover(FACTS, None)
@@ -64,6 +67,16 @@ def test_metrics_carry_totals_tiers_and_conditions() -> None:
     assert samples[("terrace_agent_condition", "Ready", "True")] == 1
     assert samples[("terrace_agent_condition", "False", "Ready")] == 0
     assert samples[("terrace_agent_cycle_seconds_count",)] == 1
+
+
+def test_levels_are_metrics_while_there_are_some() -> None:
+    metrics = Metrics()
+    levels = Levels(hot_on_slow_bytes=3, cold_on_fast_bytes=2, forecast_bytes=1)
+    metrics.record(status(replace(observed(Intent.OBSERVE), levels=levels)), TOPOLOGY, 0.2)
+    assert "terrace_agent_hot_on_slow_bytes 3.0" in metrics.render().decode()
+    assert "terrace_agent_forecast_bytes 1.0" in metrics.render().decode()
+    metrics.record(status(observed()), TOPOLOGY, 0.2)
+    assert "hot_on_slow" not in metrics.render().decode()
 
 
 def test_no_metric_knows_a_pod() -> None:

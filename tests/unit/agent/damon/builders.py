@@ -9,11 +9,16 @@ from terrace_agent.damon.features import Feature
 from terrace_agent.damon.patience import Patience
 from terrace_agent.journal import FileJournal, Journal, JournalState
 from terrace_agent.topology.values import Nid, PhysicalRange, TierOfNids, Topology
+from terrace_api.node_tiering import MemoryKind
 from terrace_api.policy import (
+    AddressRange,
     AutoTune,
     Demotion,
+    Guard,
+    Guardrails,
     Mode,
     Monitoring,
+    PageCache,
     Promotion,
     Quota,
     Settings,
@@ -40,6 +45,9 @@ def settings(
     aggregations: int = 3,
     auto_tune: bool = True,
     young_filter: bool = True,
+    guardrails: Guardrails | None = None,
+    page_cache: PageCache = PageCache.MAPPED_ONLY,
+    ranges: tuple[AddressRange, ...] | None = None,
 ) -> Settings:
     """Returns the schema's defaults with what the test is about."""
     return Settings(
@@ -48,7 +56,11 @@ def settings(
             enabled=promotion, min_accesses=1, min_age=Duration.parse("0s"), fast_used_target=Percent.parse(used)
         ),
         demotion=Demotion(
-            enabled=demotion, max_accesses=0, min_age=Duration.parse(min_age), fast_free_target=Percent.parse(free)
+            enabled=demotion,
+            max_accesses=0,
+            min_age=Duration.parse(min_age),
+            fast_free_target=Percent.parse(free),
+            page_cache=page_cache,
         ),
         monitoring=Monitoring(
             sample_interval=Duration.parse("5ms"),
@@ -60,6 +72,8 @@ def settings(
                 min_sample=Duration.parse("5ms"),
                 max_sample=Duration.parse("200ms"),
             ),
+            cpu_percent=3,
+            ranges=ranges,
         ),
         quota=Quota(
             time=Duration.parse(time),
@@ -68,8 +82,22 @@ def settings(
             size=Size.parse(quota) if quota else None,
         ),
         young_filter=young_filter,
+        guardrails=guardrails or rails(),
         apply_interval=Duration.parse(apply_interval) if apply_interval else None,
     )
+
+
+def rails(*, enabled: bool = True, cooldown: str = "5m", **shares: str) -> Guardrails:
+    """Returns the schema's defaults with other shares by the field's name."""
+    defaults = {
+        "memory_pressure_max": "20%",
+        "fast_free_min": "0.2%",
+        "slow_free_min": "1%",
+        "churn_max": "100%",
+        "huge_page_split_max": "50%",
+    }
+    guards = {name: Guard(enabled=enabled, share=Percent.parse(share)) for name, share in (defaults | shares).items()}
+    return Guardrails(cooldown=Duration.parse(cooldown), **guards)
 
 
 def nid(
@@ -84,6 +112,8 @@ def nid(
     """Returns a NUMA node of one range."""
     return Nid(
         nid=number,
+        kind=MemoryKind.DRAM,
+        kind_why="the test says so",
         total_bytes=total_bytes,
         free_bytes=total_bytes // 10,
         cpus=(),

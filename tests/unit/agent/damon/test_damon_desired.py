@@ -10,20 +10,21 @@ from hypothesis import strategies as st
 from terrace_agent.damon.cadence import CurrentIntervals
 from terrace_agent.damon.desired import Desired, desired
 from terrace_agent.damon.features import Feature
+from terrace_agent.damon.seen import Seen
 from terrace_agent.damon.stores import kdamond_stores
 from terrace_agent.damon.tree import Action, Filter, FilterType, GoalMetric, GoalTuner, Operations, Region, Scheme
 from terrace_agent.errors import SettingsRejected
 from terrace_agent.topology.values import Topology
 from terrace_api.node_tiering import QuotaControl
-from terrace_api.policy import Settings
-from terrace_api.units import Duration
-from unit.agent.damon.builders import EVERYTHING, GIB, MIB, guest, nid, settings, three_tiers, topology
+from terrace_api.policy import AddressRange, PageCache, Regions, Settings
+from terrace_api.units import Duration, Size
+from unit.agent.damon.builders import EVERYTHING, GIB, MIB, guest, nid, rails, settings, three_tiers, topology
 
 NEAR_0, NEAR_1 = {0: 10, 1: 20, 2: 14, 3: 24}, {0: 20, 1: 10, 2: 24, 3: 14}
 
 
 def on(where: Topology, chosen: Settings | None = None, features: frozenset[Feature] = EVERYTHING) -> Desired:
-    return desired(chosen or settings(), where, features, {})
+    return desired(chosen or settings(), where, features)
 
 
 def schemes(found: Desired) -> dict[tuple[int, Action], Scheme]:
@@ -91,13 +92,51 @@ def test_two_sources_of_one_target_share_its_window() -> None:
 def test_only_young_pages_go_up_and_only_others_go_down() -> None:
     found = schemes(on(guest()))
     assert found[1, Action.MIGRATE_HOT].ops_filters == (Filter(type=FilterType.YOUNG, matching=True, allow=True),)
-    assert found[0, Action.MIGRATE_COLD].ops_filters == (Filter(type=FilterType.YOUNG, matching=True, allow=False),)
+    assert found[0, Action.MIGRATE_COLD].ops_filters == (
+        Filter(type=FilterType.UNMAPPED, matching=True, allow=False),
+        Filter(type=FilterType.YOUNG, matching=True, allow=False),
+    )
+
+
+@pytest.mark.parametrize(
+    ("wish", "features", "filters"),
+    [
+        (PageCache.INCLUDE, EVERYTHING, []),
+        (PageCache.MAPPED_ONLY, EVERYTHING, [(FilterType.UNMAPPED, True)]),
+        (PageCache.MAPPED_ONLY, EVERYTHING - {Feature.UNMAPPED}, [(FilterType.ANON, False)]),
+        (PageCache.EXCLUDE, EVERYTHING, [(FilterType.ANON, False)]),
+    ],
+)
+def test_page_cache_stays_as_the_policy_wishes_and_the_kernel_can(
+    wish: PageCache, features: frozenset[Feature], filters: list[tuple[FilterType, bool]]
+) -> None:
+    scheme = schemes(on(guest(), settings(page_cache=wish, young_filter=False), features))[0, Action.MIGRATE_COLD]
+    assert [(one.type, one.matching) for one in scheme.ops_filters or ()] == filters
+    assert not any(one.allow for one in scheme.ops_filters or ())
+
+
+def test_page_cache_has_no_say_in_promotion() -> None:
+    found = schemes(on(guest(), settings(page_cache=PageCache.EXCLUDE, young_filter=False)))
+    assert found[1, Action.MIGRATE_HOT].ops_filters == ()
+
+
+def test_a_kernel_that_cannot_tell_mapped_pages_is_said() -> None:
+    effective = on(guest(), features=EVERYTHING - {Feature.UNMAPPED}).effective
+    assert effective
+    assert any("MappedOnly" in note and "no page cache is demoted" in note for note in effective.notes)
+    can = on(guest()).effective
+    assert can
+    assert not any("pageCache" in note for note in can.notes)
 
 
 def test_where_filters_only_reject_promotion_rejects_what_is_not_young() -> None:
-    found = schemes(on(guest(), features=EVERYTHING - {Feature.OPS_FILTERS, Feature.ALLOW_FILTERS}))
+    lacking = {Feature.OPS_FILTERS, Feature.ALLOW_FILTERS, Feature.UNMAPPED}
+    found = schemes(on(guest(), features=EVERYTHING - lacking))
     assert found[1, Action.MIGRATE_HOT].filters == (Filter(type=FilterType.YOUNG, matching=False, allow=None),)
-    assert found[0, Action.MIGRATE_COLD].filters == (Filter(type=FilterType.YOUNG, matching=True, allow=None),)
+    assert found[0, Action.MIGRATE_COLD].filters == (
+        Filter(type=FilterType.ANON, matching=False, allow=None),
+        Filter(type=FilterType.YOUNG, matching=True, allow=None),
+    )
 
 
 @pytest.mark.parametrize("lacking", [{Feature.TEMPORAL}, {Feature.TEMPORAL, Feature.NODE_GOALS}])
@@ -118,11 +157,37 @@ def test_a_kernel_that_stops_at_goals_is_left_to_steer() -> None:
     assert found.quota_control is QuotaControl.TEMPORAL
 
 
+@pytest.mark.parametrize("found", [Seen(under_pressure=True), Seen(cools_down=True)])
+def test_where_goals_do_not_stop_nothing_is_allowed_while_a_guardrail_is_hit(found: Seen) -> None:
+    held = desired(settings(), guest(), EVERYTHING - {Feature.TEMPORAL}, found)
+    assert not {Action.MIGRATE_HOT, Action.MIGRATE_COLD} & {action for _, action in schemes(held)}
+    assert not any(kdamond.renewed for kdamond in held.kdamonds)
+    assert [kdamond.directions for kdamond in held.kdamonds] == [((False, 1),), ((True, 0),)]
+
+
+def test_where_the_kernel_steers_pressure_is_left_to_its_goals() -> None:
+    assert desired(settings(), guest(), EVERYTHING, Seen(under_pressure=True)) == desired(
+        settings(), guest(), EVERYTHING
+    )
+
+
+def test_who_holds_the_pressure_is_said_where_goals_do_not() -> None:
+    for features, said in ((EVERYTHING, False), (EVERYTHING - {Feature.TEMPORAL}, True)):
+        effective = on(guest(), features=features).effective
+        assert effective
+        assert any("memoryPressureMax" in note for note in effective.notes) is said
+
+
+def test_a_filter_that_allows_has_no_place_where_the_rest_would_be_accepted() -> None:
+    found = schemes(on(guest(), features=EVERYTHING - {Feature.OPS_FILTERS}))
+    assert not any(one.allow for scheme in found.values() for one in scheme.filters or ())
+
+
 def test_without_ops_filters_the_young_filter_goes_where_this_kernel_has_it() -> None:
     found = schemes(on(guest(), features=EVERYTHING - {Feature.OPS_FILTERS}))
     scheme = found[1, Action.MIGRATE_HOT]
     assert (scheme.ops_filters, scheme.core_filters) == (None, None)
-    assert scheme.filters == (Filter(type=FilterType.YOUNG, matching=True, allow=True),)
+    assert scheme.filters == (Filter(type=FilterType.YOUNG, matching=False, allow=False),)
 
 
 def test_the_young_filter_can_be_left_out() -> None:
@@ -131,11 +196,45 @@ def test_the_young_filter_can_be_left_out() -> None:
 
 def test_demotion_also_stops_where_its_target_needs_its_memory() -> None:
     goals = schemes(on(guest()))[0, Action.MIGRATE_COLD].quotas.goals
-    assert [(goal.target_metric, goal.nid) for goal in goals] == [
+    assert [(goal.target_metric, goal.nid) for goal in goals[:2]] == [
         (GoalMetric.NODE_MEM_FREE_BP, 0),
         (GoalMetric.NODE_MEM_USED_BP, 1),
     ]
     assert 9_000 < goals[1].target_value < 9_500
+
+
+def test_both_directions_stop_in_windows_in_which_tasks_wait_for_memory() -> None:
+    found = schemes(on(guest(), settings(guardrails=rails(memory_pressure_max="10%"))))
+    stops = [
+        (goal.target_value, scheme.quotas.reset_interval_ms)
+        for scheme in found.values()
+        for goal in scheme.quotas.goals
+        if goal.target_metric is GoalMetric.SOME_MEM_PSI_US
+    ]
+    assert stops == [(20_000, 200), (20_000, 200)]
+
+
+def test_guardrails_on_free_memory_bound_the_goals() -> None:
+    bounded = schemes(on(guest(), settings(guardrails=rails(fast_free_min="20%", slow_free_min="30%"))))
+    assert bounded[1, Action.MIGRATE_HOT].quotas.goals[0].target_value == 8_000
+    free, used = bounded[0, Action.MIGRATE_COLD].quotas.goals[:2]
+    assert free.target_value > 2_000
+    assert used.target_value == 7_000
+
+
+def test_guardrails_that_are_down_leave_what_the_kernel_needs() -> None:
+    down = schemes(on(guest(), settings(guardrails=rails(enabled=False, fast_free_min="20%", slow_free_min="30%"))))
+    assert down[1, Action.MIGRATE_HOT].quotas.goals[0].target_value == 9_368
+    assert [goal.target_value for goal in down[0, Action.MIGRATE_COLD].quotas.goals] == [763, 9_101]
+
+
+def test_during_a_cooldown_a_page_a_window_moves_and_monitoring_goes_on() -> None:
+    before, after = (desired(settings(), guest(), EVERYTHING, Seen(cools_down=cools)) for cools in (False, True))
+    quotas = {scheme.quotas.bytes for scheme in schemes(after).values()}
+    assert quotas == {4_096}
+    for one, other in zip(before.kdamonds, after.kdamonds, strict=True):
+        assert one.tree.contexts[0].monitoring_attrs == other.tree.contexts[0].monitoring_attrs
+        assert len(one.tree.contexts[0].schemes) == len(other.tree.contexts[0].schemes)
 
 
 def test_quotas_follow_goals_without_a_ramp() -> None:
@@ -192,6 +291,96 @@ def test_monitoring_starts_at_the_first_page_and_covers_the_nids_blocks() -> Non
     assert target.regions == (Region(start=4096, end=1536 * MIB),)
 
 
+def test_ranges_are_monitored_within_the_memory_of_each_nid() -> None:
+    ranges = (at("1Gi", "1792Mi"), at("512Mi", "1280Mi"))
+    regions = [one.tree.contexts[0].targets[0].regions for one in on(guest(), settings(ranges=ranges)).kdamonds]
+    assert regions == [
+        (Region(start=512 * MIB, end=1280 * MIB), Region(start=1280 * MIB, end=1536 * MIB)),
+        (Region(start=1536 * MIB, end=1792 * MIB),),
+    ]
+
+
+def test_ranges_are_taken_in_whole_pages() -> None:
+    ranges = (at("1", "1000000"), at("1600M", "1700M"))
+    regions = [one.tree.contexts[0].targets[0].regions for one in on(guest(), settings(ranges=ranges)).kdamonds]
+    assert regions[0] == (Region(start=4096, end=999424), Region(start=1_600_000_000, end=1536 * MIB))
+
+
+@pytest.mark.parametrize(
+    ("ranges", "says"),
+    [
+        ([("0", "1Gi"), ("8Gi", "9Gi")], "8Gi to 9Gi holds no online memory of nids 0, 1"),
+        ([("0", "1Gi")], r"nothing of nid 1 \(0x60000000 to 0x80000000\) would be monitored"),
+        ([("100", "200"), ("0", "2Gi")], "100 to 200 holds no online memory"),
+    ],
+)
+def test_ranges_that_hold_nothing_are_rejected_by_name(ranges: list[tuple[str, str]], says: str) -> None:
+    with pytest.raises(SettingsRejected, match=says) as caught:
+        on(guest(), settings(ranges=tuple(at(*one) for one in ranges)))
+    assert caught.value.reason == "RangeWithoutMemory"
+
+
+def test_a_range_of_one_nid_is_enough_where_only_that_one_is_moved_from() -> None:
+    found = on(guest(), settings(ranges=(at("1536Mi", "2Gi"),), demotion=False))
+    assert [one.source_nid for one in found.kdamonds] == [1]
+
+
+def at(start: str, end: str) -> AddressRange:
+    return AddressRange(start=Size.parse(start), end=Size.parse(end))
+
+
+def test_easing_halves_regions_and_doubles_the_sampling_interval_in_turns() -> None:
+    attrs = [
+        desired(settings(), three_tiers(), EVERYTHING, Seen(easing=steps))
+        .kdamonds[-1]
+        .tree.contexts[0]
+        .monitoring_attrs
+        for steps in range(5)
+    ]
+    assert [(one.nr_regions.max, one.intervals.sample_us) for one in attrs] == [
+        (2_048, 5_000),
+        (1_024, 5_000),
+        (1_024, 10_000),
+        (512, 10_000),
+        (512, 20_000),
+    ]
+    assert {(one.intervals.aggr_us or 0) // (one.intervals.sample_us or 1) for one in attrs} == {20}
+    assert [one.intervals.intervals_goal.min_sample_us for one in attrs if one.intervals.intervals_goal] == [
+        5_000,
+        5_000,
+        10_000,
+        10_000,
+        20_000,
+    ]
+
+
+def test_easing_never_leaves_the_bounds_that_the_kernel_checks() -> None:
+    for steps in range(9):
+        for auto_tune in (True, False):
+            chosen = settings(auto_tune=auto_tune)
+            for one in desired(chosen, guest(), EVERYTHING, Seen(easing=steps)).kdamonds:
+                attrs = one.tree.contexts[0].monitoring_attrs
+                goal = attrs.intervals.intervals_goal
+                assert 3 <= attrs.nr_regions.min <= attrs.nr_regions.max
+                assert (attrs.intervals.sample_us or 0) <= (attrs.intervals.aggr_us or 0)
+                if goal and goal.aggrs:
+                    assert goal.min_sample_us <= (attrs.intervals.sample_us or 0) <= goal.max_sample_us
+
+
+def test_regions_of_the_policy_are_eased_down_to_its_own_least() -> None:
+    chosen = settings()
+    monitoring = dataclasses.replace(chosen.monitoring, regions=Regions(min=400, max=1_000))
+    chosen = dataclasses.replace(chosen, monitoring=monitoring)
+    found = [
+        desired(chosen, guest(), EVERYTHING, Seen(easing=steps))
+        .kdamonds[0]
+        .tree.contexts[0]
+        .monitoring_attrs.nr_regions
+        for steps in (0, 1, 3)
+    ]
+    assert [(one.min, one.max) for one in found] == [(400, 1_000), (400, 500), (400, 400)]
+
+
 def test_regions_follow_the_size_of_the_nid() -> None:
     small, large = (on(where).kdamonds[-1].tree.contexts[0].monitoring_attrs for where in (guest(), three_tiers()))
     assert (small.nr_regions.min, small.nr_regions.max) == (100, 200)
@@ -200,7 +389,7 @@ def test_regions_follow_the_size_of_the_nid() -> None:
 
 def test_ages_are_counted_in_the_intervals_that_the_kernel_has_tuned() -> None:
     current = {0: CurrentIntervals(sample_us=40_000, aggr_us=800_000)}
-    found = schemes(desired(settings(min_age="10s"), guest(), EVERYTHING, current))
+    found = schemes(desired(settings(min_age="10s"), guest(), EVERYTHING, Seen(current=current)))
     assert found[0, Action.MIGRATE_COLD].access_pattern.age.min == 13
 
 
@@ -227,7 +416,7 @@ def test_a_bounded_goal_is_said_with_the_reason() -> None:
 
 
 def test_a_kernel_that_balances_nids_too_is_pointed_out() -> None:
-    effective = desired(settings(), guest(), EVERYTHING, {}, numa_balancing=2).effective
+    effective = desired(settings(), guest(), EVERYTHING, Seen(numa_balancing=2)).effective
     assert effective
     assert any("numa_balancing has bit 2" in note for note in effective.notes)
 

@@ -10,7 +10,10 @@ from simkernel import LINUX_6_12, LINUX_7_0, LINUX_7_2, LINUX_7_3, NO_DAMON, PRO
 from terrace_agent.engine import Plan, stores
 from terrace_agent.errors import EngineUnavailable, KdamondDied, SettingsRejected, StoreRefused
 from terrace_agent.topology.values import PhysicalRange, Topology
+from terrace_api.codec import encode_settings
+from terrace_api.node_tiering import Kdamond
 from terrace_api.policy import Settings
+from terrace_api.schema import part
 from unit.agent.damon.builders import engine_on, guest, nid, settings, three_tiers, topology
 
 ADMIN = "/sys/kernel/mm/damon/admin/kdamonds"
@@ -475,3 +478,20 @@ def test_a_renewed_allowance_keeps_the_intervals_that_the_kernel_has_tuned(tmp_p
     assert enforce(kernel, tmp_path).recheck_s == pytest.approx(3.2)
     assert kernel.running[1].commits == 2
     assert kernel.running[1].intervals == (80_000, 1_600_000)
+
+
+def test_a_middle_nid_is_reported_once_per_direction_and_target_as_the_list_of_the_crd_wants_it(tmp_path: Path) -> None:
+    distances = {0: 10, 1: 15, 2: 20}
+    where = topology(
+        *((nid(number, 16 << 30, start=number << 34, distances=distances),) for number in range(3)),
+    )
+    kernel = SimKernel(LINUX_7_2, nids=(0, 1, 2))
+    enforce(kernel, tmp_path, where=where)
+    found = [encode(kdamond) for kdamond in engine_on(kernel, tmp_path).verify().kdamonds]
+    keys = part("nodetierings", "status", "kdamonds")["x-kubernetes-list-map-keys"]
+    identities = [tuple(kdamond[key] for key in keys) for kdamond in found]
+    assert identities == [(0, "demotion", 1), (1, "promotion", 0), (1, "demotion", 2), (2, "promotion", 1)]
+
+
+def encode(kdamond: Kdamond) -> dict[str, object]:
+    return dict(encode_settings(kdamond))

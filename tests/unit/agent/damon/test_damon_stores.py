@@ -58,7 +58,7 @@ def test_booleans_and_keywords_are_spelled_as_the_kernel_spells_them() -> None:
 
 
 def test_what_is_stored_is_read_back_unchanged() -> None:
-    for wanted in desired(settings(), guest(), EVERYTHING, {}).kdamonds:
+    for wanted in desired(settings(), guest(), EVERYTHING).kdamonds:
         kernel = SimKernel(LINUX_7_2)
         kernel.store(NR_KDAMONDS, "1")
         for store in kdamond_stores(wanted.tree, 0):

@@ -16,7 +16,7 @@ from terrace_agent.errors import SettingsRejected, StoreRefused
 from unit.agent.damon.builders import EVERYTHING, guest, settings
 
 NIDS = frozenset({0, 1})
-GOOD = desired(settings(), guest(), EVERYTHING, {}).kdamonds[0].tree
+GOOD = desired(settings(), guest(), EVERYTHING).kdamonds[0].tree
 
 
 def changed(tree: Any, path: str, value: object) -> Any:
@@ -59,7 +59,7 @@ def test_what_no_kernel_takes_is_refused_and_named(path: str, value: object, say
 
 
 def test_what_terrace_compiles_may_be_staged() -> None:
-    check([kdamond.tree for kdamond in desired(settings(), guest(), EVERYTHING, {}).kdamonds], NIDS)
+    check([kdamond.tree for kdamond in desired(settings(), guest(), EVERYTHING).kdamonds], NIDS)
 
 
 NUMBERS = st.one_of(st.integers(-2, 12), st.integers(-(2**33), 2**65), st.sampled_from([9_999, 10_000, 10_001]))

@@ -1,0 +1,81 @@
+"""What the agent makes of the policy's settings while the node does not bear them: joins pure parts and files.
+
+Before: settings and journal. After: `desired` takes the outcome, `carried` puts it into the plan.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from terrace_agent.damon import churn
+from terrace_agent.damon.cputime import read_cpu_times
+from terrace_agent.damon.desired import Desired
+from terrace_agent.damon.easing import CpuTimes, Load, judge
+from terrace_agent.damon.guards import Review, full_nids, review, sample
+from terrace_agent.damon.health import Health, read_health
+from terrace_agent.damon.verify import totals
+from terrace_agent.engine import CoolDown, Ease, Plan, Step
+from terrace_agent.hostfs import HostFs
+from terrace_agent.journal import JournalState
+from terrace_api.policy import Guardrails, Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adaptation:
+    """What holds beside the settings, as of `at_s` seconds since boot."""
+
+    at_s: float
+    review: Review
+    load: Load
+
+
+class Adapter:
+    """Remembers from where it counts; what must outlive the agent is in the journal."""
+
+    def __init__(self, fs: HostFs) -> None:
+        self._fs = fs
+        self._health: Health | None = None
+        self._times: CpuTimes | None = None
+        self._moved: tuple[churn.Sample, ...] = ()
+
+    def look(self, settings: Settings, state: JournalState, *, moves: bool) -> Adaptation:
+        """Returns what holds now; stores nothing. Where nothing `moves` no guardrail can be hit."""
+        health = read_health(self._fs)
+        if not moves or state.cooldown:
+            self._health, self._moved = None, ()
+        found = review(settings.guardrails, state.cooldown, self._health, health, _churn(self._moved, settings))
+        pids = [claim.pid for claim in state.owned if claim.pid and claim.in_force]
+        times = read_cpu_times(self._fs, pids, uptime_s=health.uptime_s)
+        load = judge(state.easing, settings.monitoring.cpu_percent, self._times, times, running=bool(pids))
+        self._health, self._times = found.since, load.since
+        return Adaptation(at_s=health.uptime_s, review=found, load=load)
+
+    def remember(self, wanted: Desired, state: JournalState, at_s: float) -> None:
+        """Takes what has moved so far, for the next look."""
+        flows = tuple(flow for kdamond in wanted.kdamonds for flow in kdamond.flows)
+        self._moved = churn.remember(self._moved, sample(flows, totals(state), at_s))
+
+
+def carried(plan: Plan, wanted: Desired, adaptation: Adaptation, state: JournalState, guards: Guardrails) -> Plan:
+    """Returns `plan` with what holds beside the settings, journaled before the first store. Pure."""
+    flows = tuple(flow for kdamond in wanted.kdamonds for flow in kdamond.flows)
+    notes = tuple(filter(None, (adaptation.review.note, adaptation.load.note)))
+    return replace(
+        plan,
+        steps=(*_journaled(adaptation, state), *plan.steps),
+        tripped=(*adaptation.review.tripped, *full_nids(guards, flows)),
+        effective=replace(plan.effective, notes=plan.effective.notes + notes) if plan.effective else None,
+    )
+
+
+def _churn(moved: tuple[churn.Sample, ...], settings: Settings) -> churn.Churn | None:
+    guards = settings.guardrails
+    if not guards.churn_max.enabled:
+        return None
+    return churn.judge(moved, churn_max_bp=guards.churn_max.share.bp, cooldown_us=guards.cooldown.us)
+
+
+def _journaled(adaptation: Adaptation, state: JournalState) -> Iterator[Step]:
+    if adaptation.review.cooldown != state.cooldown:
+        yield CoolDown(cooldown=adaptation.review.cooldown)
+    if adaptation.load.easing != state.easing:
+        yield Ease(steps=adaptation.load.easing)

@@ -1,0 +1,69 @@
+"""Brings the counters of our kdamonds up to date and journals what has arrived.
+
+Before: `apply`, and the kernel's own refresh. After: `engine`, which plans with fresh looks and reports totals.
+"""
+
+import errno
+
+from terrace_agent.damon import verify
+from terrace_agent.damon.look import looks_at, read_oracle
+from terrace_agent.damon.patience import Patience
+from terrace_agent.damon.read import TreeReader
+from terrace_agent.damon.stores import state_path
+from terrace_agent.damon.verify import Look
+from terrace_agent.errors import StoreRefused
+from terrace_agent.hostfs import HostFs
+from terrace_agent.journal import Journal, JournalState
+
+_QUIET_ERRNOS = {errno.EBUSY, errno.ECANCELED}
+
+
+class Meter:
+    """Counts what our kdamonds move."""
+
+    def __init__(self, fs: HostFs, reader: TreeReader, journal: Journal, patience: Patience) -> None:
+        self._fs = fs
+        self._reader = reader
+        self._journal = journal
+        self._patience = patience
+
+    def count(self, *, at_once: bool = False) -> tuple[Look, ...]:
+        """Returns our running schemes with fresh counters, after journaling what has arrived.
+
+        With `at_once` they are fresh to the moment, not only to the kernel's last refresh.
+        """
+        if not self._reader.exists():
+            return ()
+        before = self._journal.load()
+        is_fresh = self._refresh(before, at_once=at_once)
+        looks = tuple(look for claim in before.owned for look in looks_at(self._reader, before, claim.index))
+        if is_fresh:
+            oracle = read_oracle(self._fs, before.features or ())
+            after = verify.advance(before, looks, oracle, self.pids(before))
+            if after != before:
+                self._journal.save(after)
+        return looks
+
+    def pids(self, state: JournalState) -> frozenset[int]:
+        """Returns the pids of our kdamonds that run."""
+        return frozenset(claim.pid for claim in state.owned if claim.pid and self._reader.runs(claim))
+
+    def ask(self, index: int, word: str) -> bool:
+        """Returns whether kdamond `index` did what `word` commands; if not, the files stay as they are."""
+        # Somebody's long command, a kdamond that has just ended: the next look asks again.
+        try:
+            self._patience.store(self._fs, state_path(index), word)
+        except StoreRefused as error:
+            if error.errno not in _QUIET_ERRNOS:
+                raise
+            return False
+        return True
+
+    def _refresh(self, state: JournalState, *, at_once: bool) -> bool:
+        """Asks the kernel to bring the files up to date; returns whether they are, for all kdamonds of ours."""
+        running = [claim.index for claim in state.owned if self._reader.runs(claim)]
+        stale = [index for index in running if at_once or not self._reader.refreshes_itself(index)]
+        tuned = [index for index in stale if self._reader.tunes_intervals(index)]
+        return all(self.ask(index, "update_schemes_stats") for index in stale) and all(
+            self.ask(index, "update_tuned_intervals") for index in tuned
+        )
