@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from terrace_api.conditions import Condition
+from terrace_api.selectors import LabelSelector
 from terrace_api.units import Duration, Percent, Size
 
 
@@ -16,32 +17,6 @@ class Mode(StrEnum):
 
     OBSERVE = "Observe"
     ENFORCE = "Enforce"
-
-
-class Operator(StrEnum):
-    """How a label selector's requirement compares."""
-
-    IN = "In"
-    NOT_IN = "NotIn"
-    EXISTS = "Exists"
-    DOES_NOT_EXIST = "DoesNotExist"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Requirement:
-    """One `matchExpressions` entry of a label selector."""
-
-    key: str
-    operator: Operator
-    values: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabelSelector:
-    """A `metav1.LabelSelector` that is not empty."""
-
-    match_labels: dict[str, str] | None = None
-    match_expressions: tuple[Requirement, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

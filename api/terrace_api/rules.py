@@ -6,7 +6,8 @@ The CRD states the same rules in CEL; a cluster test applies every bad case to a
 from collections.abc import Iterator
 
 from terrace_api.errors import Problem
-from terrace_api.policy import LabelSelector, Operator, Quota, TieringPolicySpec, Watermarks
+from terrace_api.policy import Quota, TieringPolicySpec, Watermarks
+from terrace_api.selectors import LabelSelector, Operator
 from terrace_api.units import Duration, Percent
 
 _MS, _S, _M = 1_000, 1_000_000, 60_000_000
