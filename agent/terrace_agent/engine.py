@@ -6,10 +6,10 @@ engine's own files are known in its own folder only.
 One turn of the loop::
 
     capability = engine.probe()
-    plan = engine.plan(settings, topology)    # mode Enforce; nothing is stored, the plan says why
-    plan = engine.plan_stop()                 # Restore, and mode Observe
-    engine.apply(plan)                        # an empty plan does nothing
-    moved = engine.verify()                   # what really changed nid
+    plan = engine.plan(settings, topology, movable)    # mode Enforce; nothing is stored, the plan says why
+    plan = engine.plan_stop()                          # Restore, and mode Observe
+    engine.apply(plan)                                 # an empty plan does nothing
+    moved = engine.verify()                            # what really changed nid
 
 In mode Observe the loop applies `plan_stop()` and shows `plan(...).words`: what Enforce would start.
 """
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from terrace_agent.topology.values import Topology
+from terrace_agent.workloads.values import EVERYTHING, Movable
 from terrace_api.node_tiering import Effective, EngineCapability, EngineName, Kdamond
 from terrace_api.policy import Settings
 
@@ -139,8 +140,10 @@ class Engine(Protocol):
     def probe(self) -> EngineCapability:
         """Returns whether this node can run the engine now; if not, why and what would help. Leaves all as it was."""
 
-    def plan(self, settings: Settings, topology: Topology) -> Plan:
-        """Returns what makes this node do what `settings` ask. Stores nothing; idempotent once applied.
+    def plan(self, settings: Settings, topology: Topology, movable: Movable = EVERYTHING) -> Plan:
+        """Returns what makes this node do to what is `movable` what `settings` ask.
+
+        Stores nothing; idempotent once applied.
 
         Raises:
             SettingsRejected: they cannot be meant for this node.

@@ -6,6 +6,7 @@ from terrace_agent.damon.cadence import CurrentIntervals, start
 from terrace_agent.damon.features import Feature
 from terrace_agent.damon.limits import BP
 from terrace_agent.damon.schemes import Flow
+from terrace_agent.damon.scope import REJECTS_ONLY
 from terrace_api.node_tiering import Effective
 from terrace_api.policy import Settings
 from terrace_api.units import Duration, Percent, display_bytes
@@ -48,6 +49,8 @@ def notes(
     found = [*_bounds(settings, flows), *_balancing(numa_balancing)]
     if settings.monitoring.auto_tune.enabled and Feature.INTERVALS_GOAL not in features:
         found.append("monitoring.autoTune: this kernel cannot tune intervals (no intervals_goal); they stay fixed")
+    if Feature.OPS_FILTERS not in features and any(flow.selection for flow in flows):
+        found.append(REJECTS_ONLY)
     return tuple(dict.fromkeys(found))
 
 

@@ -8,7 +8,7 @@ scheme in it (design.md section 4, kernel.md 5.5 and 11).
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from terrace_agent.damon import cadence, limits
 from terrace_agent.damon.cadence import CurrentIntervals
@@ -26,6 +26,7 @@ from terrace_agent.damon.tree import (
     Target,
 )
 from terrace_agent.topology.values import Nid, Topology
+from terrace_agent.workloads.values import EVERYTHING, Movable
 from terrace_api.node_tiering import Effective
 from terrace_api.policy import Regions, Settings
 
@@ -65,17 +66,22 @@ def desired(
     topology: Topology,
     features: frozenset[Feature],
     current: Mapping[int, CurrentIntervals],
+    *,
     numa_balancing: int | None = None,
+    movable: Movable = EVERYTHING,
 ) -> Desired:
     """Returns what should run.
 
     `current` is what running kdamonds have been tuned to, by source nid; `numa_balancing` the sysctl's bits, for a
-    note.
+    note; `movable` what may move at all.
 
     Raises:
         SettingsRejected: the tiers cannot be meant for this node.
     """
-    flows = tuple(_flows(settings, topology, features, current))
+    flows = tuple(
+        replace(flow, selection=movable.towards(flow.pair.target.nid))
+        for flow in _flows(settings, topology, features, current)
+    )
     sources = sorted({flow.pair.source.nid for flow in flows})
     kdamonds = tuple(
         _kdamond(

@@ -1,7 +1,8 @@
 """The damon engine: joins the pure parts and the files behind `terrace_agent.engine.Engine`."""
 
 import errno
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from terrace_agent.damon import desired as compile_
@@ -17,24 +18,35 @@ from terrace_agent.damon.read import ObservedKdamond, TreeReader
 from terrace_agent.damon.stores import state_path
 from terrace_agent.damon.surroundings import Observed, observe
 from terrace_agent.damon.verify import Look
-from terrace_agent.engine import Claim, Disclaim, Moved, Plan
+from terrace_agent.engine import Claim, Disclaim, Moved, Plan, Store
 from terrace_agent.errors import EngineUnavailable, StoreRefused
 from terrace_agent.hostfs import HostFs
 from terrace_agent.journal import Journal, JournalState
 from terrace_agent.topology.values import Topology
+from terrace_agent.workloads.values import EVERYTHING, Movable
 from terrace_api.node_tiering import EngineCapability, EngineName
 from terrace_api.policy import Settings
 
+_LISTS_EVERY_S = 5.0
+"""Pods that come and go are one reason to commit in that time, however many they are."""
 _QUIET_ERRNOS = {errno.EBUSY, errno.ECANCELED}
 
 
 class DamonEngine:
     """See `terrace_agent.engine.Engine`."""
 
-    def __init__(self, fs: HostFs, journal: Journal, patience: Patience | None = None) -> None:
+    def __init__(
+        self,
+        fs: HostFs,
+        journal: Journal,
+        patience: Patience | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._fs = fs
         self._journal = journal
         self._patience = patience or Patience()
+        self._clock = clock
+        self._listed_at = -_LISTS_EVERY_S
         self._reader = TreeReader(fs, self._patience)
         self._applier = Applier(fs, self._reader, journal, self._patience, self._bank)
 
@@ -54,15 +66,21 @@ class DamonEngine:
             name=self.name, available=True, reason="Available", message="DAMON can migrate pages towards node goals."
         )
 
-    def plan(self, settings: Settings, topology: Topology) -> Plan:
+    def plan(self, settings: Settings, topology: Topology, movable: Movable = EVERYTHING) -> Plan:
         """See `Engine.plan`; the first time on a boot it probes, as `probe` does."""
         observed = self._checked()
         features = self._features(observed)
         state = self._journal.load()
         wanted = compile_.desired(
-            settings, topology, features, _current(observed.kdamonds, state), observed.numa_balancing
+            settings,
+            topology,
+            features,
+            _current(observed.kdamonds, state),
+            numa_balancing=observed.numa_balancing,
+            movable=movable,
         )
-        return planning.plan(observed, wanted, state)
+        may_list = self._clock() - self._listed_at >= _LISTS_EVERY_S
+        return planning.plan(observed, wanted, state, may_list=may_list)
 
     def plan_stop(self) -> Plan:
         """See `Engine.plan_stop`."""
@@ -71,6 +89,8 @@ class DamonEngine:
     def apply(self, plan: Plan) -> None:
         """See `Engine.apply`."""
         self._applier.apply(plan)
+        if any(isinstance(step, Store) and "filters/" in step.path for step in plan.steps):
+            self._listed_at = self._clock()
 
     def verify(self) -> Moved:
         """See `Engine.verify`."""

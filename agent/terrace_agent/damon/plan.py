@@ -14,7 +14,7 @@ the order makes the mixture safe: room is made before it is filled, and of two g
 
 from collections.abc import Iterable, Iterator
 
-from terrace_agent.damon.change import Change, changes, is_small_drift
+from terrace_agent.damon.change import Change, changes, is_small_drift, without_lists
 from terrace_agent.damon.desired import Desired
 from terrace_agent.damon.ownership import owner_of
 from terrace_agent.damon.read import ObservedKdamond
@@ -29,8 +29,8 @@ _SOON_S = 2.0
 _LATER_S = 5.0
 
 
-def plan(observed: Observed, desired: Desired, journal: JournalState) -> Plan:
-    """Returns what makes `observed` into `desired`.
+def plan(observed: Observed, desired: Desired, journal: JournalState, *, may_list: bool = True) -> Plan:
+    """Returns what makes `observed` into `desired`; without `may_list` lists of cgroups wait for another reason.
 
     Raises:
         EngineUnavailable: somebody else's kdamonds or an exclusive module are in the way.
@@ -39,6 +39,8 @@ def plan(observed: Observed, desired: Desired, journal: JournalState) -> Plan:
     if not desired.kdamonds:
         return plan_stop(observed, journal)
     found = changes(observed.kdamonds, desired, journal.owned)
+    if found and not may_list:
+        found = tuple(without_lists(change, desired.made_from) for change in found)
     steps, reason = _steps(observed, desired, found)
     prelude = tuple(_prelude(observed))
     return Plan(

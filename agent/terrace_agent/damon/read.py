@@ -149,10 +149,12 @@ def _without_none(hint: Any) -> tuple[Any, bool]:
     return kind, True
 
 
-def _parse(path: str, text: str, kind: type[Any]) -> bool | int | Enum:
+def _parse(path: str, text: str, kind: type[Any]) -> bool | int | str | Enum:
     try:
         if kind is bool:
             return {"Y": True, "N": False}[text]
+        if kind is str:
+            return text
         return int(text) if kind is int else typing.cast(Enum, kind(text))
     except (ValueError, KeyError) as error:
         raise UnexpectedContent(path=path, content=text) from error

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from terrace_agent.damon.features import Feature
 from terrace_agent.damon.limits import Stops, Window
 from terrace_agent.damon.pairs import Pair
+from terrace_agent.damon.scope import scoped
 from terrace_agent.damon.tree import (
     UINT_MAX,
     ULONG_MAX,
@@ -22,6 +23,7 @@ from terrace_agent.damon.tree import (
     Watermarks,
     Weights,
 )
+from terrace_agent.workloads.values import Selection
 from terrace_api.policy import Settings
 
 _PAGE_BYTES = 4_096
@@ -40,6 +42,7 @@ class Flow:
         min_age: in aggregations, as long as the source's intervals stay.
         apply_interval_cut: the policy's own would have starved the scheme.
         same_memory_tier: the kernel's own demotion does not know which of both is slower.
+        selection: what may move to the target; None for all memory.
     """
 
     pair: Pair
@@ -51,6 +54,7 @@ class Flow:
     apply_interval_us: int
     apply_interval_cut: bool
     same_memory_tier: bool
+    selection: Selection | None = None
 
 
 def schemes(settings: Settings, flow: Flow, features: frozenset[Feature]) -> tuple[Scheme, ...]:
@@ -86,7 +90,7 @@ def _cleaning(moving: Scheme, flow: Flow) -> Scheme:
 
 
 def _moving(settings: Settings, flow: Flow, features: frozenset[Feature]) -> Scheme:
-    filters = _young(flow) if settings.young_filter else ()
+    filters = scoped(_young(flow) if settings.young_filter else (), flow.selection, features)
     has_ops_filters = Feature.OPS_FILTERS in features
     return Scheme(
         action=Action.MIGRATE_HOT if flow.pair.promotes else Action.MIGRATE_COLD,
