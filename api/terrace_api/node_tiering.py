@@ -31,6 +31,7 @@ class ConditionType(StrEnum):
     ACCEPTED = "Accepted"
     ENGINE_AVAILABLE = "EngineAvailable"
     APPLIED = "Applied"
+    WORKLOADS_RESOLVED = "WorkloadsResolved"
     READY = "Ready"
 
 
@@ -119,11 +120,13 @@ class Effective:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodPlacement:
-    """Where one pod's memory is, from its cgroup's `memory.numa_stat`.
+    """Where one pod's memory is, from its cgroup's `memory.numa_stat`, and what is done with it.
 
     Attributes:
         name: empty while the pod is not known by name.
         fast_share: text such as `81.2%`.
+        tiered: None while no policy is followed.
+        rule: of `workloads`; empty where none decided.
     """
 
     uid: str
@@ -132,6 +135,9 @@ class PodPlacement:
     fast_bytes: int
     slow_bytes: int
     fast_share: str
+    tiered: bool | None = None
+    rule: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from enum import StrEnum
 from terrace_api.conditions import Condition
 from terrace_api.selectors import LabelSelector
 from terrace_api.units import Duration, Percent, Size
+from terrace_api.workloads import WorkloadRule
 
 
 class Mode(StrEnum):
@@ -118,6 +119,7 @@ class Settings:
     tiers: tuple[Tier, ...] | None = None
     apply_interval: Duration | None = None
     watermarks: Watermarks | None = None
+    workloads: tuple[WorkloadRule, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

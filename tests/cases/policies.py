@@ -77,6 +77,23 @@ GOOD = {
         },
         youngFilter=False,
         watermarks={"high": "20%", "mid": "15%", "low": "5%", "interval": "5s"},
+        workloads=[
+            {
+                "name": "databases",
+                "match": {
+                    "namespaces": ["shop", "bank"],
+                    "podSelector": {
+                        "matchLabels": {"app": "db"},
+                        "matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["cache"]}],
+                    },
+                    "qosClasses": ["Guaranteed"],
+                    "priorityClasses": ["system-node-critical"],
+                },
+                "action": "Exclude",
+            },
+            {"name": "batch", "match": {"qosClasses": ["BestEffort", "Burstable"]}, "action": "Tier"},
+            {"name": "rest", "action": "Exclude"},
+        ],
     ),
     "a size in bytes": policy(allNodes=True, quota={"size": 209715200}),
 }
@@ -190,5 +207,56 @@ BAD = (
         spec={"quota": {"interval": "1ms"}},
         field="spec.quota.interval",
         says="between 100ms and 1m",
+    ),
+    BadPolicy(about="no rules at all", spec={"workloads": []}, field="spec.workloads", says=""),
+    BadPolicy(
+        about="a rule that does nothing",
+        spec={"workloads": [{"name": "a"}]},
+        field="spec.workloads[0]",
+        says="action",
+    ),
+    BadPolicy(
+        about="an action that is none",
+        spec={"workloads": [{"name": "a", "action": "Demote"}]},
+        field="spec.workloads[0].action",
+        says="Exclude",
+    ),
+    BadPolicy(
+        about="two rules of one name",
+        spec={"workloads": [{"name": "a", "action": "Tier"}, {"name": "a", "action": "Exclude"}]},
+        field="spec.workloads[1]",
+        says="Duplicate value",
+    ),
+    BadPolicy(
+        about="a match of nothing",
+        spec={"workloads": [{"name": "a", "match": {}, "action": "Exclude"}]},
+        field="spec.workloads[0].match",
+        says="leave match out",
+    ),
+    BadPolicy(
+        about="a pod selector of nothing",
+        spec={"workloads": [{"name": "a", "match": {"podSelector": {"matchLabels": {}}}, "action": "Exclude"}]},
+        field="spec.workloads[0].match.podSelector",
+        says="leave podSelector out",
+    ),
+    BadPolicy(
+        about="a pod selector with In and no values",
+        spec={
+            "workloads": [
+                {
+                    "name": "a",
+                    "match": {"podSelector": {"matchExpressions": [{"key": "a", "operator": "In"}]}},
+                    "action": "Exclude",
+                }
+            ]
+        },
+        field="spec.workloads[0].match.podSelector.matchExpressions[0]",
+        says="need values",
+    ),
+    BadPolicy(
+        about="a QoS class that is none",
+        spec={"workloads": [{"name": "a", "match": {"qosClasses": ["Gold"]}, "action": "Exclude"}]},
+        field="spec.workloads[0].match.qosClasses[0]",
+        says="BestEffort",
     ),
 )

@@ -15,6 +15,7 @@ from terrace_agent.errors import (
     StoreRefused,
     UnexpectedContent,
 )
+from terrace_agent.workloads.resolve import Problem as ResolutionProblem
 from terrace_api.conditions import Condition, ConditionStatus
 from terrace_api.errors import InvalidObject, Problem
 from terrace_api.node_tiering import ConditionType, EngineCapability, EngineName
@@ -32,9 +33,15 @@ def made(
     revision: str = "",
     before: tuple[Condition, ...] = (),
     now: str = NOW,
+    problem: ResolutionProblem | None = None,
 ) -> dict[str, Condition]:
     situation = Situation(
-        intent=intent, capabilities=(capability,), failure=failure, active_revision=revision, details="moving"
+        intent=intent,
+        capabilities=(capability,),
+        failure=failure,
+        active_revision=revision,
+        details="moving",
+        problem=problem,
     )
     return {one.type: one for one in conditions(situation, generation=4, now=now, before=before)}
 
@@ -49,6 +56,7 @@ def test_enforcing_is_ready_and_says_what_it_does() -> None:
         "Accepted": "True/Valid",
         "EngineAvailable": "True/Available",
         "Applied": "True/Enforcing",
+        "WorkloadsResolved": "True/Resolved",
         "Ready": "True/Enforcing",
     }
     assert found["Ready"].message == "moving"
@@ -66,6 +74,7 @@ def test_a_single_tier_is_ready_and_neither_degraded_nor_unsupported(capability:
         "Accepted": "True/Valid",
         "EngineAvailable": "Unknown/NotNeeded",
         "Applied": "True/SingleTier",
+        "WorkloadsResolved": "Unknown/NotNeeded",
         "Ready": "True/SingleTier",
     }
 
@@ -76,6 +85,7 @@ def test_no_engine_is_unsupported_and_never_degraded() -> None:
         "Accepted": "True/Valid",
         "EngineAvailable": "False/NoDamonSysfs",
         "Applied": "Unknown/NoEngine",
+        "WorkloadsResolved": "Unknown/NotNeeded",
         "Ready": "False/NoDamonSysfs",
     }
     assert "a newer kernel helps" in found["Ready"].message
@@ -95,6 +105,7 @@ def test_rejected_settings_say_what_exists_and_what_stays_in_force() -> None:
         "Accepted": "False/NidNotFound",
         "EngineAvailable": "True/Available",
         "Applied": "False/SettingsRejected",
+        "WorkloadsResolved": "Unknown/NotNeeded",
         "Ready": "False/NidNotFound",
     }
     assert found["Ready"].message == "nid 7 is not there; nids 0 and 1 are"
@@ -126,6 +137,20 @@ def test_a_failed_turn_is_degraded_and_not_ready(intent: Intent, failure: Except
     assert brief(found)["Applied"] == f"False/{reason}"
     assert brief(found)["Ready"] == f"False/{reason}"
     assert says in found["Applied"].message
+
+
+def test_pods_that_cannot_be_told_apart_keep_a_node_from_being_ready() -> None:
+    problem = ResolutionProblem(reason="CgroupV1", message="boot it with cgroup v2")
+    found = made(Intent.ENFORCE, problem=problem)
+    assert brief(found)["Applied"] == "True/Enforcing"
+    assert brief(found)["WorkloadsResolved"] == brief(found)["Ready"] == "False/CgroupV1"
+    assert found["Ready"].message == "boot it with cgroup v2"
+
+
+def test_a_refused_store_is_more_urgent_than_pods_that_cannot_be_told_apart() -> None:
+    problem = ResolutionProblem(reason="CgroupV1", message="boot it with cgroup v2")
+    found = made(Intent.ENFORCE, StoreRefused(path="/sys/a", value="on", errno=errno.EBUSY), problem=problem)
+    assert brief(found)["Ready"] == "False/StoreRefused"
 
 
 def test_a_restored_node_is_ready_wherever_it_is() -> None:
