@@ -49,6 +49,11 @@ def notes(
     found = [*_bounds(settings, flows), *_balancing(numa_balancing)]
     if settings.monitoring.auto_tune.enabled and Feature.INTERVALS_GOAL not in features:
         found.append("monitoring.autoTune: this kernel cannot tune intervals (no intervals_goal); they stay fixed")
+    found += [
+        f"workloads: most of what is hottest on nid {flow.pair.source.nid} is left alone, so regions are not weighed"
+        for flow in flows
+        if flow.uniform and flow.pair.promotes
+    ]
     if Feature.OPS_FILTERS not in features and any(flow.selection for flow in flows):
         found.append(REJECTS_ONLY)
     return tuple(dict.fromkeys(found))

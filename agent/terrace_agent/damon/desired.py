@@ -15,6 +15,7 @@ from terrace_agent.damon.cadence import CurrentIntervals
 from terrace_agent.damon.describe import effective, notes, words
 from terrace_agent.damon.features import Feature
 from terrace_agent.damon.pairs import Pair, pairs_of
+from terrace_agent.damon.passing import Flows, is_uniform
 from terrace_agent.damon.schemes import Flow, schemes
 from terrace_agent.damon.tree import (
     Context,
@@ -69,19 +70,17 @@ def desired(
     *,
     numa_balancing: int | None = None,
     movable: Movable = EVERYTHING,
+    passing: Flows | None = None,
 ) -> Desired:
     """Returns what should run.
 
     `current` is what running kdamonds have been tuned to, by source nid; `numa_balancing` the sysctl's bits, for a
-    note; `movable` what may move at all.
+    note; `movable` what may move at all; `passing` how much gets past the filters.
 
     Raises:
         SettingsRejected: the tiers cannot be meant for this node.
     """
-    flows = tuple(
-        replace(flow, selection=movable.towards(flow.pair.target.nid))
-        for flow in _flows(settings, topology, features, current)
-    )
+    flows = tuple(_scoped(flow, movable, passing or {}) for flow in _flows(settings, topology, features, current))
     sources = sorted({flow.pair.source.nid for flow in flows})
     kdamonds = tuple(
         _kdamond(
@@ -97,6 +96,12 @@ def desired(
         words=words(flows),
         made_from=hashlib.sha256(repr(settings).encode()).hexdigest()[:16],
     )
+
+
+def _scoped(flow: Flow, movable: Movable, passing: Flows) -> Flow:
+    selection = movable.towards(flow.pair.target.nid)
+    uniform = selection is not None and is_uniform(passing, flow.pair.source.nid, promotes=flow.pair.promotes)
+    return replace(flow, selection=selection, uniform=uniform)
 
 
 def _flows(

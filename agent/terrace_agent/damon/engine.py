@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from terrace_agent.damon import desired as compile_
+from terrace_agent.damon import passing, verify
 from terrace_agent.damon import plan as planning
-from terrace_agent.damon import verify
 from terrace_agent.damon.apply import Applier
 from terrace_agent.damon.cadence import CurrentIntervals
 from terrace_agent.damon.features import Feature, Prober, missing, missing_interface, scratch_stores
@@ -47,6 +47,7 @@ class DamonEngine:
         self._patience = patience or Patience()
         self._clock = clock
         self._listed_at = -_LISTS_EVERY_S
+        self._passing: passing.Flows = {}
         self._reader = TreeReader(fs, self._patience)
         self._applier = Applier(fs, self._reader, journal, self._patience, self._bank)
 
@@ -78,6 +79,7 @@ class DamonEngine:
             _current(observed.kdamonds, state),
             numa_balancing=observed.numa_balancing,
             movable=movable,
+            passing=self._passing,
         )
         may_list = self._clock() - self._listed_at >= _LISTS_EVERY_S
         return planning.plan(observed, wanted, state, may_list=may_list)
@@ -95,6 +97,7 @@ class DamonEngine:
     def verify(self) -> Moved:
         """See `Engine.verify`."""
         looks = self._count()
+        self._passing = passing.advance(self._passing, looks)
         state = self._journal.load()
         promoted, demoted = verify.totals(state)
         running = {look.index for look in looks}

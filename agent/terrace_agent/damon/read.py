@@ -26,6 +26,7 @@ class SchemeStats:
 
     sz_tried: int = 0
     sz_applied: int = 0
+    sz_ops_filter_passed: int | None = None
     qt_exceeds: int = 0
 
 

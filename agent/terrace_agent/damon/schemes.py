@@ -43,6 +43,7 @@ class Flow:
         apply_interval_cut: the policy's own would have starved the scheme.
         same_memory_tier: the kernel's own demotion does not know which of both is slower.
         selection: what may move to the target; None for all memory.
+        uniform: regions are not weighed, since those that weigh most are not among what may move.
     """
 
     pair: Pair
@@ -55,6 +56,7 @@ class Flow:
     apply_interval_cut: bool
     same_memory_tier: bool
     selection: Selection | None = None
+    uniform: bool = False
 
 
 def schemes(settings: Settings, flow: Flow, features: frozenset[Feature]) -> tuple[Scheme, ...]:
@@ -131,7 +133,9 @@ def _quotas(settings: Settings, flow: Flow, features: frozenset[Feature]) -> Quo
         reset_interval_ms=flow.window.ms,
         fail_charge_num=1 if charges_less else None,
         fail_charge_denom=_FAIL_CHARGE_DENOM if charges_less else None,
-        weights=Weights(sz_permil=weights.size, nr_accesses_permil=weights.accesses, age_permil=weights.age),
+        weights=Weights()
+        if flow.uniform
+        else Weights(sz_permil=weights.size, nr_accesses_permil=weights.accesses, age_permil=weights.age),
         goal_tuner=GoalTuner.TEMPORAL if Feature.TEMPORAL in features else None,
         goals=_goals(flow),
     )

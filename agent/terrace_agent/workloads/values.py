@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from terrace_api.workloads import QosClass
 
-MOST_LISTED = 512
+MOST_LISTED = 1024
 """Each page that a scheme tries is compared with up to so many cgroups, and each commit looks so many up by name."""
 
 
