@@ -19,6 +19,8 @@ from terrace_agent.report import Active, Observed, make_status
 from terrace_agent.steplog import StepLog
 from terrace_agent.topology.discover import discover
 from terrace_agent.topology.read import read_facts
+from terrace_agent.workloads.cgroups import read_cgroups
+from terrace_agent.workloads.resolve import resolve
 from terrace_api.codec import decode_policy_file, encode_node_tiering_spec, encode_status
 from terrace_api.defaults import Json
 from terrace_api.node_tiering import Action, NodeTieringSpec, NodeTieringStatus, PolicyRef
@@ -59,8 +61,10 @@ def plan(host: HostFs, state_dir: Path, file: Path) -> str:
     notes = [f"# {IGNORED}"] if policy.spec.node_selector else []
     if policy.spec.mode is Mode.OBSERVE:
         notes.append("# The policy's mode is Observe: `run` would only watch. These are the stores of mode Enforce.")
+    workloads = resolve(policy.spec.workloads or (), None, read_cgroups(host), topology.tiers)
+    notes += [f"# {workloads.problem.message}"] if workloads.problem else []
     engine = _first_available(make_engines(host, state_dir))
-    return "\n".join([*notes, plan_text(engine.plan(policy.spec, topology))])
+    return "\n".join([*notes, plan_text(engine.plan(policy.spec, topology, workloads.movable))])
 
 
 def stop(host: HostFs, state_dir: Path) -> str:
@@ -121,5 +125,6 @@ def _status(turn: Turn) -> NodeTieringStatus:
         topology=turn.topology,
         moved=turn.moved,
         pods=turn.pods,
+        decisions=turn.workloads.decisions,
     )
-    return make_status(seen, {}, before=None, now="")
+    return make_status(seen, before=None, now="")

@@ -19,6 +19,7 @@ from terrace_agent.errors import (
     StoreRefused,
     UnexpectedContent,
 )
+from terrace_agent.workloads.resolve import Problem
 from terrace_api.conditions import Condition, ConditionStatus, carry_transitions
 from terrace_api.errors import InvalidObject
 from terrace_api.node_tiering import ConditionType, EngineCapability
@@ -51,6 +52,7 @@ class Situation:
         active_revision: the revision that is in force; empty for none.
         details: in words, what the configuration in force does.
         tripped: guardrails that are hit now.
+        problem: why not every pod that should be tiered is.
     """
 
     intent: Intent
@@ -59,6 +61,7 @@ class Situation:
     active_revision: str = ""
     details: str = ""
     tripped: tuple[Tripped, ...] = ()
+    problem: Problem | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,7 @@ def conditions(
         ConditionType.ACCEPTED: _accepted(situation),
         ConditionType.ENGINE_AVAILABLE: _engine_available(situation),
         ConditionType.APPLIED: _applied(situation),
+        ConditionType.WORKLOADS_RESOLVED: _workloads_resolved(situation),
     }
     ready = _ready(situation, tuple(verdicts.values()))
     verdicts |= {ConditionType.GUARDRAIL_TRIPPED: _guardrail_tripped(situation), ConditionType.READY: ready}
@@ -138,6 +142,14 @@ def _applied(situation: Situation) -> _Verdict:
     if situation.intent is Intent.WAIT:
         return _unknown("NoSettings", "There is nothing to apply yet.")
     return _in_force(situation)
+
+
+def _workloads_resolved(situation: Situation) -> _Verdict:
+    if situation.intent not in {Intent.OBSERVE, Intent.ENFORCE}:
+        return _unknown("NotNeeded", "No policy is followed, so no pod has to be told from another.")
+    if situation.problem is not None:
+        return _false(situation.problem.reason, situation.problem.message)
+    return _true("Resolved", "It is known which memory may move; status.pods says which pods and why.")
 
 
 def _not_applied(failure: Exception) -> _Verdict:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from terrace_agent.conditions import Situation
 from terrace_agent.decide import Intent, choose_engine, decide
 from terrace_agent.engine import Engine, Moved, Plan
-from terrace_agent.errors import EngineUnavailable, SettingsRejected
+from terrace_agent.errors import EngineUnavailable, KdamondDied, SchemesRefused, SettingsRejected
 from terrace_agent.hostfs import HostFs
 from terrace_agent.order import Order
 from terrace_agent.pods import PodMemory, read_pods
@@ -19,13 +19,19 @@ from terrace_agent.steplog import StepLog
 from terrace_agent.topology.discover import discover
 from terrace_agent.topology.read import read_facts
 from terrace_agent.topology.values import Topology
+from terrace_agent.workloads.cgroups import read_cgroups
+from terrace_agent.workloads.resolve import Workloads, resolve
+from terrace_agent.workloads.roster import Roster
+from terrace_agent.workloads.values import Selection
 from terrace_api.errors import TerraceError
 from terrace_api.node_tiering import EngineCapability, EngineName, Levels
 from terrace_api.policy import Mode
 from terrace_api.units import display_bytes
 
+_TRIES = 3
 _RELEASE = "/proc/sys/kernel/osrelease"
 _NO_TOPOLOGY = Topology(nids=(), tiers=())
+_NO_WORKLOADS = Workloads()
 _NOTHING_MOVED = Moved(kdamonds=(), promoted_bytes=0, demoted_bytes=0)
 
 
@@ -45,6 +51,7 @@ class Turn:
     topology: Topology = _NO_TOPOLOGY
     capabilities: tuple[EngineCapability, ...] = ()
     pods: tuple[PodMemory, ...] = ()
+    workloads: Workloads = _NO_WORKLOADS
     plan: Plan | None = None
     moved: Moved = _NOTHING_MOVED
     steps: int = 0
@@ -57,6 +64,7 @@ class Turn:
             capabilities=self.capabilities,
             failure=self.failure,
             active_revision=active_revision,
+            problem=self.workloads.problem,
             details=self._details(),
             tripped=self.plan.tripped if self.plan and self.intent is Intent.ENFORCE else (),
         )
@@ -70,12 +78,13 @@ class Turn:
 
 
 class Cycle:
-    """Takes turns on one host."""
+    """Takes turns on one host; `roster` is None where nobody names pods."""
 
-    def __init__(self, host: HostFs, engines: tuple[Engine, ...], log: StepLog) -> None:
+    def __init__(self, host: HostFs, engines: tuple[Engine, ...], log: StepLog, roster: Roster | None = None) -> None:
         self._host = host
         self._engines = engines
         self._log = log
+        self._roster = roster
 
     def turn(self, order: Order, before: Turn | None) -> Turn:
         """Returns what this turn saw and did; `before` is the turn before."""
@@ -96,7 +105,8 @@ class Cycle:
             topology = discover(facts, run.turn.order.settings.tiers if run.turn.order.settings else None)
         except SettingsRejected as error:
             rejected, topology = error, discover(facts, None)
-        run.see(topology=topology, pods=read_pods(self._host))
+        run.see(topology=topology)
+        self._look_at_workloads(run)
         self._log.step("observe", nids=len(facts.nids), pods=len(run.turn.pods))
         run.see(capabilities=tuple(engine.probe() for engine in self._engines))
         self._log.step("probe")
@@ -104,6 +114,13 @@ class Cycle:
             run.see(intent=Intent.HOLD)
             raise problem
         run.see(intent=decide(run.turn.order.spec, topology, choose_engine(run.turn.capabilities)))
+
+    def _look_at_workloads(self, run: "_Running") -> None:
+        found = read_cgroups(self._host)
+        settings = run.turn.order.settings
+        rules = (settings.workloads if settings else None) or ()
+        known = self._roster.known() if self._roster else None
+        run.see(pods=read_pods(self._host, found.pods), workloads=resolve(rules, known, found, run.turn.topology.tiers))
 
     def _act(self, run: "_Running") -> None:
         chosen = choose_engine(run.turn.capabilities)
@@ -126,7 +143,7 @@ class Cycle:
             case Intent.ENFORCE:
                 engine, plan = self._plan(run, chosen)
                 self._stop(run, tuple(other for other in self._engines if other.name is not chosen))
-                self._apply(run, engine, plan)
+                self._persist(run, engine, plan)
 
     def _plan(self, run: "_Running", chosen: EngineName | None) -> tuple[Engine, Plan]:
         engine = next(engine for engine in self._engines if engine.name is chosen)
@@ -134,10 +151,28 @@ class Cycle:
         if settings is None:
             raise ValueError("there are no settings to plan for")
         planned = engine.plan_observe if run.turn.intent is Intent.OBSERVE else engine.plan
-        plan = planned(settings, run.turn.topology)
+        plan = planned(settings, run.turn.topology, run.turn.workloads.movable)
         run.see(plan=plan)
         self._log.step("plan", steps=len(plan.steps))
         return engine, plan
+
+    def _persist(self, run: "_Running", engine: Engine, plan: Plan) -> None:
+        """Applies `plan`, and where cgroups came or went meanwhile plans anew: one that has gone refuses all of them.
+
+        Linux 6.12 does not even refuse: its kdamond ends. What fails although no cgroup changed is a failure; what
+        changes faster than this goes on in the next turn.
+        """
+        for _ in range(_TRIES):
+            try:
+                self._apply(run, engine, plan)
+            except (SchemesRefused, KdamondDied):
+                before = _selections(run.turn)
+                self._look_at_workloads(run)
+                if _selections(run.turn) == before:
+                    raise
+                engine, plan = self._plan(run, engine.name)
+            else:
+                return
 
     def _stop(self, run: "_Running", engines: tuple[Engine, ...]) -> None:
         for engine in engines:
@@ -180,6 +215,11 @@ def levels_text(levels: Levels) -> str:
 def is_defect(failure: Exception | None) -> bool:
     """Returns whether a failure is nothing that Terrace raises on purpose."""
     return failure is not None and not isinstance(failure, TerraceError)
+
+
+def _selections(turn: Turn) -> tuple[Selection | None, ...]:
+    """Returns what may move to each nid that anything moves to."""
+    return tuple(turn.workloads.movable.towards(nid) for tier in turn.topology.tiers for nid in tier.nids)
 
 
 def _verify(engines: tuple[Engine, ...]) -> Moved:

@@ -6,11 +6,11 @@ engine's own files are known in its own folder only.
 One turn of the loop::
 
     capability = engine.probe()
-    plan = engine.plan(settings, topology)          # mode Enforce; nothing is stored, the plan says why
-    plan = engine.plan_observe(settings, topology)  # mode Observe: watches, and says what Enforce would do
-    plan = engine.plan_stop()                       # Restore
-    engine.apply(plan)                              # an empty plan does nothing
-    moved = engine.verify()                         # what really changed nid
+    plan = engine.plan(settings, topology, movable)          # mode Enforce; nothing is stored, the plan says why
+    plan = engine.plan_observe(settings, topology, movable)  # mode Observe: watches, and says what Enforce would do
+    plan = engine.plan_stop()                                # Restore
+    engine.apply(plan)                                       # an empty plan does nothing
+    moved = engine.verify()                                  # what really changed nid
 """
 
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from typing import Protocol
 
 from terrace_agent.journal import Cooldown
 from terrace_agent.topology.values import Topology
+from terrace_agent.workloads.values import EVERYTHING, Movable
 from terrace_api.node_tiering import Effective, EngineCapability, EngineName, Kdamond, Levels
 from terrace_api.policy import Settings
 
@@ -179,15 +180,17 @@ class Engine(Protocol):
     def probe(self) -> EngineCapability:
         """Returns whether this node can run the engine now; if not, why and what would help. Leaves all as it was."""
 
-    def plan(self, settings: Settings, topology: Topology) -> Plan:
-        """Returns what makes this node do what `settings` ask. Changes nothing; idempotent once applied.
+    def plan(self, settings: Settings, topology: Topology, movable: Movable = EVERYTHING) -> Plan:
+        """Returns what makes this node do to what is `movable` what `settings` ask.
+
+        Changes nothing; idempotent once applied.
 
         Raises:
             SettingsRejected: they cannot be meant for this node.
             EngineUnavailable: this kernel cannot, or somebody else is in the way.
         """
 
-    def plan_observe(self, settings: Settings, topology: Topology) -> Plan:
+    def plan_observe(self, settings: Settings, topology: Topology, movable: Movable = EVERYTHING) -> Plan:
         """Returns what makes this node watch as `settings` ask and move nothing; see `plan` for what it raises.
 
         `Plan.words` and `Plan.effective` are what mode Enforce would do, `Plan.levels` what was seen so far.

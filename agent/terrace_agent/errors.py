@@ -4,6 +4,7 @@
     ├── HostFileMissing          this kernel has no such file
     ├── HostFileUnreadable       the kernel refused or failed a read
     ├── StoreRefused             the kernel refused a store (file, value, errno)
+    │   └── SchemesRefused       it could not build the schemes: one of their cgroups may have gone meanwhile
     ├── UnexpectedContent        the kernel said something this version of Terrace cannot read
     ├── SettingsRejected         the settings are wrong for this node (-> Accepted=False)
     ├── EngineUnavailable        this kernel or another user of it is in the way (-> EngineAvailable=False)
@@ -49,6 +50,10 @@ class StoreRefused(HostFileError):
 
     def __str__(self) -> str:
         return f"storing {self.value!r} in {self.path}: {_spell(self.errno)}"
+
+
+class SchemesRefused(StoreRefused):
+    """The kernel could not build the schemes; nothing of them is in force. One of their cgroups may have gone."""
 
 
 class UnexpectedContent(TerraceError):

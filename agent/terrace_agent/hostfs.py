@@ -55,6 +55,9 @@ class HostFs(Protocol):
     def names(self, path: str) -> tuple[str, ...]:
         """Returns the sorted names in a directory; empty if there is no such directory."""
 
+    def folders(self, path: str) -> tuple[str, ...]:
+        """Returns the sorted names of the directories in a directory; empty if there is no such directory."""
+
     def exists(self, path: str) -> bool:
         """Returns whether the file or directory exists."""
 
@@ -91,6 +94,12 @@ class MountedHostFs:
         """See `HostFs.names`."""
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             return tuple(sorted(entry.name for entry in self._path(path).iterdir()))
+        return ()
+
+    def folders(self, path: str) -> tuple[str, ...]:
+        """See `HostFs.folders`: without a look at each entry, of which a cgroup has some sixty."""
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(self._path(path)) as entries:
+            return tuple(sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False)))
         return ()
 
     def exists(self, path: str) -> bool:

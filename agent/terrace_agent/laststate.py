@@ -1,9 +1,11 @@
-"""The last good configuration and the last status, on disk: what stays in force while the API server is away.
+"""What was last heard from the API server, on disk: it stays in force while the API server is away.
 
-One file, in the form of the NodeTiering itself, keyed by boot id: a reboot undid whatever was in force. The spec is
-kept as it was received, so that an agent of a newer version finds the fields that an older one did not know.
+- `nodetiering.json`: the last good configuration and the last status, in the form of the NodeTiering itself. The spec
+  is kept as it was received, so that an agent of a newer version finds the fields that an older one did not know. The
+  loop saves it after a turn whose settings were accepted, and loads it once at its start.
+- `pods.json`: this node's pods, of `workloads.roster`.
 
-Use: the loop saves after a turn whose settings were accepted, and loads once at its start.
+Keyed by boot id: a reboot undid whatever was in force, and gave every pod new cgroups.
 """
 
 import json
@@ -12,18 +14,16 @@ from pathlib import Path
 
 from terrace_api.defaults import Json
 
-_NAME = "nodetiering.json"
-
 
 class LastState:
-    """`nodetiering.json` in the state directory."""
+    """One such file in the state directory."""
 
-    def __init__(self, state_dir: Path, *, boot_id: str) -> None:
-        self._path = state_dir / _NAME
+    def __init__(self, state_dir: Path, *, boot_id: str, name: str = "nodetiering.json") -> None:
+        self._path = state_dir / name
         self._boot_id = boot_id
 
     def load(self) -> dict[str, Json] | None:
-        """Returns the object as saved in this boot; None if there is none, or it cannot be read."""
+        """Returns what was saved in this boot; None if there is none, or it cannot be read."""
         try:
             content = json.loads(self._path.read_text(encoding="utf-8"))
             manifest: dict[str, Json] = content["manifest"]

@@ -16,7 +16,7 @@ from terrace_agent.errors import ApiUnavailable, SettingsRejected
 from terrace_agent.inbox import Inbox
 from terrace_agent.laststate import LastState
 from terrace_agent.order import Order, read_order
-from terrace_agent.report import Active, Observed, PodName, activate, is_due, make_status
+from terrace_agent.report import Active, Observed, activate, is_due, make_status
 from terrace_agent.steplog import StepLog
 from terrace_agent.topology.values import Topology
 from terrace_api.codec import decode_status, encode_status
@@ -43,9 +43,6 @@ class Publisher(Protocol):
         Raises:
             ApiUnavailable: nobody took it; it is tried again.
         """
-
-    def pod_names(self, uids: frozenset[str]) -> Mapping[str, PodName]:
-        """Returns the pods of this node that are known by name; never fails."""
 
 
 class Loop:
@@ -132,7 +129,6 @@ class Loop:
         self._status = self._status or status
 
     def _make_status(self, turn: Turn) -> NodeTieringStatus:
-        names = self._publisher.pod_names(frozenset(pod.uid for pod in turn.pods))
         seen = Observed(
             generation=turn.order.generation,
             unknown_fields=turn.order.unknown_fields,
@@ -142,11 +138,12 @@ class Loop:
             topology=turn.topology,
             moved=turn.moved,
             pods=turn.pods,
+            decisions=turn.workloads.decisions,
             plan_words=turn.plan.words if turn.plan else (),
             effective=turn.plan.effective if turn.plan else None,
             levels=turn.plan.levels if turn.plan else None,
         )
-        status = make_status(seen, names, before=self._status, now=_now())
+        status = make_status(seen, before=self._status, now=_now())
         self._log.step("report")
         return status
 

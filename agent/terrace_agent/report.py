@@ -3,7 +3,6 @@
 Before: `cycle`. After: `cluster` writes it, `metrics` shows it, `main` prints it.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -12,6 +11,7 @@ from terrace_agent.decide import Intent, choose_engine
 from terrace_agent.engine import Moved
 from terrace_agent.pods import PodMemory
 from terrace_agent.topology.values import Nid, TierOfNids, Topology
+from terrace_agent.workloads.values import Decision
 from terrace_api.node_tiering import Effective, EngineName, Levels, NodeTieringStatus, NumaNode, PodPlacement
 from terrace_api.policy import Mode
 from terrace_api.units import display_bytes
@@ -19,14 +19,6 @@ from terrace_api.units import display_bytes
 _MAX_PODS = 1024
 _MAX_NOTES = 32
 _MODES = {Intent.OBSERVE: Mode.OBSERVE, Intent.ENFORCE: Mode.ENFORCE}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodName:
-    """A pod as the API server knows it."""
-
-    namespace: str
-    name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +55,7 @@ class Observed:
     topology: Topology
     moved: Moved
     pods: tuple[PodMemory, ...]
+    decisions: tuple[Decision, ...] = ()
     plan_words: tuple[str, ...] = ()
     effective: Effective | None = None
     levels: Levels | None = None
@@ -82,14 +75,11 @@ def activate(before: Active, *, intent: Intent, revision: str, running: bool, no
             return before
 
 
-def make_status(
-    seen: Observed, names: Mapping[str, PodName], *, before: NodeTieringStatus | None, now: str
-) -> NodeTieringStatus:
+def make_status(seen: Observed, *, before: NodeTieringStatus | None, now: str) -> NodeTieringStatus:
     """Returns the status.
 
     Args:
         seen: what the turn learned.
-        names: pods by uid, as far as known.
         before: the status as last made, for transition times.
         now: RFC 3339 in UTC.
     """
@@ -112,7 +102,7 @@ def make_status(
         effective=_with_notes(seen.effective, seen.moved.notes),
         levels=seen.levels if observing else None,
         plan=seen.plan_words if observing else (),
-        pods=_pods(seen, names),
+        pods=_pods(seen),
         unknown_fields=seen.unknown_fields,
         conditions=conditions(
             seen.situation, generation=seen.generation, now=now, before=before.conditions if before else ()
@@ -207,20 +197,28 @@ def _with_notes(effective: Effective | None, notes: tuple[str, ...]) -> Effectiv
     return replace(effective, notes=(effective.notes + notes)[:_MAX_NOTES]) if effective else None
 
 
-def _pods(seen: Observed, names: Mapping[str, PodName]) -> tuple[PodPlacement, ...]:
-    if not seen.topology.tiers:
-        return ()
-    fast, *slower = (tier.nids for tier in seen.topology.tiers)
-    slow = {nid for nids in slower for nid in nids}
-    unknown = PodName(namespace="", name="")
+def _pods(seen: Observed) -> tuple[PodPlacement, ...]:
+    decisions = {decision.uid: decision for decision in seen.decisions}
     return tuple(
-        PodPlacement(
-            uid=pod.uid,
-            namespace=names.get(pod.uid, unknown).namespace,
-            name=names.get(pod.uid, unknown).name,
-            fast_bytes=(on_fast := sum(pod.bytes_by_nid.get(nid, 0) for nid in fast)),
-            slow_bytes=(on_slow := sum(pod.bytes_by_nid.get(nid, 0) for nid in slow)),
-            fast_share=share_text(on_fast, on_fast + on_slow),
-        )
+        _placement(pod, decisions.get(pod.uid, Decision(uid=pod.uid, tiered=False)), seen)
         for pod in seen.pods[:_MAX_PODS]
+        if seen.topology.tiers
+    )
+
+
+def _placement(pod: PodMemory, decision: Decision, seen: Observed) -> PodPlacement:
+    fast, *slower = (tier.nids for tier in seen.topology.tiers)
+    on_fast = sum(pod.bytes_by_nid.get(nid, 0) for nid in fast)
+    on_slow = sum(pod.bytes_by_nid.get(nid, 0) for nids in slower for nid in nids)
+    decided = seen.situation.intent in _MODES
+    return PodPlacement(
+        uid=pod.uid,
+        namespace=decision.namespace,
+        name=decision.name,
+        fast_bytes=on_fast,
+        slow_bytes=on_slow,
+        fast_share=share_text(on_fast, on_fast + on_slow),
+        tiered=decision.tiered if decided else None,
+        rule=decision.rule if decided else "",
+        why=decision.why if decided else "",
     )

@@ -8,7 +8,6 @@ import hashlib
 import signal
 import sys
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,16 +23,18 @@ from terrace_agent.laststate import LastState
 from terrace_agent.lock import lock
 from terrace_agent.loop import Loop, OnTurn, Publisher
 from terrace_agent.present import status_line
-from terrace_agent.report import PodName
 from terrace_agent.serve import Pulse, serve
 from terrace_agent.steplog import StepLog, seconds_since_process_start
 from terrace_agent.topology.values import Topology
+from terrace_agent.workloads.roster import Roster
 from terrace_api.node_tiering import NodeTieringStatus
 
 _STACK_BYTES = 1 << 20
 """Of each thread: the default of 8 MiB lets transparent huge pages make 2 MiB of the little that is used."""
 _SIGNALS = {signal.SIGTERM, signal.SIGINT}
 _STALE_AFTER_S = 60.0
+_FIRST_PODS_S = 10.0
+"""How long the first turn waits for this node's pods, if none are on disk: it would leave all of them alone."""
 _LAST_TURN_S = 25.0
 """How long a turn may take to end after a signal: less than the pod's grace period of 30 s."""
 
@@ -60,12 +61,16 @@ def run_in_cluster(host: HostFs, options: RunOptions) -> int:
     log = _begin()
     _wait_for_lock(options.state_dir, log)
     inbox = Inbox()
-    cluster = Cluster(connect(), node=options.node, inbox=inbox, log=log)
+    boot_id = read_boot_id(host)
+    roster = Roster(LastState(options.state_dir, boot_id=boot_id, name="pods.json"), log)
+    cluster = Cluster(connect(), node=options.node, inbox=inbox, pods=roster, log=log)
     log.step("connect")
-    last = LastState(options.state_dir, boot_id=read_boot_id(host))
-    loop = _assemble(host, options, inbox=inbox, publisher=cluster, last=last, log=log)
+    last = LastState(options.state_dir, boot_id=boot_id)
+    loop = _assemble(host, options, inbox=inbox, publisher=cluster, last=last, log=log, roster=roster)
     loop.recall()
+    roster.recall()
     cluster.start()
+    roster.wait(_FIRST_PODS_S)
     return _until_signal(loop, inbox, log)
 
 
@@ -96,11 +101,6 @@ class _Terminal:
 
     def publish(self, status: NodeTieringStatus) -> None:
         """See `show`."""
-
-    def pod_names(self, uids: frozenset[str]) -> Mapping[str, PodName]:
-        """Returns nothing: nobody here knows pods by name."""
-        del uids
-        return {}
 
     def show(self, status: NodeTieringStatus, topology: Topology, seconds: float) -> None:
         del topology, seconds
@@ -155,6 +155,7 @@ def _assemble(
     last: LastState | None,
     log: StepLog,
     on_turn: tuple[OnTurn, ...] = (),
+    roster: Roster | None = None,
 ) -> Loop:
     pulse = Pulse(stale_after_s=_STALE_AFTER_S)
     if options.listen is not None:
@@ -163,7 +164,7 @@ def _assemble(
         metrics = Metrics()
         on_turn += (metrics.record,)
         serve(options.listen, render=metrics.render, pulse=pulse)
-    cycle = Cycle(host, make_engines(host, options.state_dir), log)
+    cycle = Cycle(host, make_engines(host, options.state_dir), log, roster)
     log.step("assemble")
     return Loop(
         cycle=cycle,

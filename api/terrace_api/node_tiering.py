@@ -55,6 +55,7 @@ class ConditionType(StrEnum):
     ACCEPTED = "Accepted"
     ENGINE_AVAILABLE = "EngineAvailable"
     APPLIED = "Applied"
+    WORKLOADS_RESOLVED = "WorkloadsResolved"
     GUARDRAIL_TRIPPED = "GuardrailTripped"
     READY = "Ready"
 
@@ -161,11 +162,13 @@ class Levels:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodPlacement:
-    """Where one pod's memory is, from its cgroup's `memory.numa_stat`.
+    """Where one pod's memory is, from its cgroup's `memory.numa_stat`, and what is done with it.
 
     Attributes:
         name: empty while the pod is not known by name.
         fast_share: text such as `81.2%`.
+        tiered: None while no policy is followed.
+        rule: of `workloads`; empty where none decided.
     """
 
     uid: str
@@ -174,6 +177,9 @@ class PodPlacement:
     fast_bytes: int
     slow_bytes: int
     fast_share: str
+    tiered: bool | None = None
+    rule: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

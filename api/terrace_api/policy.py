@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from terrace_api.conditions import Condition
+from terrace_api.selectors import LabelSelector
 from terrace_api.units import Duration, Percent, Size
+from terrace_api.workloads import WorkloadRule
 
 
 class Mode(StrEnum):
@@ -16,32 +18,6 @@ class Mode(StrEnum):
 
     OBSERVE = "Observe"
     ENFORCE = "Enforce"
-
-
-class Operator(StrEnum):
-    """How a label selector's requirement compares."""
-
-    IN = "In"
-    NOT_IN = "NotIn"
-    EXISTS = "Exists"
-    DOES_NOT_EXIST = "DoesNotExist"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Requirement:
-    """One `matchExpressions` entry of a label selector."""
-
-    key: str
-    operator: Operator
-    values: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabelSelector:
-    """A `metav1.LabelSelector` that is not empty."""
-
-    match_labels: dict[str, str] | None = None
-    match_expressions: tuple[Requirement, ...] | None = None
 
 
 class MemoryType(StrEnum):
@@ -194,6 +170,7 @@ class Settings:
     tiers: tuple[Tier, ...] | None = None
     apply_interval: Duration | None = None
     watermarks: Watermarks | None = None
+    workloads: tuple[WorkloadRule, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

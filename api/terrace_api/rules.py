@@ -6,8 +6,9 @@ The CRD states the same rules in CEL; a cluster test applies every bad case to a
 from collections.abc import Iterator
 
 from terrace_api.errors import Problem
-from terrace_api.policy import Guardrails, LabelSelector, Operator, Quota, Tier, TieringPolicySpec, Watermarks
+from terrace_api.policy import Guardrails, Quota, Tier, TieringPolicySpec, Watermarks
 from terrace_api.units import Duration, Percent
+from terrace_api.workload_rules import broken_selector, broken_workloads
 
 _MS, _S, _M = 1_000, 1_000_000, 60_000_000
 _LEAST_SHARE = Percent(1)
@@ -24,6 +25,7 @@ def broken_rules(spec: TieringPolicySpec) -> tuple[Problem, ...]:
         *_quota(spec.quota),
         *_watermarks(spec.watermarks),
         *_guardrails(spec.guardrails),
+        *broken_workloads(spec.workloads or ()),
         *_within("spec.applyInterval", spec.apply_interval, 10 * _MS, 10 * _M),
     )
 
@@ -32,19 +34,7 @@ def _selection(spec: TieringPolicySpec) -> Iterator[Problem]:
     if bool(spec.all_nodes) == (spec.node_selector is not None):
         yield Problem(field="spec", message="set exactly one of nodeSelector and allNodes: true")
     if spec.node_selector is not None:
-        yield from _node_selector(spec.node_selector)
-
-
-def _node_selector(selector: LabelSelector) -> Iterator[Problem]:
-    if not selector.match_labels and not selector.match_expressions:
-        message = "an empty selector selects nothing on purpose; name labels, or write allNodes: true instead"
-        yield Problem(field="spec.nodeSelector", message=message)
-    for index, requirement in enumerate(selector.match_expressions or ()):
-        if (requirement.operator in {Operator.IN, Operator.NOT_IN}) != bool(requirement.values):
-            yield Problem(
-                field=f"spec.nodeSelector.matchExpressions[{index}]",
-                message="In and NotIn need values; Exists and DoesNotExist take none",
-            )
+        yield from broken_selector("spec.nodeSelector", spec.node_selector, instead="write allNodes: true instead")
 
 
 def _tiers(tiers: tuple[Tier, ...]) -> Iterator[Problem]:

@@ -10,10 +10,10 @@ from enum import StrEnum
 from terrace_api import OPT_OUT_LABEL, OPT_OUT_VALUE
 from terrace_api.node_tiering import NodeTieringSpec
 from terrace_api.policy import TieringPolicy
+from terrace_api.selectors import opted_out
 from terrace_operator.compile import RESTORE, compile_spec
 from terrace_operator.fleet import InvalidPolicy, Node, Tiering
 from terrace_operator.rank import contenders, ranked, why_it_wins
-from terrace_operator.select import opted_out
 
 
 class Cause(StrEnum):

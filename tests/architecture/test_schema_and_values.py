@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from terrace_api.node_tiering import NodeTieringSpec, NodeTieringStatus
-from terrace_api.policy import LabelSelector, TieringPolicySpec, TieringPolicyStatus
+from terrace_api.policy import TieringPolicySpec, TieringPolicyStatus
 from terrace_api.schema import object_schema, part
+from terrace_api.selectors import LabelSelector
 from terrace_api.units import Duration, Percent, Size
 
 ROOT = Path(__file__).parents[2]

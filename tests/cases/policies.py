@@ -87,6 +87,23 @@ GOOD = {
             "hugePageSplitMax": {"enabled": True, "share": "99.99%"},
             "cooldown": "1m",
         },
+        workloads=[
+            {
+                "name": "databases",
+                "match": {
+                    "namespaces": ["shop", "bank"],
+                    "podSelector": {
+                        "matchLabels": {"app": "db"},
+                        "matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["cache"]}],
+                    },
+                    "qosClasses": ["Guaranteed"],
+                    "priorityClasses": ["system-node-critical"],
+                },
+                "action": "Exclude",
+            },
+            {"name": "batch", "match": {"qosClasses": ["BestEffort", "Burstable"]}, "action": "Tier"},
+            {"name": "rest", "action": "Exclude"},
+        ],
     ),
     "tiers by type, and one by nid": policy(
         allNodes=True,
@@ -275,5 +292,56 @@ BAD = (
         spec={"guardrails": {"cooldown": "0s"}},
         field="spec.guardrails.cooldown",
         says="between 10s and 24h",
+    ),
+    BadPolicy(about="no rules at all", spec={"workloads": []}, field="spec.workloads", says=""),
+    BadPolicy(
+        about="a rule that does nothing",
+        spec={"workloads": [{"name": "a"}]},
+        field="spec.workloads[0]",
+        says="action",
+    ),
+    BadPolicy(
+        about="an action that is none",
+        spec={"workloads": [{"name": "a", "action": "Demote"}]},
+        field="spec.workloads[0].action",
+        says="Exclude",
+    ),
+    BadPolicy(
+        about="two rules of one name",
+        spec={"workloads": [{"name": "a", "action": "Tier"}, {"name": "a", "action": "Exclude"}]},
+        field="spec.workloads[1]",
+        says="Duplicate value",
+    ),
+    BadPolicy(
+        about="a match of nothing",
+        spec={"workloads": [{"name": "a", "match": {}, "action": "Exclude"}]},
+        field="spec.workloads[0].match",
+        says="leave match out",
+    ),
+    BadPolicy(
+        about="a pod selector of nothing",
+        spec={"workloads": [{"name": "a", "match": {"podSelector": {"matchLabels": {}}}, "action": "Exclude"}]},
+        field="spec.workloads[0].match.podSelector",
+        says="leave podSelector out",
+    ),
+    BadPolicy(
+        about="a pod selector with In and no values",
+        spec={
+            "workloads": [
+                {
+                    "name": "a",
+                    "match": {"podSelector": {"matchExpressions": [{"key": "a", "operator": "In"}]}},
+                    "action": "Exclude",
+                }
+            ]
+        },
+        field="spec.workloads[0].match.podSelector.matchExpressions[0]",
+        says="need values",
+    ),
+    BadPolicy(
+        about="a QoS class that is none",
+        spec={"workloads": [{"name": "a", "match": {"qosClasses": ["Gold"]}, "action": "Exclude"}]},
+        field="spec.workloads[0].match.qosClasses[0]",
+        says="BestEffort",
     ),
 )

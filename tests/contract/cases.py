@@ -116,6 +116,11 @@ def running(fs: HostFs, scheme: Scheme | None = None) -> Iterator[None]:
         yield
 
 
+def memcg(path: str) -> Filter:
+    """Returns a filter that lets the pages of one cgroup through."""
+    return Filter(type=FilterType.MEMCG, matching=True, allow=True, memcg_path=path)
+
+
 def fresh_directories_hold_what_the_tree_has_as_defaults(fs: HostFs) -> None:
     fs.store(NR_KDAMONDS, "1")
     for path in (
@@ -257,6 +262,23 @@ def staged_is_not_running_until_it_is_committed(fs: HostFs) -> None:
         assert fs.read(f"{ROOT}/pid") == pid
 
 
+def a_cgroup_that_is_not_there_refuses_everything(fs: HostFs) -> None:
+    with staged(fs, Scheme(ops_filters=(memcg("/no/such/cgroup"),))):
+        assert refusal(fs, STATE, "on") == errno.ENOMEM
+        assert fs.read(STATE) == "off"
+    with running(fs, Scheme(ops_filters=(memcg("/"),))):
+        pid = fs.read(f"{ROOT}/pid")
+        fs.store(f"{SCHEME}/ops_filters/0/memcg_path", "/no/such/cgroup")
+        assert refusal(fs, STATE, "commit") == errno.ENOMEM
+        assert (fs.read(STATE), fs.read(f"{ROOT}/pid")) == ("on", pid)
+
+
+def a_filter_keeps_its_path_when_its_type_changes(fs: HostFs) -> None:
+    with staged(fs, Scheme(ops_filters=(memcg("/"),))):
+        fs.store(f"{SCHEME}/ops_filters/0/type", "anon")
+        assert fs.read(f"{SCHEME}/ops_filters/0/memcg_path") == "/"
+
+
 def the_tree_survives_off_and_on(fs: HostFs) -> None:
     with running(fs, Scheme(target_nid=1)):
         fs.store(STATE, "off")
@@ -322,6 +344,10 @@ CASES = (
     Case(check=an_invalid_commit_succeeds_and_ends_the_kdamond, lacks=frozenset({Feature.ALLOW_FILTERS})),
     Case(check=a_sampling_interval_outside_of_its_bounds_is_refused, needs=frozenset({Feature.NODE_GOALS})),
     Case(check=staged_is_not_running_until_it_is_committed, needs=frozenset({Feature.INTERVALS_GOAL})),
+    Case(
+        check=a_cgroup_that_is_not_there_refuses_everything, needs=frozenset({Feature.OPS_FILTERS, Feature.NODE_GOALS})
+    ),
+    Case(check=a_filter_keeps_its_path_when_its_type_changes, needs=frozenset({Feature.OPS_FILTERS})),
     Case(check=the_tree_survives_off_and_on),
     Case(check=goals_alone_can_be_committed, needs=frozenset({Feature.NODE_GOALS})),
     Case(check=schemes_can_be_taken_away_and_added_while_it_runs),

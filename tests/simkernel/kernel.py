@@ -1,6 +1,7 @@
 """The simulated kernel itself: files, the lock, the state commands, what runs."""
 
 import errno
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from simkernel import validity
@@ -13,6 +14,7 @@ from terrace_agent.errors import HostFileMissing, HostFileUnreadable, StoreRefus
 ADMIN = "/sys/kernel/mm/damon/admin/kdamonds"
 DAMON_STAT = "/sys/module/damon_stat/parameters/enabled"
 DEMOTION_ENABLED = "/sys/kernel/mm/numa/demotion_enabled"
+CGROUPS = "/sys/fs/cgroup"
 
 
 class Killed(BaseException):
@@ -61,6 +63,7 @@ class SimKernel:
         busy_for: how many more uses of the lock end with EBUSY.
         kill_after: the agent is dead after so many more stores, until this is None again.
         update_errno: what update commands end with.
+        meanwhile: called before each command takes effect: what others do in between.
     """
 
     def __init__(self, profile: Profile, *, nids: tuple[int, ...] = (0, 1)) -> None:
@@ -71,6 +74,7 @@ class SimKernel:
         self.busy_for = 0
         self.kill_after: int | None = None
         self.update_errno: int | None = None
+        self.meanwhile: Callable[[str], None] | None = None
         self._next_pid = 100
         self._was_on: set[int] = set()
         self._files = {DEMOTION_ENABLED: "false", "/proc/sys/kernel/numa_balancing": "0"}
@@ -111,6 +115,10 @@ class SimKernel:
         below = (name.removeprefix(f"{path}/") for name in self._files if name.startswith(f"{path}/"))
         return tuple(sorted({name.partition("/")[0] for name in below}))
 
+    def folders(self, path: str) -> tuple[str, ...]:
+        """See `HostFs.folders`."""
+        return tuple(name for name in self.names(path) if f"{path}/{name}" not in self._files)
+
     def exists(self, path: str) -> bool:
         """See `HostFs.exists`."""
         return path in self._files or bool(self.names(path))
@@ -122,6 +130,20 @@ class SimKernel:
     def put(self, path: str, content: str) -> None:
         """Sets a file as the kernel itself would."""
         self._files[path] = content
+
+    def make_cgroup(self, path: str, *, mems: str = "", memory: bool = True) -> None:
+        """Makes a cgroup, `/a/b`, with a cpuset if it gets nids, and a memory controller unless told otherwise."""
+        folder = f"{CGROUPS}{path}".rstrip("/")
+        self._files[f"{CGROUPS}/cgroup.controllers"] = "cpuset cpu io memory pids"
+        self._files[f"{folder}/cgroup.procs"] = ""
+        if memory:
+            self._files |= {f"{folder}/memory.stat": "", f"{folder}/memory.numa_stat": "anon N0=0 N1=0\nfile N0=0 N1=0"}
+        if mems:
+            self._files[f"{folder}/cpuset.mems.effective"] = mems
+
+    def remove_cgroup(self, path: str) -> None:
+        """Removes a cgroup and everything below."""
+        self._files = {name: text for name, text in self._files.items() if not name.startswith(f"{CGROUPS}{path}/")}
 
     def kill_kdamond(self, index: int) -> None:
         """Ends a kdamond behind everybody's back."""
@@ -178,6 +200,8 @@ class SimKernel:
         return None
 
     def _command(self, index: int, word: str) -> int | None:
+        if self.meanwhile:
+            self.meanwhile(word)
         match word:
             case "on":
                 return self._on(index)
@@ -204,6 +228,8 @@ class SimKernel:
         tree = self._tree(index)
         if not validity.is_valid(tree):
             return errno.EINVAL
+        if not self._has_cgroups_of(tree):
+            return errno.ENOMEM
         self._panic_on_bad_nid(tree)
         self._next_pid += 1
         self._was_on.add(index)
@@ -222,9 +248,9 @@ class SimKernel:
         if index not in self.running:
             return self.profile.late_command if index in self._was_on else errno.EINVAL
         tree = self._tree(index)
-        if not validity.is_valid(tree):
+        if refusal := self._refusal_of_commit(tree):
             if not self.profile.invalid_commit_kills:
-                return errno.EINVAL
+                return refusal
             self.kill_kdamond(index)
             return None
         self._panic_on_bad_nid(tree)
@@ -240,6 +266,16 @@ class SimKernel:
         running.files |= {path: text for path, text in tree.items() if "/quotas/goals/" in path}
         running.goal_commits += 1
         return None
+
+    def _refusal_of_commit(self, tree: dict[str, str]) -> int | None:
+        if not validity.is_valid(tree):
+            return errno.EINVAL
+        return None if self._has_cgroups_of(tree) else errno.ENOMEM
+
+    def _has_cgroups_of(self, tree: dict[str, str]) -> bool:
+        """Returns whether every cgroup that filters name has a memory controller, as the root always has."""
+        named = validity.memcg_paths(tree) - {"/"}
+        return all(f"{CGROUPS}{path}".rstrip("/") + "/memory.stat" in self._files for path in named)
 
     def _update(self, index: int, word: str) -> int | None:
         if index not in self.running:

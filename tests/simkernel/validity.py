@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 _ATTRS = "contexts/0/monitoring_attrs"
 _REGION = re.compile(r"contexts/0/targets/0/regions/(\d+)/start")
+_MEMCG_FILTER = re.compile(r"(contexts/0/schemes/\d+/(?:core_|ops_)?filters/\d+)/type")
 _GOAL = re.compile(r"(contexts/0/schemes/\d+/quotas/goals/\d+)/target_metric")
 
 
@@ -30,6 +31,12 @@ def goal_nids(tree: Mapping[str, str]) -> set[int]:
     """Returns the nids that goals of node metrics name."""
     goals = (match[1] for path in tree if (match := _GOAL.fullmatch(path)) and tree[path].startswith("node_mem_"))
     return {int(tree[f"{goal}/nid"]) for goal in goals if tree[f"{goal}/target_value"] != "0"}
+
+
+def memcg_paths(tree: Mapping[str, str]) -> set[str]:
+    """Returns the cgroups that filters name."""
+    filters = (match[1] for path in tree if (match := _MEMCG_FILTER.fullmatch(path)) and tree[path] == "memcg")
+    return {tree[f"{directory}/memcg_path"] for directory in filters}
 
 
 def _intervals_are_valid(tree: Mapping[str, str]) -> bool:

@@ -4,6 +4,7 @@ Before: `plan`. After: `verify`. Whatever is journaled is journaled before the s
 between any two steps leaves a journal that claims at least what is there.
 """
 
+import errno
 from collections.abc import Callable
 from dataclasses import replace
 from typing import assert_never
@@ -27,7 +28,7 @@ from terrace_agent.engine import (
     Step,
     Store,
 )
-from terrace_agent.errors import KdamondDied
+from terrace_agent.errors import KdamondDied, SchemesRefused, StoreRefused
 from terrace_agent.hostfs import HostFs
 from terrace_agent.journal import Journal, JournalState, Original, OwnedKdamond
 
@@ -92,13 +93,22 @@ class Applier:
     def _command(self, step: Command) -> None:
         if step.word == "on":
             self._before_first[step.index] = self._oracle()
-        self._patience.store(self._fs, step.path, step.word)
+        self._store_command(step)
         # A commit that the kernel dislikes may kill the kdamond and still return 0 (6.12).
         if self._reader.is_on(step.index) != step.then_on:
             raise KdamondDied(index=step.index, command=step.word)
 
     def _oracle(self) -> verify.Oracle:
         return read_oracle(self._fs, self._journal.load().features or ())
+
+    def _store_command(self, step: Command) -> None:
+        """Stores a command; ENOMEM is what any scheme that cannot be built comes to (`damon_sysfs_add_schemes()`)."""
+        try:
+            self._patience.store(self._fs, step.path, step.word)
+        except StoreRefused as error:
+            if error.errno != errno.ENOMEM:
+                raise
+            raise SchemesRefused(path=error.path, value=error.value, errno=error.errno) from error
 
     def _journal_with(self, change: Callable[[JournalState], JournalState]) -> None:
         before = self._journal.load()

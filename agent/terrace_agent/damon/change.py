@@ -5,7 +5,7 @@ Before: `ownership`, `desired`. After: `plan`.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from terrace_agent.damon.desired import Desired, DesiredKdamond
 from terrace_agent.damon.ownership import files_of, owner_of
@@ -99,6 +99,17 @@ def is_small_drift(change: Change, made_from: str) -> bool:
         and change.made_from == made_from
         and all(_is_small(store, change.before.get(store.path)) for store in change.stores)
     )
+
+
+def without_lists(change: Change, made_from: str) -> Change:
+    """Returns the change without what only brings lists of cgroups up to date, if that is all of it.
+
+    Pods come and go faster than it is wise to commit: each commit interrupts what is being sampled. A list that is a
+    little old leaves new pods alone.
+    """
+    runs_as_made = change.is_in_force and not change.remakes and change.made_from == made_from
+    only_lists = all("filters/" in store.path for store in change.stores)
+    return replace(change, stores=()) if runs_as_made and only_lists else change
 
 
 def _is_small(store: Store, before: str | None) -> bool:

@@ -7,6 +7,7 @@ from terrace_agent.damon.cadence import CurrentIntervals, start
 from terrace_agent.damon.features import Feature
 from terrace_agent.damon.limits import BP
 from terrace_agent.damon.schemes import Flow
+from terrace_agent.damon.scope import REJECTS_ONLY
 from terrace_agent.damon.seen import Seen
 from terrace_api.node_tiering import Effective, QuotaControl
 from terrace_api.policy import Settings
@@ -14,7 +15,7 @@ from terrace_api.units import Duration, Percent, display_bytes
 
 _NUMA_BALANCING_NORMAL = 1
 _NUMA_BALANCING_TIERING = 2
-_NAMED_PODS = 3
+_NAMED_CGROUPS = 3
 
 
 def effective(
@@ -63,6 +64,13 @@ def notes(settings: Settings, flows: tuple[Flow, ...], features: frozenset[Featu
     wish = settings.demotion.page_cache
     if settings.demotion.enabled and page_cache.effective(wish, features) is not wish:
         found.append(page_cache.CANNOT_TELL_MAPPED)
+    found += [
+        f"workloads: most of what is hottest on nid {flow.pair.source.nid} is left alone, so regions are not weighed"
+        for flow in flows
+        if flow.uniform and flow.pair.promotes
+    ]
+    if Feature.OPS_FILTERS not in features and any(flow.selection for flow in flows):
+        found.append(REJECTS_ONLY)
     return tuple(dict.fromkeys(found))
 
 
@@ -99,12 +107,12 @@ def _pressure(settings: Settings, features: frozenset[Feature]) -> Iterator[str]
         )
 
 
-def _pinned(pods: tuple[str, ...]) -> Iterator[str]:
-    if pods:
-        named = ", ".join(pods[:_NAMED_PODS]) + (", ..." if len(pods) > _NAMED_PODS else "")
+def _pinned(cgroups: tuple[str, ...]) -> Iterator[str]:
+    if cgroups:
+        named = ", ".join(cgroups[:_NAMED_CGROUPS]) + (", ..." if len(cgroups) > _NAMED_CGROUPS else "")
         yield (
-            f"cpusets keep {len(pods)} pods off a slow nid ({named}), which reclaim before Linux 6.16 would not heed: "
-            "the kernel's own demotion (demotion_enabled) is not switched on, and the floor is doubled"
+            f"cpusets keep {len(cgroups)} cgroups off a slow nid ({named}), which reclaim before Linux 6.16 would not "
+            "heed: the kernel's own demotion (demotion_enabled) is not switched on, and the floor is doubled"
         )
 
 

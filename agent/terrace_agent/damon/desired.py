@@ -8,7 +8,7 @@ scheme in it (design.md section 4, kernel.md 5.5 and 11).
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from terrace_agent.damon import cadence, control, limits, validate
 from terrace_agent.damon.cadence import CurrentIntervals
@@ -16,6 +16,7 @@ from terrace_agent.damon.describe import effective, notes, words
 from terrace_agent.damon.easing import eased, region_halvings
 from terrace_agent.damon.features import Feature
 from terrace_agent.damon.pairs import Pair, pairs_of
+from terrace_agent.damon.passing import is_uniform
 from terrace_agent.damon.regions import check, monitored, nr_regions
 from terrace_agent.damon.schemes import Flow, held, schemes
 from terrace_agent.damon.seen import NOTHING_SEEN, Seen
@@ -92,9 +93,8 @@ def desired(settings: Settings, topology: Topology, features: frozenset[Feature]
     """
     settings = eased(settings, seen.easing)
     steered = quota_control(features) is QuotaControl.AGENT_LOOP
-    flows = (
-        _steered(settings, topology, features, seen) if steered else _left_to_goals(settings, topology, features, seen)
-    )
+    flows = tuple(_scoped(flow, seen) for flow in _flows(settings, topology, features, seen))
+    flows = _steered(flows, seen) if steered else _left_to_goals(flows, seen)
     sources = sorted({flow.pair.source.nid for flow in flows})
     check(map(topology.nid, sources), settings.monitoring.ranges)
     kdamonds = tuple(
@@ -122,16 +122,18 @@ def desired(settings: Settings, topology: Topology, features: frozenset[Feature]
     )
 
 
-def _left_to_goals(
-    settings: Settings, topology: Topology, features: frozenset[Feature], seen: Seen
-) -> tuple[Flow, ...]:
-    flows = tuple(_flows(settings, topology, features, seen))
+def _scoped(flow: Flow, seen: Seen) -> Flow:
+    selection = seen.movable.towards(flow.pair.target.nid)
+    uniform = selection is not None and is_uniform(seen.passing, flow.pair.source.nid, promotes=flow.pair.promotes)
+    return replace(flow, selection=selection, uniform=uniform)
+
+
+def _left_to_goals(flows: tuple[Flow, ...], seen: Seen) -> tuple[Flow, ...]:
     return tuple(map(held, flows)) if seen.cools_down else flows
 
 
-def _steered(settings: Settings, topology: Topology, features: frozenset[Feature], seen: Seen) -> tuple[Flow, ...]:
+def _steered(flows: tuple[Flow, ...], seen: Seen) -> tuple[Flow, ...]:
     """Returns the flows with their allowances; under pressure there are none, since no goal ends them then."""
-    flows = tuple(_flows(settings, topology, features, seen))
     if seen.cools_down or seen.under_pressure:
         return control.withdrawn(tuple(map(held, flows)))
     return control.granted(flows, seen.grants)

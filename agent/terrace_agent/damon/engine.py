@@ -1,10 +1,11 @@
 """The damon engine: joins the pure parts and the files behind `terrace_agent.engine.Engine`."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from terrace_agent.damon import desired as compile_
-from terrace_agent.damon import observing, verify
+from terrace_agent.damon import observing, passing, verify
 from terrace_agent.damon import plan as planning
 from terrace_agent.damon.adapt import Adapter, carried
 from terrace_agent.damon.apply import Applier
@@ -13,29 +14,41 @@ from terrace_agent.damon.features import Feature, missing
 from terrace_agent.damon.grants import grants
 from terrace_agent.damon.meter import Meter
 from terrace_agent.damon.patience import Patience
-from terrace_agent.damon.pinned import read_pinned
 from terrace_agent.damon.probe import Prober, missing_interface, scratch_stores
 from terrace_agent.damon.read import TreeReader
 from terrace_agent.damon.seen import Seen, current_intervals, demotion_targets
 from terrace_agent.damon.surroundings import Observed, observe
 from terrace_agent.damon.verify import Look
 from terrace_agent.damon.ways import quota_control
-from terrace_agent.engine import Claim, Disclaim, Moved, Plan
+from terrace_agent.engine import Claim, Disclaim, Moved, Plan, Store
 from terrace_agent.errors import EngineUnavailable
 from terrace_agent.hostfs import HostFs
 from terrace_agent.journal import Journal, JournalState, OwnedKdamond
 from terrace_agent.topology.values import Topology
+from terrace_agent.workloads.values import EVERYTHING, Movable
 from terrace_api.node_tiering import EngineCapability, EngineName, QuotaControl
 from terrace_api.policy import Settings
+
+_LISTS_EVERY_S = 5.0
+"""Pods that come and go are one reason to commit in that time, however many they are."""
 
 
 class DamonEngine:
     """See `terrace_agent.engine.Engine`."""
 
-    def __init__(self, fs: HostFs, journal: Journal, patience: Patience | None = None) -> None:
+    def __init__(
+        self,
+        fs: HostFs,
+        journal: Journal,
+        patience: Patience | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._fs = fs
         self._journal = journal
         self._patience = patience or Patience()
+        self._clock = clock
+        self._listed_at = -_LISTS_EVERY_S
+        self._passing: passing.Flows = {}
         self._reader = TreeReader(fs, self._patience)
         self._meter = Meter(fs, self._reader, journal, self._patience)
         self._adapter = Adapter(fs)
@@ -60,16 +73,16 @@ class DamonEngine:
             name=self.name, available=True, reason="Available", message="DAMON can migrate pages between nids."
         )
 
-    def plan(self, settings: Settings, topology: Topology) -> Plan:
+    def plan(self, settings: Settings, topology: Topology, movable: Movable = EVERYTHING) -> Plan:
         """See `Engine.plan`; the first time on a boot it probes, as `probe` does.
 
         Where the agent steers the quotas, it asks the kernel for fresh counters.
         """
-        return self._plan(settings, topology, looks=self._fresh_looks(), moves=True)
+        return self._plan(settings, topology, movable, looks=self._fresh_looks(), moves=True)
 
-    def plan_observe(self, settings: Settings, topology: Topology) -> Plan:
+    def plan_observe(self, settings: Settings, topology: Topology, movable: Movable = EVERYTHING) -> Plan:
         """See `Engine.plan_observe`."""
-        return self._plan(settings, topology, looks=(), moves=False)
+        return self._plan(settings, topology, movable, looks=(), moves=False)
 
     def plan_stop(self) -> Plan:
         """See `Engine.plan_stop`."""
@@ -78,10 +91,13 @@ class DamonEngine:
     def apply(self, plan: Plan) -> None:
         """See `Engine.apply`."""
         self._applier.apply(plan)
+        if any(isinstance(step, Store) and "filters/" in step.path for step in plan.steps):
+            self._listed_at = self._clock()
 
     def verify(self) -> Moved:
         """See `Engine.verify`."""
         looks = self._meter.count()
+        self._passing = passing.advance(self._passing, looks)
         state = self._journal.load()
         promoted, demoted = verify.totals(state)
         watching = self._watch(state)
@@ -93,7 +109,9 @@ class DamonEngine:
             notes=tuple(f"kdamond {index} is off though it should run" for index in off),
         )
 
-    def _plan(self, settings: Settings, topology: Topology, *, looks: tuple[Look, ...], moves: bool) -> Plan:
+    def _plan(
+        self, settings: Settings, topology: Topology, movable: Movable, *, looks: tuple[Look, ...], moves: bool
+    ) -> Plan:
         observed = self._checked()
         features = self._features(observed)
         state = self._journal.load()
@@ -103,7 +121,9 @@ class DamonEngine:
             demotes_to=demotion_targets(observed.kdamonds, state.owned),
             grants=grants(observed.kdamonds, state.owned, looks),
             numa_balancing=observed.numa_balancing,
-            pinned=self._pinned(features, topology),
+            pinned=_pinned(features, topology, movable),
+            movable=movable,
+            passing=self._passing,
             cools_down=moves and adaptation.review.cooldown is not None,
             under_pressure=moves and adaptation.review.under_pressure,
             easing=adaptation.load.easing,
@@ -111,7 +131,8 @@ class DamonEngine:
         wanted = compile_.desired(settings, topology, features, seen)
         self._adapter.remember(wanted, state, adaptation.at_s)
         wanted = wanted if moves else observing.watching(wanted, settings, features)
-        plan = planning.plan(observed, wanted, state, quiet_looks=self._count_quiet_looks(seen))
+        may_list = self._clock() - self._listed_at >= _LISTS_EVERY_S
+        plan = planning.plan(observed, wanted, state, quiet_looks=self._count_quiet_looks(seen), may_list=may_list)
         plan = carried(plan, wanted, adaptation, state, settings.guardrails)
         return plan if moves else replace(plan, levels=observing.levels(wanted, self._passes(state)))
 
@@ -146,10 +167,6 @@ class DamonEngine:
         features = _journaled(self._journal.load())
         steers = features is None or quota_control(features) is QuotaControl.AGENT_LOOP
         return self._meter.count(at_once=True) if steers else ()
-
-    def _pinned(self, features: frozenset[Feature], topology: Topology) -> tuple[str, ...]:
-        slow = frozenset(nid for tier in topology.tiers[1:] for nid in tier.nids)
-        return () if Feature.CPUSET_DEMOTION in features else read_pinned(self._fs, slow)
 
     def _checked(self) -> Observed:
         """Returns what is there, after checking that DAMON is and that nobody else uses it.
@@ -194,3 +211,9 @@ def _journaled(state: JournalState) -> frozenset[Feature] | None:
     if state.features is None or any(not {f.value, f"-{f.value}"} & set(state.features) for f in Feature):
         return None
     return frozenset(feature for feature in Feature if feature.value in state.features)
+
+
+def _pinned(features: frozenset[Feature], topology: Topology, movable: Movable) -> tuple[str, ...]:
+    """Returns the cgroups that reclaim's own demotion would move against their cpusets: it heeds them since 6.16."""
+    slow = frozenset(nid for tier in topology.tiers[1:] for nid in tier.nids)
+    return () if Feature.CPUSET_DEMOTION in features else movable.confined(slow)

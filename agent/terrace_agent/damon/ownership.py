@@ -10,7 +10,7 @@ from typing import Any
 
 from terrace_agent.damon.read import ObservedKdamond
 from terrace_agent.damon.stores import kdamond_stores, makes_directories
-from terrace_agent.damon.tree import Kdamond
+from terrace_agent.damon.tree import FilterType, Kdamond
 from terrace_agent.journal import OwnedKdamond
 
 _TUNED = ("/intervals/sample_us", "/intervals/aggr_us")
@@ -41,11 +41,18 @@ def _staged_in_part(kdamond: ObservedKdamond, tree: Kdamond, claim: OwnedKdamond
     """Returns whether the stores of the claim, cut off anywhere, could have left this."""
     fresh = _files(_fresh(tree, Kdamond()), kdamond.index)
     known = {*claim.files, *claim.former}
+    present = files_of(kdamond)
     return all(
         (path, value) in known or value == _fresh_value(path, fresh)
-        for path, value in files_of(kdamond).items()
-        if not path.endswith(_TUNED)
+        for path, value in present.items()
+        if not path.endswith(_TUNED) and _matters(path, present)
     )
+
+
+def _matters(path: str, present: dict[str, str]) -> bool:
+    """Returns whether the kernel looks at the file: a filter that changed its type in place keeps its old path."""
+    directory, _, name = path.rpartition("/")
+    return name != "memcg_path" or present.get(f"{directory}/type") == FilterType.MEMCG
 
 
 def _files(tree: Kdamond, index: int) -> dict[str, str]:

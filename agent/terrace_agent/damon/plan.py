@@ -16,7 +16,7 @@ the order makes the mixture safe: room is made before it is filled, and of two g
 
 from collections.abc import Iterable, Iterator
 
-from terrace_agent.damon.change import Change, changes, is_small_drift
+from terrace_agent.damon.change import Change, changes, is_small_drift, without_lists
 from terrace_agent.damon.desired import Desired, DesiredKdamond
 from terrace_agent.damon.ownership import owner_of
 from terrace_agent.damon.read import ObservedKdamond
@@ -43,8 +43,10 @@ _SOON_S = 1.0
 _LATER_S = 5.0
 
 
-def plan(observed: Observed, desired: Desired, journal: JournalState, *, quiet_looks: int = 0) -> Plan:
-    """Returns what makes `observed` into `desired`.
+def plan(
+    observed: Observed, desired: Desired, journal: JournalState, *, quiet_looks: int = 0, may_list: bool = True
+) -> Plan:
+    """Returns what makes `observed` into `desired`; without `may_list` lists of cgroups wait for another reason.
 
     `quiet_looks` is how many looks ago intervals were last seen to change a lot. A count of aggregations that was right
     for one of 1.6 s asks for twice the age at 3.2 s, so the next look comes soon while they are on their way.
@@ -56,6 +58,8 @@ def plan(observed: Observed, desired: Desired, journal: JournalState, *, quiet_l
     if not desired.kdamonds:
         return plan_stop(observed, journal)
     found = changes(observed.kdamonds, desired, journal.owned)
+    if found and not may_list:
+        found = tuple(without_lists(change, desired.made_from) for change in found)
     steps, reason = _steps(observed, desired, found)
     before, behind = tuple(_prelude(observed, desired, journal.originals)), tuple(_restored(journal, desired))
     return Plan(

@@ -27,6 +27,7 @@ class SchemeStats:
 
     sz_tried: int = 0
     sz_applied: int = 0
+    sz_ops_filter_passed: int | None = None
     qt_exceeds: int = 0
 
 
@@ -164,10 +165,12 @@ def _without_none(hint: Any) -> tuple[Any, bool]:
     return kind, True
 
 
-def _parse(path: str, text: str, kind: type[Any]) -> bool | int | Enum:
+def _parse(path: str, text: str, kind: type[Any]) -> bool | int | str | Enum:
     try:
         if kind is bool:
             return {"Y": True, "N": False}[text]
+        if kind is str:
+            return text
         return int(text) if kind is int else typing.cast(Enum, kind(text))
     except (ValueError, KeyError) as error:
         raise UnexpectedContent(path=path, content=text) from error

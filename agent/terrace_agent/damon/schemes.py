@@ -6,6 +6,7 @@ from terrace_agent.damon import page_cache
 from terrace_agent.damon.features import Feature
 from terrace_agent.damon.limits import BP, Stops, Window
 from terrace_agent.damon.pairs import Pair
+from terrace_agent.damon.scope import scoped
 from terrace_agent.damon.tree import (
     UINT_MAX,
     ULONG_MAX,
@@ -23,6 +24,7 @@ from terrace_agent.damon.tree import (
     Watermarks,
     Weights,
 )
+from terrace_agent.workloads.values import Selection
 from terrace_api.policy import Settings
 
 FOREVER_MS = 20 * 24 * 3_600 * 1_000
@@ -59,6 +61,8 @@ class Flow:
         same_memory_tier: the kernel's own demotion does not know which of both is slower.
         pinned: the kernel's own demotion has to stay off, or it would move pods that their cpusets keep here.
         allowance: None where the kernel steers the quota by goals.
+        selection: what may move to the target; None for all memory.
+        uniform: regions are not weighed, since those that weigh most are not among what may move.
     """
 
     pair: Pair
@@ -72,6 +76,8 @@ class Flow:
     same_memory_tier: bool
     pinned: bool = False
     allowance: Allowance | None = None
+    selection: Selection | None = None
+    uniform: bool = False
 
 
 def held(flow: Flow) -> Flow:
@@ -129,7 +135,8 @@ def _cleaning(mover: Scheme, flow: Flow) -> Scheme:
 
 def _moving(settings: Settings, flow: Flow, features: frozenset[Feature]) -> Scheme:
     staying = () if flow.pair.promotes else page_cache.filters(settings.demotion.page_cache, features)
-    filters = (*staying, *(_young(flow, features) if settings.young_filter else ()))
+    young = _young(flow, features) if settings.young_filter else ()
+    filters = scoped((*staying, *young), flow.selection, features)
     has_ops_filters = Feature.OPS_FILTERS in features
     return Scheme(
         action=Action.MIGRATE_HOT if flow.pair.promotes else Action.MIGRATE_COLD,
@@ -171,7 +178,9 @@ def _quotas(settings: Settings, flow: Flow, features: frozenset[Feature]) -> Quo
         reset_interval_ms=flow.window.ms,
         fail_charge_num=1 if charges_less else None,
         fail_charge_denom=_FAIL_CHARGE_DENOM if charges_less else None,
-        weights=Weights(sz_permil=weights.size, nr_accesses_permil=weights.accesses, age_permil=weights.age),
+        weights=Weights()
+        if flow.uniform
+        else Weights(sz_permil=weights.size, nr_accesses_permil=weights.accesses, age_permil=weights.age),
         goal_tuner=GoalTuner.TEMPORAL if Feature.TEMPORAL in features else None,
         goals=(*_goals(flow), *_pressure(settings, flow)),
     )

@@ -1,7 +1,7 @@
 """What a look at the node found, as far as `desired` depends on it. Pure.
 
-Before: `surroundings`, `look`, `adapt`. After: `desired`. Topology and features stand beside it: those are facts of the
-node, this is how it runs just now.
+Before: `surroundings`, `look`, `adapt`, `workloads`. After: `desired`. Topology and features stand beside it:
+those are facts of the node, this is how it runs just now.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from terrace_agent.damon.cadence import CurrentIntervals
 from terrace_agent.damon.control import Direction, Grant
 from terrace_agent.damon.ownership import owner_of
+from terrace_agent.damon.passing import Flows
 from terrace_agent.damon.read import ObservedKdamond
 from terrace_agent.journal import OwnedKdamond
+from terrace_agent.workloads.values import EVERYTHING, Movable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +25,9 @@ class Seen:
         demotes_to: their demotion targets, by source nid.
         grants: what their schemes were allowed, where the agent steers.
         numa_balancing: the sysctl's bits; None where this kernel does not have it.
-        pinned: the pods that reclaim's own demotion would move against their cpusets.
+        pinned: the cgroups that reclaim's own demotion would move against their cpusets.
+        movable: what may move at all.
+        passing: how much of what schemes try gets past their filters.
         cools_down: a guardrail has tripped: monitoring goes on and next to nothing moves.
         under_pressure: tasks wait for memory more than the policy bears.
         easing: steps by which monitoring is cheaper than the settings ask.
@@ -34,6 +38,8 @@ class Seen:
     grants: Mapping[Direction, Grant] = field(default_factory=dict)
     numa_balancing: int | None = None
     pinned: tuple[str, ...] = ()
+    movable: Movable = EVERYTHING
+    passing: Flows = field(default_factory=dict)
     cools_down: bool = False
     under_pressure: bool = False
     easing: int = 0

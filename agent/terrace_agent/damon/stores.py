@@ -78,7 +78,7 @@ def _directory(path: str, value: Any) -> Iterator[Store]:
 
 
 def _entry(path: str, name: str, value: Any) -> Iterator[Store]:
-    if value is None:
+    if value is None or value == "":
         return
     if isinstance(value, tuple):
         yield Store(path=f"{path}/{nr_file(name)}", value=str(len(value)))
@@ -90,7 +90,7 @@ def _entry(path: str, name: str, value: Any) -> Iterator[Store]:
         yield Store(path=path, value=_text(value))
 
 
-def _text(value: bool | int | Enum) -> str:
+def _text(value: bool | int | str | Enum) -> str:
     if isinstance(value, bool):
         return "Y" if value else "N"
     return str(value.value if isinstance(value, Enum) else value)

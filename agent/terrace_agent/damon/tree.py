@@ -6,8 +6,8 @@ sysfs documentation (Linux Documentation/admin-guide/mm/damon/usage.rst) is the 
 `stores` and `read` need no table of their own.
 
 A default is what the kernel puts into a fresh directory (Linux mm/damon/sysfs.c, sysfs-schemes.c; seen on 7.2).
-`None` is a file that this kernel does not have, or that the value does not care about: it is neither stored nor
-compared.
+`None` is a file that this kernel does not have, or that the value does not care about, and so is an empty text: it is
+neither stored nor compared.
 """
 
 from dataclasses import dataclass
@@ -187,11 +187,16 @@ class Watermarks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """One filter; the first that matches decides (kernel.md fact 6, recipes in 5.4)."""
+    """One filter; the first that matches decides (kernel.md fact 6, recipes in 5.4).
+
+    Attributes:
+        memcg_path: of the type memcg only: from the root of the hierarchy, as `cgroup_path()` has it.
+    """
 
     type: FilterType = FilterType.ANON
     matching: bool = False
     allow: bool | None = False
+    memcg_path: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

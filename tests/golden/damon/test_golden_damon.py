@@ -1,16 +1,22 @@
 """Policy -> tree -> stores, each arrow held to a file, beside the two programs that Terrace was begun from."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from cases.pods import a_pod, known, make_host, make_pod, opted_out
 from golden.damon import recipes
 from golden.damon.differences import explain
 from golden.update import Golden
 from simkernel import LINUX_7_2, SimKernel
-from terrace_agent.damon.desired import Desired, desired
+from terrace_agent.damon.desired import Desired, DesiredKdamond, desired
+from terrace_agent.damon.features import Feature
+from terrace_agent.damon.seen import Seen
 from terrace_agent.damon.stores import KDAMONDS, kdamond_stores
 from terrace_agent.damon.tree import Kdamond
+from terrace_agent.workloads.cgroups import read_cgroups
+from terrace_agent.workloads.resolve import resolve
 from terrace_api.codec import decode_policy_file
 from unit.agent.damon.builders import EVERYTHING, GIB, MIB, nid, topology
 
@@ -43,6 +49,33 @@ def compiled(policy: str) -> Desired:
     return desired(spec, REFERENCE, EVERYTHING)
 
 
+def with_pods() -> tuple[Desired, Desired]:
+    """Returns the sample of workloads with a pod of each kind, on a kernel with lists of cgroups and on one without."""
+    kernel = SimKernel(LINUX_7_2)
+    make_host(kernel)
+    for number in range(1, 5):
+        make_pod(kernel, number, mems="0" if number == 4 else "0-1")
+    pods = known(
+        a_pod(1, namespace="batch"),
+        a_pod(2, labels={"app.kubernetes.io/component": "database"}),
+        opted_out(3),
+        a_pod(4),
+    )
+    spec = decode_policy_file((SAMPLES / "workloads.yaml").read_text(encoding="utf-8")).spec
+    movable = resolve(spec.workloads or (), pods, read_cgroups(kernel), REFERENCE.tiers).movable
+    can, cannot = EVERYTHING, EVERYTHING - {Feature.OPS_FILTERS}
+    first, second = (desired(spec, REFERENCE, features, Seen(movable=movable)) for features in (can, cannot))
+    return first, second
+
+
+def filter_lines(kdamond: DesiredKdamond) -> Iterator[str]:
+    """Yields what each scheme lets through: type, matching, allow, cgroup; the first that matches decides."""
+    for scheme in kdamond.tree.contexts[0].schemes:
+        yield f"nid {kdamond.source_nid}, {scheme.action}"
+        for one in (*(scheme.ops_filters or ()), *(scheme.filters or ())):
+            yield f"  {one.type:5} {'NY'[one.matching]} {'NY'[bool(one.allow)]} {one.memcg_path}".rstrip()
+
+
 def trees(found: Desired) -> tuple[Kdamond, ...]:
     return tuple(kdamond.tree for kdamond in found.kdamonds)
 
@@ -60,6 +93,12 @@ def test_damos_own_stores_make_the_tree_of_the_recipe() -> None:
 @pytest.mark.parametrize("name", POLICIES)
 def test_a_policy_is_these_stores(name: str, golden: Golden) -> None:
     golden.check(HERE / f"{name}.policy.stores", "\n".join(lines(trees(compiled(name)))) + "\n")
+
+
+def test_rules_for_pods_are_these_filters(golden: Golden) -> None:
+    for name, found in zip(("workloads", "workloads-rejecting"), with_pods(), strict=True):
+        shown = [line for kdamond in found.kdamonds for line in filter_lines(kdamond)]
+        golden.check(HERE / f"{name}.policy.filters", "\n".join(shown) + "\n")
 
 
 @pytest.mark.parametrize("name", POLICIES)

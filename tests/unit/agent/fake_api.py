@@ -16,7 +16,8 @@ class FakeApi:
     """What it answers is set by attributes; what it was asked is in `requests`.
 
     Attributes:
-        events: what the next watch streams, one by one, as they are put; `END` ends that watch.
+        events: what the next watch of NodeTierings streams, one by one, as they are put; `END` ends that watch.
+        pod_events: likewise of pods.
         refuse: if set, the HTTP status of every answer.
     """
 
@@ -24,6 +25,7 @@ class FakeApi:
         self.items: list[dict[str, Any]] = []
         self.pods: list[dict[str, Any]] = []
         self.events: queue.Queue[dict[str, Any] | str] = queue.Queue()
+        self.pod_events: queue.Queue[dict[str, Any] | str] = queue.Queue()
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.bodies: list[tuple[str, dict[str, Any]]] = []
         self.refuse = 0
@@ -43,14 +45,14 @@ def serving(api: FakeApi) -> Iterator[str]:
         def do_GET(self) -> None:
             url = self._record()
             query = parse_qs(url.query)
+            is_of_pods = url.path.endswith("/pods")
             if api.refuse:
                 self._answer(api.refuse, {"message": "refused by the test"})
             elif "watch" in query:
-                self._stream()
-            elif url.path.endswith("/pods"):
-                self._answer(200, {"items": api.pods})
+                self._stream(api.pod_events if is_of_pods else api.events)
             else:
-                self._answer(200, {"metadata": {"resourceVersion": "10"}, "items": api.items})
+                items = api.pods if is_of_pods else api.items
+                self._answer(200, {"metadata": {"resourceVersion": "10"}, "items": items})
 
         def do_PATCH(self) -> None:
             url = self._record()
@@ -73,11 +75,11 @@ def serving(api: FakeApi) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(raw)
 
-        def _stream(self) -> None:
+        def _stream(self, events: queue.Queue[dict[str, Any] | str]) -> None:
             self.send_response(200)
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
-            while (event := api.events.get()) != END:
+            while (event := events.get()) != END:
                 line = json.dumps(event).encode() + b"\n"
                 # In two chunks, as a network may deliver it.
                 for part in (line[:7], line[7:]):
@@ -95,5 +97,6 @@ def serving(api: FakeApi) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_address[1]}"
     finally:
         api.events.put(END)
+        api.pod_events.put(END)
         server.shutdown()
         server.server_close()

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from terrace_agent.engine import Command, Moved, Plan
 from terrace_agent.topology.values import Topology
+from terrace_agent.workloads.values import EVERYTHING, Movable
 from terrace_api.node_tiering import Effective, EngineCapability, EngineName, Kdamond, Levels
 from terrace_api.policy import Settings
 
@@ -34,6 +35,7 @@ class FakeEngine:
     failures: dict[str, Exception] = field(default_factory=dict)
     running: Settings | None = None
     watching: bool = False
+    moving: Movable = EVERYTHING
     applied: list[str] = field(default_factory=list)
     pid: int = 100
     name: EngineName = EngineName.DAMON
@@ -46,10 +48,10 @@ class FakeEngine:
             name=self.name, available=False, reason="NoDamonSysfs", message="the interface is missing; newer helps"
         )
 
-    def plan(self, settings: Settings, topology: Topology) -> Plan:
+    def plan(self, settings: Settings, topology: Topology, movable: Movable = EVERYTHING) -> Plan:
         self._fail("plan")
-        steps = () if self.running == settings else (_step("start"),)
-        self._planned = settings
+        steps = () if (self.running, self.moving) == (settings, movable) else (_step("start"),)
+        self._planned = (settings, movable)
         return Plan(
             steps=steps,
             reason=f"start on {len(topology.tiers)} tiers" if steps else "in force",
@@ -57,8 +59,8 @@ class FakeEngine:
             effective=EFFECTIVE,
         )
 
-    def plan_observe(self, settings: Settings, topology: Topology) -> Plan:
-        planned = self.plan(settings, topology)
+    def plan_observe(self, settings: Settings, topology: Topology, movable: Movable = EVERYTHING) -> Plan:
+        planned = self.plan(settings, topology, movable)
         return Plan(
             steps=() if self.watching else (_step("watch"),),
             reason="watch",
@@ -76,7 +78,7 @@ class FakeEngine:
         for step in plan.steps:
             assert isinstance(step, Command)
             self.applied.append(step.word)
-            self.running = self._planned if step.word == "start" else None
+            self.running, self.moving = self._planned if step.word == "start" else (None, EVERYTHING)
             self.watching = step.word == "watch"
 
     def verify(self) -> Moved:

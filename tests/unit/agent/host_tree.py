@@ -30,6 +30,9 @@ class HostTree:
         below = path.rstrip("/") + "/"
         return tuple(sorted({file[len(below) :].split("/")[0] for file in self.files if file.startswith(below)}))
 
+    def folders(self, path: str) -> tuple[str, ...]:
+        return tuple(name for name in self.names(path) if f"{path.rstrip('/')}/{name}" not in self.files)
+
     def exists(self, path: str) -> bool:
         return path in self.files or bool(self.names(path))
 

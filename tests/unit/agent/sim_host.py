@@ -27,6 +27,9 @@ class SimHost:
     def names(self, path: str) -> tuple[str, ...]:
         return tuple(sorted({*self.kernel.names(path), *self.tree.names(path)}))
 
+    def folders(self, path: str) -> tuple[str, ...]:
+        return tuple(sorted({*self.kernel.folders(path), *self.tree.folders(path)}))
+
     def exists(self, path: str) -> bool:
         return self.kernel.exists(path) or self.tree.exists(path)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cases.pods import container_path, make_host, make_pod
 from simkernel import NO_DAMON
 from simkernel.kernel import DAMON_STAT, DEMOTION_ENABLED
 from terrace_agent import byhand
@@ -100,6 +101,17 @@ def test_plan_says_that_observe_stores_nothing(state: Path, policy: Path) -> Non
 def test_plan_says_that_the_selector_is_ignored(state: Path, policy: Path) -> None:
     policy.write_text(ENFORCE.replace("allNodes: true", "nodeSelector: {matchLabels: {memory: cxl}}"))
     assert byhand.IGNORED in byhand.plan(SimHost(), state, policy)
+
+
+def test_plan_says_that_by_hand_no_pod_has_a_name_to_exclude_it_by(state: Path, policy: Path) -> None:
+    host = SimHost()
+    make_host(host.kernel)
+    make_pod(host.kernel, 1)
+    policy.write_text(ENFORCE.replace("allNodes", "workloads: [{name: all, action: Exclude}], allNodes"))
+    text = byhand.plan(host, state, policy)
+    assert "By hand there is none" in text
+    assert "/system.slice" in text
+    assert container_path(1) not in text
 
 
 def test_a_single_tier_needs_no_stores(state: Path, policy: Path) -> None:

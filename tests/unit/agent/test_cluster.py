@@ -11,9 +11,9 @@ from kubernetes.client import Configuration
 from terrace_agent.cluster import Cluster
 from terrace_agent.errors import ApiUnavailable
 from terrace_agent.inbox import Inbox
-from terrace_agent.report import PodName
 from terrace_agent.steplog import StepLog
 from terrace_agent.transport import Server
+from terrace_agent.workloads.roster import Roster
 from unit.agent.fake_api import END, FakeApi, serving
 from unit.agent.orders import manage
 from unit.agent.test_report import observed, status
@@ -28,8 +28,9 @@ class Side:
         self.api = api
         self.inbox = Inbox()
         self.log = io.StringIO()
-        server = Server(Configuration(host=url))
-        self.cluster = Cluster(server, node="n1", inbox=self.inbox, log=StepLog(self.log))
+        log = StepLog(self.log)
+        self.roster = Roster(None, log)
+        self.cluster = Cluster(Server(Configuration(host=url)), node="n1", inbox=self.inbox, pods=self.roster, log=log)
 
     def generation(self) -> int | None:
         received = self.inbox.latest()
@@ -42,7 +43,7 @@ def side() -> Iterator[Side]:
     with serving(api) as url:
         side = Side(url, api)
         yield side
-        side.inbox.close()
+        side.cluster.close()
 
 
 def wait(condition: Callable[[], bool]) -> None:
@@ -64,7 +65,8 @@ def test_only_this_nodes_object_is_listed_and_watched(side: Side) -> None:
     wait(lambda: side.generation() == 1)
     wait(lambda: side.api.asked(OBJECTS, watch="true"))
     assert side.api.asked(OBJECTS, watch="true", fieldSelector="metadata.name=n1", allowWatchBookmarks="true")
-    assert all(query["fieldSelector"] == "metadata.name=n1" for _, _, query in side.api.requests)
+    own = [query for _, path, query in side.api.requests if path == OBJECTS]
+    assert all(query["fieldSelector"] == "metadata.name=n1" for query in own)
 
 
 def test_an_edit_arrives_without_managed_fields(side: Side) -> None:
@@ -132,28 +134,41 @@ def test_a_server_that_is_away_is_no_crash(side: Side) -> None:
     gone = Side("http://127.0.0.1:9", side.api)
     with pytest.raises(ApiUnavailable):
         gone.cluster.publish(status(observed()))
-    assert gone.cluster.pod_names(frozenset({"u1"})) == {}
 
 
-def pod(uid: str, name: str, annotations: dict[str, str] | None = None) -> dict[str, Any]:
-    return {"metadata": {"uid": uid, "name": name, "namespace": "shop", "annotations": annotations or {}}}
+PODS = "/api/v1/pods"
 
 
-def test_pods_are_listed_only_when_their_set_changed(side: Side) -> None:
+def pod(uid: str, name: str, **metadata: Any) -> dict[str, Any]:
+    return {"metadata": {"uid": uid, "name": name, "namespace": "shop", "resourceVersion": "20"} | metadata}
+
+
+def names(side: Side) -> set[str]:
+    return {pod.name for pod in side.roster.known().pods.values()}
+
+
+def test_only_this_nodes_pods_are_listed_and_watched(side: Side) -> None:
     side.api.pods = [pod("u1", "web-0")]
-    assert side.cluster.pod_names(frozenset({"u1"})) == {"u1": PodName(namespace="shop", name="web-0")}
-    side.cluster.pod_names(frozenset({"u1"}))
-    assert len(side.api.requests) == 1
-    assert side.api.asked("/api/v1/pods", fieldSelector="spec.nodeName=n1")
-    side.cluster.pod_names(frozenset({"u1", "u2"}))
-    assert len(side.api.requests) == 2
+    side.cluster.start()
+    wait(lambda: names(side) == {"web-0"})
+    wait(lambda: side.api.asked(PODS, watch="true"))
+    asked = [query for _, path, query in side.api.requests if path == PODS]
+    assert all(query["fieldSelector"] == "spec.nodeName=n1" for query in asked)
 
 
-def test_a_static_pod_is_named_by_its_hash(side: Side) -> None:
-    side.api.pods = [pod("u9", "etcd-n1", {"kubernetes.io/config.hash": "0123456789abcdef0123456789abcdef"})]
-    assert list(side.cluster.pod_names(frozenset({"x"}))) == ["0123456789abcdef0123456789abcdef"]
+def test_pods_that_come_and_go_are_known_at_once(side: Side) -> None:
+    side.api.pods = [pod("u1", "web-0")]
+    side.cluster.start()
+    side.api.pod_events.put({"type": "ADDED", "object": pod("u2", "web-1")})
+    wait(lambda: names(side) == {"web-0", "web-1"})
+    side.api.pod_events.put({"type": "DELETED", "object": pod("u1", "web-0")})
+    wait(lambda: names(side) == {"web-1"})
 
 
-def test_pods_without_annotations_are_named_too(side: Side) -> None:
-    side.api.pods = [{"metadata": {"uid": "u1", "name": "a", "namespace": "b"}}]
-    assert side.cluster.pod_names(frozenset({"u1"})) == {"u1": PodName(namespace="b", name="a")}
+def test_pods_that_were_gone_before_a_new_list_are_forgotten(side: Side) -> None:
+    side.api.pods = [pod("u1", "web-0")]
+    side.cluster.start()
+    wait(lambda: names(side) == {"web-0"})
+    side.api.pods = [pod("u2", "web-1")]
+    side.api.pod_events.put({"type": "ERROR", "object": {"code": 410, "message": "too old"}})
+    wait(lambda: names(side) == {"web-1"})

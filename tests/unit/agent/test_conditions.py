@@ -16,6 +16,7 @@ from terrace_agent.errors import (
     StoreRefused,
     UnexpectedContent,
 )
+from terrace_agent.workloads.resolve import Problem as ResolutionProblem
 from terrace_api.conditions import Condition, ConditionStatus
 from terrace_api.errors import InvalidObject, Problem
 from terrace_api.node_tiering import ConditionType, EngineCapability, EngineName
@@ -34,6 +35,7 @@ def made(
     before: tuple[Condition, ...] = (),
     now: str = NOW,
     tripped: tuple[Tripped, ...] = (),
+    problem: ResolutionProblem | None = None,
 ) -> dict[str, Condition]:
     situation = Situation(
         intent=intent,
@@ -42,6 +44,7 @@ def made(
         active_revision=revision,
         details="moving",
         tripped=tripped,
+        problem=problem,
     )
     return {one.type: one for one in conditions(situation, generation=4, now=now, before=before)}
 
@@ -56,6 +59,7 @@ def test_enforcing_is_ready_and_says_what_it_does() -> None:
         "Accepted": "True/Valid",
         "EngineAvailable": "True/Available",
         "Applied": "True/Enforcing",
+        "WorkloadsResolved": "True/Resolved",
         "GuardrailTripped": "False/WithinLimits",
         "Ready": "True/Enforcing",
     }
@@ -91,6 +95,7 @@ def test_a_single_tier_is_ready_and_neither_degraded_nor_unsupported(capability:
         "Accepted": "True/Valid",
         "EngineAvailable": "Unknown/NotNeeded",
         "Applied": "True/SingleTier",
+        "WorkloadsResolved": "Unknown/NotNeeded",
         "GuardrailTripped": "False/NotEnforcing",
         "Ready": "True/SingleTier",
     }
@@ -102,6 +107,7 @@ def test_no_engine_is_unsupported_and_never_degraded() -> None:
         "Accepted": "True/Valid",
         "EngineAvailable": "False/NoDamonSysfs",
         "Applied": "Unknown/NoEngine",
+        "WorkloadsResolved": "Unknown/NotNeeded",
         "GuardrailTripped": "False/NotEnforcing",
         "Ready": "False/NoDamonSysfs",
     }
@@ -122,6 +128,7 @@ def test_rejected_settings_say_what_exists_and_what_stays_in_force() -> None:
         "Accepted": "False/NidNotFound",
         "EngineAvailable": "True/Available",
         "Applied": "False/SettingsRejected",
+        "WorkloadsResolved": "Unknown/NotNeeded",
         "GuardrailTripped": "False/NotEnforcing",
         "Ready": "False/NidNotFound",
     }
@@ -154,6 +161,20 @@ def test_a_failed_turn_is_degraded_and_not_ready(intent: Intent, failure: Except
     assert brief(found)["Applied"] == f"False/{reason}"
     assert brief(found)["Ready"] == f"False/{reason}"
     assert says in found["Applied"].message
+
+
+def test_pods_that_cannot_be_told_apart_keep_a_node_from_being_ready() -> None:
+    problem = ResolutionProblem(reason="CgroupV1", message="boot it with cgroup v2")
+    found = made(Intent.ENFORCE, problem=problem)
+    assert brief(found)["Applied"] == "True/Enforcing"
+    assert brief(found)["WorkloadsResolved"] == brief(found)["Ready"] == "False/CgroupV1"
+    assert found["Ready"].message == "boot it with cgroup v2"
+
+
+def test_a_refused_store_is_more_urgent_than_pods_that_cannot_be_told_apart() -> None:
+    problem = ResolutionProblem(reason="CgroupV1", message="boot it with cgroup v2")
+    found = made(Intent.ENFORCE, StoreRefused(path="/sys/a", value="on", errno=errno.EBUSY), problem=problem)
+    assert brief(found)["Ready"] == "False/StoreRefused"
 
 
 def test_a_restored_node_is_ready_wherever_it_is() -> None:

@@ -3,7 +3,6 @@
 import io
 import json
 import threading
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from terrace_agent.errors import ApiUnavailable, SettingsRejected
 from terrace_agent.inbox import Inbox
 from terrace_agent.laststate import LastState
 from terrace_agent.loop import Loop
-from terrace_agent.report import PodName
 from terrace_agent.steplog import StepLog
 from terrace_api.conditions import Condition
 from terrace_api.node_tiering import NodeTieringStatus
@@ -34,9 +32,6 @@ class Paper:
         if self.away:
             raise ApiUnavailable(request="PATCH", status=0, message="refused")
         self.statuses.append(status)
-
-    def pod_names(self, uids: frozenset[str]) -> Mapping[str, PodName]:
-        return {}
 
 
 class Bench:

@@ -9,9 +9,10 @@ from terrace_agent.decide import Intent
 from terrace_agent.engine import Moved
 from terrace_agent.errors import KdamondDied
 from terrace_agent.pods import PodMemory
-from terrace_agent.report import Active, Observed, PodName, activate, is_due, make_status, share_text
+from terrace_agent.report import Active, Observed, activate, is_due, make_status, share_text
 from terrace_agent.topology.discover import discover
 from terrace_agent.topology.read import read_facts
+from terrace_agent.workloads.values import Decision
 from terrace_api.codec import decode_status, encode_status
 from terrace_api.node_tiering import EngineCapability, EngineName, Levels, NodeTieringStatus
 from terrace_api.policy import Mode, Tier
@@ -35,13 +36,16 @@ def observed(intent: Intent = Intent.ENFORCE, failure: Exception | None = None, 
         topology=discover(FACTS, None),
         moved=Moved(kdamonds=(), promoted_bytes=promoted, demoted_bytes=0, notes=("kdamond 1 died",)),
         pods=(PodMemory(uid="u1", bytes_by_nid={0: 3 * MIB, 1: MIB}), PodMemory(uid="u2", bytes_by_nid={})),
+        decisions=(
+            Decision(uid="u1", tiered=True, namespace="shop", name="web-0", rule="web", why="Tier by rule web"),
+        ),
         plan_words=("promote from nid 1 to nid 0",),
         effective=EFFECTIVE,
     )
 
 
 def status(seen: Observed, before: NodeTieringStatus | None = None) -> NodeTieringStatus:
-    return make_status(seen, {"u1": PodName(namespace="shop", name="web-0")}, before=before, now=NOW)
+    return make_status(seen, before=before, now=NOW)
 
 
 def test_the_inventory_says_tier_size_and_why() -> None:
@@ -61,6 +65,18 @@ def test_a_pods_fast_share_is_its_memory_on_the_fast_tier() -> None:
     assert (web.namespace, web.name, web.fast_bytes, web.slow_bytes) == ("shop", "web-0", 3 * MIB, MIB)
     assert web.fast_share == "75.0%"
     assert (empty.name, empty.fast_share) == ("", "")
+
+
+def test_a_pod_says_whether_it_is_tiered_and_by_which_rule() -> None:
+    web, unnamed = status(observed()).pods
+    assert (web.tiered, web.rule, web.why) == (True, "web", "Tier by rule web")
+    assert (unnamed.tiered, unnamed.rule) == (False, "")
+
+
+@pytest.mark.parametrize("intent", [Intent.RESTORE, Intent.WAIT, Intent.UNSUPPORTED])
+def test_a_pod_says_nothing_of_tiering_where_no_policy_is_followed(intent: Intent) -> None:
+    web = status(observed(intent)).pods[0]
+    assert (web.name, web.tiered, web.rule, web.why) == ("web-0", None, "", "")
 
 
 def test_totals_are_exact_and_readable() -> None:

@@ -9,9 +9,12 @@ import pytest
 
 from simkernel import LINUX_6_12, LINUX_7_0, LINUX_7_2, Killed, Profile, SimKernel
 from terrace_agent.journal import Journal
+from terrace_agent.workloads.values import EVERYTHING, Cgroup, Movable
 from terrace_api.policy import Settings
 from unit.agent.damon.builders import MemoryJournal, engine_on, guest, settings
 
+LISTED = Movable(listed=True, allowed=tuple(Cgroup(path=path) for path in ("/", "/a", "/b")))
+LISTED_ANEW = Movable(listed=True, allowed=tuple(Cgroup(path=path) for path in ("/", "/b", "/c", "/d")))
 OLD, NEW = settings(), settings(used="85%", free="16%", young_filter=False)
 ADMIN = "/sys/kernel/mm/damon/admin/kdamonds"
 FOUND = {
@@ -21,10 +24,21 @@ FOUND = {
 }
 
 
-def turn(kernel: SimKernel, state: Journal, chosen: Settings | None) -> None:
+Wanted = Settings | tuple[Settings, Movable]
+
+
+def turn(kernel: SimKernel, state: Journal, wanted: Wanted | None) -> None:
     engine = engine_on(kernel, state)
     engine.probe()
-    engine.apply(engine.plan(chosen, guest()) if chosen else engine.plan_stop())
+    chosen, movable = wanted if isinstance(wanted, tuple) else (wanted, EVERYTHING)
+    engine.apply(engine.plan(chosen, guest(), movable) if chosen else engine.plan_stop())
+
+
+def booted(profile: Profile = LINUX_7_2) -> SimKernel:
+    kernel = SimKernel(profile)
+    for path in ("/", "/a", "/b", "/c", "/d"):
+        kernel.make_cgroup(path)
+    return kernel
 
 
 def configuration(kernel: SimKernel) -> dict[int, dict[str, str]]:
@@ -36,18 +50,18 @@ def configuration(kernel: SimKernel) -> dict[int, dict[str, str]]:
 
 
 @functools.cache
-def whole(chosen: Settings) -> dict[int, dict[str, str]]:
-    kernel = SimKernel(LINUX_7_2)
+def whole(chosen: Wanted) -> dict[int, dict[str, str]]:
+    kernel = booted()
     turn(kernel, MemoryJournal(), chosen)
     return configuration(kernel)
 
 
 def crashes(
-    first: Settings | None, then: Settings | None, profile: Profile = LINUX_7_2
+    first: Wanted | None, then: Wanted | None, profile: Profile = LINUX_7_2
 ) -> Iterator[tuple[SimKernel, Journal, int]]:
     """Yields kernel and journal after 1, 2, ... stores of the change from `first` to `then`, until it needs no more."""
     for store in itertools.count(1):
-        kernel, state = SimKernel(profile), MemoryJournal()
+        kernel, state = booted(profile), MemoryJournal()
         if first:
             turn(kernel, state, first)
         kernel.kill_after = store
@@ -65,11 +79,16 @@ CHANGES = [
     pytest.param(OLD, NEW, id="commit"),
     pytest.param(OLD, settings(promotion=False), id="rebuild"),
     pytest.param(OLD, None, id="stop"),
+    pytest.param((OLD, LISTED), (OLD, LISTED_ANEW), id="lists"),
+    pytest.param(OLD, (OLD, LISTED), id="first-list"),
+    pytest.param((OLD, LISTED), OLD, id="no-list-any-more"),
+    pytest.param((OLD, LISTED), (NEW, Movable(listed=True)), id="nothing-movable"),
+    pytest.param((OLD, LISTED), None, id="stop-with-lists"),
 ]
 
 
 @pytest.mark.parametrize(("first", "then"), CHANGES)
-def test_every_running_kdamond_is_whole_old_or_new(first: Settings | None, then: Settings | None) -> None:
+def test_every_running_kdamond_is_whole_old_or_new(first: Wanted | None, then: Wanted | None) -> None:
     trees = [tree for chosen in (first, then) if chosen for tree in whole(chosen).values()]
     last = 0
     for kernel, _, store in crashes(first, then):
@@ -79,14 +98,14 @@ def test_every_running_kdamond_is_whole_old_or_new(first: Settings | None, then:
 
 
 @pytest.mark.parametrize(("first", "then"), CHANGES)
-def test_the_next_agent_completes_the_change(first: Settings | None, then: Settings | None) -> None:
+def test_the_next_agent_completes_the_change(first: Wanted | None, then: Wanted | None) -> None:
     for kernel, state, store in crashes(first, then):
         turn(kernel, state, then)
         assert configuration(kernel) == (whole(then) if then else {}), store
 
 
 @pytest.mark.parametrize(("first", "then"), CHANGES)
-def test_the_next_agent_can_undo_everything_instead(first: Settings | None, then: Settings | None) -> None:
+def test_the_next_agent_can_undo_everything_instead(first: Wanted | None, then: Wanted | None) -> None:
     for kernel, state, store in crashes(first, then):
         turn(kernel, state, None)
         assert not kernel.running

@@ -1,40 +1,24 @@
 """Reclaim's own demotion stays off where it would move pods against their cpusets."""
 
-import pytest
-
 from simkernel import LINUX_6_12, LINUX_6_16, SimKernel
-from terrace_agent.damon.pinned import read_pinned
 from terrace_agent.engine import Plan
+from terrace_agent.workloads.cgroups import read_cgroups
+from terrace_agent.workloads.resolve import resolve
 from unit.agent.damon.builders import MemoryJournal, engine_on, guest, settings
-from unit.agent.host_tree import HostTree
 
 UID = "11111111-2222-3333-4444-555555555555"
-POD = f"/sys/fs/cgroup/kubepods/pod{UID}"
 DEMOTION_ENABLED = "/sys/kernel/mm/numa/demotion_enabled"
 
 
 def pin(kernel: SimKernel, nids: str = "0") -> None:
-    kernel.put(f"{POD}/one/cpuset.mems.effective", nids)
+    kernel.make_cgroup(f"/kubepods/pod{UID}/one", mems=nids)
 
 
 def enforce(kernel: SimKernel, journal: MemoryJournal) -> Plan:
     engine = engine_on(kernel, journal)
-    plan = engine.plan(settings(), guest())
+    plan = engine.plan(settings(), guest(), resolve((), None, read_cgroups(kernel), guest().tiers).movable)
     engine.apply(plan)
     return plan
-
-
-@pytest.mark.parametrize(
-    ("files", "found"),
-    [
-        ({f"{POD}/cpuset.mems.effective": "0-1"}, ()),
-        ({f"{POD}/cpuset.mems.effective": "0"}, (UID,)),
-        ({f"{POD}/cpuset.mems.effective": "0-1", f"{POD}/one/cpuset.mems.effective": "0"}, (UID,)),
-        ({f"{POD}/memory.numa_stat": "anon N0=0"}, ()),
-    ],
-)
-def test_a_pod_is_pinned_by_its_own_cpuset_or_a_containers(files: dict[str, str], found: tuple[str, ...]) -> None:
-    assert read_pinned(HostTree(dict(files)), frozenset({1})) == found
 
 
 def test_the_safety_net_is_on_where_nobody_is_pinned() -> None:

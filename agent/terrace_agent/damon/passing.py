@@ -1,0 +1,70 @@
+"""How much of what a scheme tries gets past its filters, and what that means for its quota. Pure.
+
+Before: `verify` looks at the counters. After: `schemes` weighs regions, or does not.
+
+A quota goes to the regions with the best score first, and the score below which nothing is tried is taken from all
+bytes that match the pattern, those that filters of the operations layer will turn away included
+(`damos_adjust_quota()`, Linux mm/damon/core.c). So a hot pod that is excluded takes every window, is turned away, and
+less hot ones are never tried.
+
+Without weights all regions have the same score, and the kernel goes through them by address, each window from where the
+last one ended: what may move does, in no particular order. The quota itself stays: a larger one would overshoot the
+goals by as much.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from terrace_agent.damon.verify import Look
+
+_ENOUGH_BYTES = 64 << 20
+"""Less than that says nothing about the rest."""
+_STARVED, _FED = 0.1, 0.9
+
+Flows = Mapping[tuple[int, bool], "Passing"]
+"""By source nid and whether it promotes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passing:
+    """What is known of one direction.
+
+    Attributes:
+        tried_bytes: counted when it was last judged; `passed_bytes` likewise.
+        uniform: regions shall not be weighed.
+    """
+
+    tried_bytes: int
+    passed_bytes: int
+    uniform: bool = False
+
+
+def advance(before: Flows, looks: Iterable[Look]) -> Flows:
+    """Returns what these looks make of what was known; a kdamond that began anew is judged from its start."""
+    return {
+        (look.source_nid, look.promotes): _judge(
+            before.get((look.source_nid, look.promotes)), look.stats.sz_tried, look.stats.sz_ops_filter_passed
+        )
+        for look in looks
+        if look.stats.sz_ops_filter_passed is not None
+    }
+
+
+def is_uniform(known: Flows, source_nid: int, *, promotes: bool) -> bool:
+    """Returns whether the direction's regions shall not be weighed."""
+    found = known.get((source_nid, promotes))
+    return found is not None and found.uniform
+
+
+def _judge(before: Passing | None, tried_bytes: int, passed_bytes: int) -> Passing:
+    if before is None or tried_bytes < before.tried_bytes:
+        return Passing(tried_bytes=tried_bytes, passed_bytes=passed_bytes, uniform=bool(before and before.uniform))
+    tried = tried_bytes - before.tried_bytes
+    if tried < _ENOUGH_BYTES:
+        return before
+    share = (passed_bytes - before.passed_bytes) / tried
+    return Passing(
+        tried_bytes=tried_bytes,
+        passed_bytes=passed_bytes,
+        uniform=share < (_FED if before.uniform else _STARVED),
+    )

@@ -1,0 +1,116 @@
+"""A list and then a watch of some objects, for ever: whatever breaks, it lists again.
+
+Before: `transport`. After: whoever keeps the objects (`inbox`, `workloads.roster`). The agent's memory is small, so
+nothing of an object is kept here.
+"""
+
+import random
+import threading
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Protocol
+
+from terrace_agent.errors import ApiUnavailable
+from terrace_agent.steplog import StepLog
+from terrace_agent.transport import Query, Server
+from terrace_api.defaults import Json
+
+_SILENCE_S = 70
+"""Bookmarks come about once a minute: a watch that is silent for longer is dead, whatever TCP says."""
+_WATCH_S = 600
+_BACKOFF_S = (1.0, 30.0)
+
+
+class Sink(Protocol):
+    """Who keeps what is listed and watched; called from the watching thread."""
+
+    def replace(self, manifests: Iterable[Json]) -> None:
+        """Takes the whole list."""
+
+    def put(self, manifest: Json) -> None:
+        """Takes an object that is new or has changed."""
+
+    def remove(self, manifest: Json) -> None:
+        """Takes note that an object was deleted."""
+
+    def heard(self) -> None:
+        """Takes note that nothing has changed as of now."""
+
+
+class Reflector:
+    """Keeps one sink up to date, in a thread of its own that ends with the process.
+
+    Args:
+        from_cache: lists what the API server has at hand, which may be a moment old and costs it little. The watch
+            goes on from there.
+    """
+
+    def __init__(
+        self, server: Server, path: str, *, field_selector: str, sink: Sink, log: StepLog, from_cache: bool = False
+    ) -> None:
+        self._server = server
+        self._path = path
+        self._selector: Query = [("fieldSelector", field_selector)]
+        self._listing: Query = [*self._selector, *([("resourceVersion", "0")] if from_cache else [])]
+        self._sink = sink
+        self._log = log
+        self._closed = threading.Event()
+
+    def start(self) -> None:
+        """Starts to watch."""
+        threading.Thread(target=self._watch_for_ever, name="watch", daemon=True).start()
+
+    def close(self) -> None:
+        """Ends it at its next event, or pause."""
+        self._closed.set()
+
+    def _watch_for_ever(self) -> None:
+        delay, version = _BACKOFF_S[0], ""
+        while not self._closed.is_set():
+            try:
+                version = version or self._list()
+                version = self._watch(version)
+                delay = _BACKOFF_S[0]
+            except Exception as error:
+                # A defect must not leave the agent deaf: whatever it was, list again.
+                if not isinstance(error, ApiUnavailable) or error.status == HTTPStatus.GONE:
+                    version = ""
+                self._log.note("watch interrupted", path=self._path, problem=f"{type(error).__name__}: {error}")
+                self._closed.wait(random.uniform(0, delay))
+                delay = min(delay * 2, _BACKOFF_S[1])
+
+    def _list(self) -> str:
+        found = self._server.get(self._path, self._listing)
+        self._sink.replace(found["items"])
+        version: str = found["metadata"]["resourceVersion"]
+        self._log.note("listed", path=self._path, objects=len(found["items"]))
+        return version
+
+    def _watch(self, version: str) -> str:
+        """Follows the objects until the server ends the watch; returns the version to go on from."""
+        query = [
+            *self._selector,
+            ("watch", "true"),
+            ("allowWatchBookmarks", "true"),
+            ("resourceVersion", version),
+            ("timeoutSeconds", str(_WATCH_S + random.randrange(_WATCH_S))),
+        ]
+        for event in self._server.stream(self._path, query, silence_s=_SILENCE_S):
+            if event["type"] == "ERROR":
+                raise ApiUnavailable(
+                    request=f"watch {self._path}",
+                    status=event["object"].get("code", 0),
+                    message=event["object"].get("message", ""),
+                )
+            version = event["object"]["metadata"]["resourceVersion"]
+            self._hand_on(event)
+        return version
+
+    def _hand_on(self, event: dict[str, Json]) -> None:
+        match event["type"]:
+            case "ADDED" | "MODIFIED":
+                self._sink.put(event["object"])
+            case "DELETED":
+                self._sink.remove(event["object"])
+            case _:
+                self._sink.heard()

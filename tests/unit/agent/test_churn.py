@@ -1,0 +1,185 @@
+"""Pods come and go under a running engine: lists follow, nothing fails, nothing is committed too often."""
+
+import dataclasses
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cases.pods import container_path, make_host, make_pod, remove_pod, uid
+from simkernel import LINUX_7_2, Profile, SimKernel
+from simkernel.filters import Page, passes
+from terrace_agent.cycle import Cycle, Turn
+from terrace_agent.damon.engine import DamonEngine
+from terrace_agent.damon.patience import Patience
+from terrace_agent.errors import SchemesRefused
+from terrace_agent.steplog import StepLog
+from terrace_agent.workloads.roster import Roster
+from unit.agent.damon.builders import MemoryJournal
+from unit.agent.orders import manage, order
+from unit.agent.sim_host import SimHost
+
+EXCLUDE_DATABASES = {
+    "name": "databases",
+    "match": {"podSelector": {"matchLabels": {"app": "db"}}},
+    "action": "Exclude",
+}
+DEMOTION = 0
+
+
+def manifest(number: int, **labels: str) -> dict[str, Any]:
+    metadata = {"uid": uid(number), "name": f"web-{number}", "namespace": "shop", "labels": labels}
+    return {"metadata": metadata, "spec": {}, "status": {"phase": "Running", "qosClass": "Burstable"}}
+
+
+class Node:
+    """A machine, its agent and its API server."""
+
+    def __init__(self, profile: Profile = LINUX_7_2) -> None:
+        self.host = SimHost(profile)
+        self.now = 0.0
+        make_host(self.kernel)
+        log = StepLog(io.StringIO())
+        self.roster = Roster(None, log)
+        self.roster.replace([])
+        patience = Patience(sleep=lambda _: None)
+        engine = DamonEngine(self.host, MemoryJournal(), patience, clock=lambda: self.now)
+        self.cycle = Cycle(self.host, (engine,), log, self.roster)
+        self.last: Turn | None = None
+
+    @property
+    def kernel(self) -> SimKernel:
+        return self.host.kernel
+
+    def start(self, number: int, **labels: str) -> None:
+        make_pod(self.kernel, number)
+        self.roster.put(manifest(number, **labels))
+
+    def end(self, number: int) -> None:
+        remove_pod(self.kernel, number)
+        self.roster.remove(manifest(number))
+
+    def turn(self, seconds: float = 5.0) -> Turn:
+        self.now += seconds
+        self.last = self.cycle.turn(order(manage(workloads=[EXCLUDE_DATABASES])), self.last)
+        return self.last
+
+    def meanwhile(self, word: str, act: Callable[[], None]) -> None:
+        """Lets something happen once, right before the kernel takes the next command `word`."""
+
+        def happen(command: str) -> None:
+            if command == word:
+                self.kernel.meanwhile = None
+                act()
+
+        self.kernel.meanwhile = happen
+
+    def demotes(self, number: int) -> bool:
+        page = Page(memcg=container_path(number), young=False)
+        return passes(self.kernel.running[DEMOTION].files, 0, page)
+
+
+@pytest.fixture
+def node() -> Node:
+    node = Node()
+    node.start(1)
+    node.start(2)
+    return node
+
+
+def test_pods_are_listed_as_they_come_and_dropped_as_they_go(node: Node) -> None:
+    node.turn()
+    assert (node.demotes(1), node.demotes(3)) == (True, False)
+    node.start(3)
+    node.end(1)
+    turn = node.turn()
+    assert turn.failure is None
+    assert (node.demotes(1), node.demotes(3)) == (False, True)
+
+
+def test_a_pod_that_gets_the_label_is_left_alone_from_the_next_turn_on(node: Node) -> None:
+    node.turn()
+    node.roster.put(manifest(1, **{"terrace.dev/tiering": "disabled"}))
+    turn = node.turn()
+    assert not node.demotes(1)
+    assert [decision.why for decision in turn.workloads.decisions if not decision.tiered] == [
+        "label terrace.dev/tiering: disabled"
+    ]
+
+
+@pytest.mark.parametrize("word", ["on", "commit"])
+def test_a_pod_that_goes_right_before_a_command_is_left_out_and_the_command_repeated(node: Node, word: str) -> None:
+    if word == "commit":
+        node.turn()
+        node.start(3)
+    node.meanwhile(word, lambda: node.end(1))
+    turn = node.turn()
+    assert turn.failure is None
+    assert len(node.kernel.running) == 2
+    assert (node.demotes(1), node.demotes(2)) == (False, True)
+
+
+def test_a_kernel_that_ends_its_kdamond_over_a_cgroup_that_has_gone_starts_it_again() -> None:
+    node = Node(dataclasses.replace(LINUX_7_2, invalid_commit_kills=True))
+    node.start(1)
+    node.turn()
+    node.start(2)
+    node.meanwhile("commit", lambda: node.end(1))
+    turn = node.turn()
+    assert turn.failure is None
+    assert len(node.kernel.running) == 2
+    assert node.demotes(2)
+
+
+def test_pods_that_go_at_every_try_are_left_to_the_next_turn(node: Node) -> None:
+    for number in range(3, 10):
+        node.start(number)
+    going = iter(range(1, 10))
+    node.kernel.meanwhile = lambda word: node.end(next(going)) if word == "on" else None
+    assert node.turn().failure is None
+    node.kernel.meanwhile = None
+    assert node.turn().failure is None
+    assert len(node.kernel.running) == 2
+
+
+def test_a_scheme_that_is_refused_although_every_cgroup_is_there_is_a_failure(node: Node) -> None:
+    node.host.tree.files["/sys/fs/cgroup/unknown-to-damon/memory.stat"] = ""
+    assert isinstance(node.turn().failure, SchemesRefused)
+
+
+def test_many_pods_at_once_are_one_commit_and_the_next_ones_wait(node: Node) -> None:
+    node.turn()
+    node.turn()
+    for number in range(3, 9):
+        node.start(number)
+    node.turn()
+    assert {running.commits for running in node.kernel.running.values()} == {1}
+    node.start(9)
+    node.turn(seconds=2)
+    assert not node.demotes(9)
+    assert {running.commits for running in node.kernel.running.values()} == {1}
+    node.turn(seconds=3)
+    assert node.demotes(9)
+
+
+def test_a_changed_policy_does_not_wait_for_lists(node: Node) -> None:
+    node.turn()
+    node.turn()
+    node.start(3)
+    node.turn()
+    node.now += 1
+    changed = manage(revision="r2", workloads=[EXCLUDE_DATABASES], youngFilter=False)
+    assert node.cycle.turn(order(changed), node.last).steps > 0
+
+
+def test_ten_minutes_of_churn_fail_nothing_kill_nothing_and_keep_what_was_learnt(node: Node) -> None:
+    node.turn()
+    pids = node.host.pids()
+    for count in range(120):
+        node.start(3 + count)
+        if count >= 3:
+            node.end(count)
+        assert node.turn().failure is None
+    assert node.host.pids() == pids
+    assert node.demotes(122)
