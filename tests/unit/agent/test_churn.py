@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cases.pods import container_path, make_host, make_pod, remove_pod, uid
-from simkernel import LINUX_7_2, Profile, SimKernel
+from simkernel import LINUX_7_0, LINUX_7_2, Profile, SimKernel
 from simkernel.filters import Page, passes
 from terrace_agent.cycle import Cycle, Turn
 from terrace_agent.damon.engine import DamonEngine
@@ -25,7 +25,7 @@ EXCLUDE_DATABASES = {
     "match": {"podSelector": {"matchLabels": {"app": "db"}}},
     "action": "Exclude",
 }
-DEMOTION = 0
+DEMOTION, PROMOTION = 0, 1
 
 
 def manifest(number: int, **labels: str) -> dict[str, Any]:
@@ -96,6 +96,24 @@ def test_pods_are_listed_as_they_come_and_dropped_as_they_go(node: Node) -> None
     turn = node.turn()
     assert turn.failure is None
     assert (node.demotes(1), node.demotes(3)) == (False, True)
+
+
+def test_a_list_outlives_the_renewal_of_an_allowance() -> None:
+    node = Node(LINUX_7_0)
+    node.start(1)
+    node.start(2, app="db")
+    node.turn()
+    spent = int(node.kernel.running[PROMOTION].files["contexts/0/schemes/0/quotas/bytes"])
+    node.kernel.count(PROMOTION, sz_tried=spent, sz_applied=spent)
+    node.start(3)
+    assert node.turn(seconds=1).failure is None
+    promotion = node.kernel.running[PROMOTION]
+    assert promotion.commits == 2
+    assert [passes(promotion.files, 0, Page(memcg=container_path(number))) for number in (1, 2, 3)] == [
+        True,
+        False,
+        True,
+    ]
 
 
 def test_a_pod_that_gets_the_label_is_left_alone_from_the_next_turn_on(node: Node) -> None:

@@ -1,5 +1,6 @@
 """Reclaim's own demotion stays off where it would move pods against their cpusets."""
 
+from cases.pods import exclude, known
 from simkernel import LINUX_6_12, LINUX_6_16, SimKernel
 from terrace_agent.engine import Plan
 from terrace_agent.workloads.cgroups import read_cgroups
@@ -61,3 +62,11 @@ def test_a_kernel_whose_reclaim_heeds_cpusets_is_not_held_back() -> None:
     pin(kernel)
     enforce(kernel, MemoryJournal())
     assert kernel.read(DEMOTION_ENABLED) == "true"
+
+
+def test_a_pod_that_rules_leave_alone_is_pinned_like_any_other() -> None:
+    kernel = SimKernel(LINUX_6_12)
+    pin(kernel)
+    movable = resolve((exclude(),), known(), read_cgroups(kernel), guest().tiers).movable
+    assert not movable.allowed
+    assert movable.confined(frozenset({1})) == (f"/kubepods/pod{UID}/one",)
