@@ -169,9 +169,7 @@ def filters_tell_mapped_and_anonymous_pages(fs: HostFs) -> None:
         assert fs.read(f"{SCHEME}/ops_filters/0/type") == "unmapped"
 
 
-def a_kdamond_has_one_context_and_one_physical_target(fs: HostFs) -> None:
-||||||| parent of 3c8074d (Let two targets be staged and refused when they are switched on, as the kernel does)
-def a_kdamond_has_one_context_and_one_physical_target(fs: HostFs) -> None:
+def a_kdamond_has_one_context(fs: HostFs) -> None:
     with staged(fs):
         assert refusal(fs, f"{ROOT}/contexts/nr_contexts", "2") == errno.EINVAL
 

@@ -32,7 +32,8 @@ _QUOTA = """\
 ## Quota control
 
 `Temporal`: the kernel checks goals in each quota window and stops by itself; the agent may be gone for days.
-`AgentLoop`: the kernel has no goals for the memory of NUMA nodes (before 6.16), or only a tuner that neither begins in
+`AgentLoop` is prepared and not released: on such kernels the engine says `NoTemporalTuner`.
+The kernel has no goals for the memory of NUMA nodes (before 6.16), or only a tuner that neither begins in
 time nor stops at them (before 7.1). There the agent reads free memory once a second while something moves, every two
 seconds else, and hands out allowances: amounts within the headroom of the fast nid, or within what is missing there. If
 the agent dies, what is left of the last allowance of each direction still moves, and then nothing: the node stays as

@@ -10,7 +10,7 @@ from terrace_agent.damon import plan as planning
 from terrace_agent.damon.adapt import Adapter, carried
 from terrace_agent.damon.apply import Applier
 from terrace_agent.damon.cadence import CurrentIntervals, is_tuning
-from terrace_agent.damon.features import Feature, missing
+from terrace_agent.damon.features import NO_TUNER, Feature, missing
 from terrace_agent.damon.grants import grants
 from terrace_agent.damon.meter import Meter
 from terrace_agent.damon.patience import Patience
@@ -34,7 +34,11 @@ _LISTS_EVERY_S = 5.0
 
 
 class DamonEngine:
-    """See `terrace_agent.engine.Engine`."""
+    """See `terrace_agent.engine.Engine`.
+
+    Args:
+        quota_controls: the ways of steering quotas that may be gone; a kernel that has none of them is refused.
+    """
 
     def __init__(
         self,
@@ -42,11 +46,13 @@ class DamonEngine:
         journal: Journal,
         patience: Patience | None = None,
         clock: Callable[[], float] = time.monotonic,
+        quota_controls: frozenset[QuotaControl] = frozenset(QuotaControl),
     ) -> None:
         self._fs = fs
         self._journal = journal
         self._patience = patience or Patience()
         self._clock = clock
+        self._quota_controls = quota_controls
         self._listed_at = -_LISTS_EVERY_S
         self._passing: passing.Flows = {}
         self._reader = TreeReader(fs, self._patience)
@@ -186,6 +192,8 @@ class DamonEngine:
             features = self._probe_features(observed)
         if why := missing(features):
             raise EngineUnavailable(reason=why.reason, message=why.message)
+        if quota_control(features) not in self._quota_controls:
+            raise EngineUnavailable(reason=NO_TUNER.reason, message=NO_TUNER.message)
         return features
 
     def _probe_features(self, observed: Observed) -> frozenset[Feature]:

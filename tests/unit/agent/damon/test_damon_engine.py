@@ -7,14 +7,16 @@ from pathlib import Path
 import pytest
 
 from simkernel import LINUX_6_12, LINUX_7_0, LINUX_7_2, LINUX_7_3, NO_DAMON, PROFILES, Profile, SimKernel
+from terrace_agent.damon.engine import DamonEngine
 from terrace_agent.engine import Plan, stores
 from terrace_agent.errors import EngineUnavailable, KdamondDied, SettingsRejected, StoreRefused
+from terrace_agent.journal import FileJournal
 from terrace_agent.topology.values import PhysicalRange, Topology
 from terrace_api.codec import encode_settings
-from terrace_api.node_tiering import Kdamond
+from terrace_api.node_tiering import Kdamond, QuotaControl
 from terrace_api.policy import Settings
 from terrace_api.schema import part
-from unit.agent.damon.builders import engine_on, guest, nid, settings, three_tiers, topology
+from unit.agent.damon.builders import BOOT_ID, engine_on, guest, nid, settings, three_tiers, topology
 
 ADMIN = "/sys/kernel/mm/damon/admin/kdamonds"
 NR_KDAMONDS = f"{ADMIN}/nr_kdamonds"
@@ -495,3 +497,15 @@ def test_a_middle_nid_is_reported_once_per_direction_and_target_as_the_list_of_t
 
 def encode(kdamond: Kdamond) -> dict[str, object]:
     return dict(encode_settings(kdamond))
+
+
+def test_a_way_of_steering_quotas_that_is_not_released_is_refused(tmp_path: Path) -> None:
+    kernel = SimKernel(LINUX_7_0)
+    engine = DamonEngine(
+        kernel, FileJournal(tmp_path, boot_id=BOOT_ID), quota_controls=frozenset({QuotaControl.TEMPORAL})
+    )
+    capability = engine.probe()
+    assert (capability.available, capability.reason) == (False, "NoTemporalTuner")
+    with pytest.raises(EngineUnavailable):
+        engine.plan(settings(), guest())
+    assert kernel.read(NR_KDAMONDS) == "0"
