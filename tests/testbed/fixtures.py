@@ -109,8 +109,7 @@ def node(
             append=append,
         )
         _remember(request, booted, one)
-        one.boot()
-        nodes.wait_until_ready(cluster, one)
+        nodes.start(cluster, one)
         return one
 
     yield boot

@@ -87,6 +87,11 @@ class Guest:
         """Whether QEMU runs."""
         return self._qemu is not None and self._qemu.running()
 
+    def expect_running(self) -> None:
+        """Raises `GuestError` with the console if QEMU has ended."""
+        if not self.running():
+            raise GuestError(self.name, f"ended ({tail(self.directory / 'qemu.log')})", self.console_log)
+
     def run(self, script: str, *, limit_s: float = RUN_LIMIT_S, stdin: bytes = b"", check: bool = True) -> Result:
         """Runs a bash script as root.
 
@@ -199,8 +204,7 @@ class Guest:
             raise
 
     def _ready(self) -> bool:
-        if not self.running():
-            raise GuestError(self.name, f"ended ({tail(self.directory / 'qemu.log')})", self.console_log)
+        self.expect_running()
         return READY_LINE in self.console_log.read_text(errors="replace")
 
 

@@ -12,7 +12,8 @@ from testbed.build_node import node_root
 from testbed.build_node_disk import node_disk
 from testbed.cluster import HOST_SEEN_BY_GUESTS, Cluster
 from testbed.components import KUBERNETES_SERVICE
-from testbed.guest import Guest
+from testbed.errors import GuestError
+from testbed.guest import BOOT_ATTEMPTS, Guest
 from testbed.kernels import Kernel
 from testbed.machine import Machine
 from testbed.newc import File
@@ -44,8 +45,7 @@ def join(
         outlive=outlive,
     )
     try:
-        guest.boot()
-        wait_until_ready(cluster, guest)
+        start(cluster, guest)
     except BaseException:
         guest.save_evidence(directory / "evidence")
         guest.stop()
@@ -89,16 +89,37 @@ def prepare(
     return Guest(name, machine, directory, outlive=outlive)
 
 
-def wait_until_ready(cluster: Cluster, guest: Guest, limit_s: float = READY_LIMIT_S) -> None:
-    """Returns when the API server says that the node is Ready."""
+def start(cluster: Cluster, guest: Guest, limit_s: float = READY_LIMIT_S) -> None:
+    """Boots the guest, and returns when the API server says that the node is Ready.
 
+    A kernel that patches its own code under emulation may panic (`int3` in a static branch), now and then, in its first
+    half minute: the guest is booted again then.
+
+    Raises:
+        GuestError: it ended every time.
+        WaitError: it was not Ready within the limit.
+    """
+    for attempt in range(1, BOOT_ATTEMPTS + 1):
+        guest.boot()
+        try:
+            with progress.step(f"waiting until node {guest.name} is Ready", usually="50 s"):
+                _wait_until_ready(cluster, guest, limit_s)
+        except GuestError as error:
+            if attempt == BOOT_ATTEMPTS:
+                raise
+            progress.say(f"once more: {error}")
+        else:
+            return
+
+
+def _wait_until_ready(cluster: Cluster, guest: Guest, limit_s: float) -> None:
     def ready() -> bool:
+        guest.expect_running()
         node = cluster.get(f"/api/v1/nodes/{guest.name}") or {"status": {}}
         conditions = node["status"].get("conditions", ())
         return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
-    with progress.step(f"waiting until node {guest.name} is Ready", usually="50 s"):
-        waiting.until(ready, f"node {guest.name} to be Ready", limit_s=limit_s, every_s=0.5, detail=guest.kubelet_log)
+    waiting.until(ready, f"node {guest.name} to be Ready", limit_s=limit_s, every_s=0.5, detail=guest.kubelet_log)
 
 
 def _seed(cluster: Cluster, name: str, kubelet_port: int) -> Mapping[str, File]:
