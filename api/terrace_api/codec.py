@@ -14,13 +14,14 @@ from typing import Any, TypeVar
 import cattrs
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from terrace_api import rules, schema
+from terrace_api import rules, schema, unreadable
 from terrace_api.defaults import Json, unknown_fields, with_defaults, without_defaults
-from terrace_api.errors import InvalidObject, Problem
+from terrace_api.errors import InvalidObject
 from terrace_api.node_tiering import NodeTiering, NodeTieringSpec, NodeTieringStatus
 from terrace_api.policy import TieringPolicy, TieringPolicySpec, TieringPolicyStatus
 from terrace_api.strict import load_one_document, schema_problems
 from terrace_api.units import Duration, Percent, Size
+from terrace_api.unreadable import camel
 
 POLICIES = "tieringpolicies"
 NODES = "nodetierings"
@@ -129,8 +130,7 @@ def _structure(value: Json, to: type[Value], *, kind: str) -> Value:
     try:
         return _converter.structure(value, to)
     except cattrs.BaseValidationError as error:
-        problems = tuple(_problem(text) for text in cattrs.transform_error(error, path="spec"))
-        raise InvalidObject(kind=kind, problems=problems) from error
+        raise InvalidObject(kind=kind, problems=unreadable.problems(error, path="spec")) from error
 
 
 def _unstructure(value: Any) -> dict[str, Json]:
@@ -138,27 +138,18 @@ def _unstructure(value: Any) -> dict[str, Json]:
     return encoded
 
 
-def _problem(text: str) -> Problem:
-    message, _, path = text.rpartition(" @ ")
-    return Problem(field=path, message=message)
-
-
-def _camel(name: str) -> str:
-    head, *tail = name.split("_")
-    return head + "".join(part.capitalize() for part in tail)
-
-
 def _strict(value: Json, to: type[Value]) -> Value:
     if type(value) is not to:
-        raise ValueError(f"{value!r} is not of type {to.__name__}")
+        raise ValueError(f"{value!r} is not {_WORDS[to]}")
     return value
 
 
 def _make_converter() -> cattrs.Converter:
     converter = cattrs.Converter(unstruct_collection_overrides={tuple: list})
-    converter.register_structure_hook_func(lambda cls: cls in {int, str, bool}, _strict)
+    for plain in (int, bool):
+        converter.register_structure_hook(plain, _strict)
     for unit in (Duration, Percent, Size):
-        converter.register_structure_hook(unit, lambda value, to: to.parse(value))
+        converter.register_structure_hook(unit, lambda value, to: to.parse(str(value)))
         converter.register_unstructure_hook(unit, str)
     converter.register_unstructure_hook(StrEnum, _value)
     converter.register_structure_hook_factory(_is_plain_dataclass, lambda cls: _structure_hook(cls, converter))
@@ -175,15 +166,17 @@ def _is_plain_dataclass(cls: type) -> bool:
 
 
 def _structure_hook(cls: type, converter: cattrs.Converter) -> Any:
-    renames = {field.name: override(rename=_camel(field.name)) for field in dataclasses.fields(cls)}
+    renames = {field.name: override(rename=camel(field.name)) for field in dataclasses.fields(cls)}
     return make_dict_structure_fn(cls, converter, **renames)  # type: ignore[arg-type]
 
 
 def _unstructure_hook(cls: type, converter: cattrs.Converter) -> Any:
     renames = {
-        field.name: override(rename=_camel(field.name), omit_if_default=True) for field in dataclasses.fields(cls)
+        field.name: override(rename=camel(field.name), omit_if_default=True) for field in dataclasses.fields(cls)
     }
     return make_dict_unstructure_fn(cls, converter, **renames)  # type: ignore[arg-type]
 
+
+_WORDS: dict[type, str] = {int: "a whole number", bool: "true or false"}
 
 _converter = _make_converter()

@@ -63,3 +63,25 @@ def test_restore_has_no_settings() -> None:
 def test_a_status_of_another_version_counts_as_none() -> None:
     node, _ = read({"action": "Restore"}, status={"kernel": 7})
     assert node.status is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "field", "cure"),
+    [
+        ({"promotion": {"minAge": "5x"}}, "spec.settings.promotion.minAge", "as in 5ms"),
+        ({"demotion": {"fastFreeTarget": "half"}}, "spec.settings.demotion.fastFreeTarget", "as in 99.6%"),
+        ({"quota": {"size": "-1"}}, "spec.settings.quota.size", "as in 200Mi"),
+        ({"mode": "Maybe"}, "spec.settings.mode", "'Maybe' is not one of Observe, Enforce"),
+        ({"promotion": {"minAccesses": "many"}}, "spec.settings.promotion.minAccesses", "not a whole number"),
+        ({"youngFilter": "perhaps"}, "spec.settings.youngFilter", "not true or false"),
+        ({"watermarks": {"high": "20%", "mid": "15%"}}, "spec.settings.watermarks.low", "is missing"),
+    ],
+)
+def test_what_cannot_be_read_is_named_as_it_is_written_with_the_cure(
+    settings: dict[str, object], field: str, cure: str
+) -> None:
+    with pytest.raises(InvalidObject) as caught:
+        read({"action": "Manage", "settings": {"mode": "Enforce"} | settings})
+    (problem,) = caught.value.problems
+    assert problem.field == field
+    assert cure in problem.message
