@@ -48,12 +48,14 @@ class Claim:
     Attributes:
         source_nid: the nid that it will monitor; None for a scheme that only probes features.
         made_from: digest of the settings that the files were computed from.
+        directions: whether it promotes, and the target nid, of each direction that it serves, with a scheme or without.
     """
 
     index: int
     source_nid: int | None
     files: tuple[Store, ...]
     made_from: str
+    directions: tuple[tuple[bool, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,13 @@ class Bank:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recount:
+    """Journal that the kernel counts from zero again in kdamond `index`: its schemes are gone."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Restore:
     """Store a remembered value back, and forget it."""
 
@@ -91,7 +100,7 @@ class Disclaim:
     """Journal that no kdamond is ours any more."""
 
 
-Step = Remember | Claim | Store | Command | Confirm | Bank | Restore | Disclaim
+Step = Remember | Claim | Store | Command | Confirm | Bank | Recount | Restore | Disclaim
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +149,7 @@ class Engine(Protocol):
         """Returns whether this node can run the engine now; if not, why and what would help. Leaves all as it was."""
 
     def plan(self, settings: Settings, topology: Topology) -> Plan:
-        """Returns what makes this node do what `settings` ask. Stores nothing; idempotent once applied.
+        """Returns what makes this node do what `settings` ask. Changes nothing; idempotent once applied.
 
         Raises:
             SettingsRejected: they cannot be meant for this node.
@@ -163,7 +172,7 @@ class Engine(Protocol):
         """
 
     def verify(self) -> Moved:
-        """Returns what really moved, by kernel.md fact 27. Call it at least as often as `Plan.recheck_s` says."""
+        """Returns what arrived, never what was only tried. Call it at least as often as `Plan.recheck_s` says."""
 
 
 def stores(plan: Plan) -> tuple[Store, ...]:
@@ -179,5 +188,5 @@ def _store(step: Step) -> Store | None:
             return Store(path=step.path, value=step.value)
         case Command():
             return Store(path=step.path, value=step.word)
-        case Remember() | Claim() | Confirm() | Bank() | Disclaim():
+        case Remember() | Claim() | Confirm() | Bank() | Recount() | Disclaim():
             return None

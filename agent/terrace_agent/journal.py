@@ -38,6 +38,7 @@ class OwnedKdamond:
         former: earlier contents that may still be there in part, if staging was cut off; a path may come twice.
         pid: of the kdamond that runs them; None until they are in force.
         in_force: False from the first staging store until the kernel took the whole of `files`.
+        directions: whether it promotes, and the target nid, of each direction that it serves, with a scheme or without.
     """
 
     index: int
@@ -47,11 +48,12 @@ class OwnedKdamond:
     former: tuple[tuple[str, str], ...] = ()
     pid: int | None = None
     in_force: bool = False
+    directions: tuple[tuple[bool, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counter:
-    """How far one scheme has been counted (kernel.md fact 27).
+    """How far one scheme has been counted.
 
     Attributes:
         promotes: direction; False demotes.
@@ -61,6 +63,8 @@ class Counter:
         foreign_pages: `numa_foreign` of the target nid then.
         thp_migrations: `thp_migration_success` of the node then.
         arrived_bytes: counted as arrived since the start of `pid`.
+        tried_bytes: `sz_tried` when last looked at.
+        quota_exceeds: `qt_exceeds` then.
     """
 
     index: int
@@ -72,6 +76,26 @@ class Counter:
     foreign_pages: int
     thp_migrations: int
     arrived_bytes: int
+    tried_bytes: int = 0
+    quota_exceeds: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What schemes of a kdamond that runs have done that it has no more: one per direction and target.
+
+    Attributes:
+        pid: of the kdamond.
+    """
+
+    index: int
+    pid: int
+    promotes: bool
+    target_nid: int
+    tried_bytes: int
+    applied_bytes: int
+    arrived_bytes: int
+    quota_exceeds: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +103,7 @@ class JournalState:
     """Everything in the journal.
 
     Attributes:
-        promoted_bytes: arrived by kdamonds that are gone; those of `counters` come on top.
+        promoted_bytes: arrived by kdamonds that are gone; those of `counters` and `tallies` come on top.
         demoted_bytes: likewise.
         features: what an engine probed, in its own words; it does not change within a boot. None: not probed.
     """
@@ -90,6 +114,7 @@ class JournalState:
     promoted_bytes: int = 0
     demoted_bytes: int = 0
     features: tuple[str, ...] | None = None
+    tallies: tuple[Tally, ...] = ()
 
 
 class Journal(Protocol):
@@ -127,6 +152,7 @@ class FileJournal:
                 originals=tuple(Original(**entry) for entry in state.pop("originals")),
                 owned=tuple(_owned(entry) for entry in state.pop("owned")),
                 counters=tuple(Counter(**entry) for entry in state.pop("counters")),
+                tallies=tuple(Tally(**entry) for entry in state.pop("tallies", ())),
                 features=None if (found := state.pop("features")) is None else tuple(found),
                 **state,
             )
@@ -147,7 +173,8 @@ class FileJournal:
 
 def _owned(entry: dict[str, Any]) -> OwnedKdamond:
     files, former = (tuple((path, value) for path, value in entry.pop(key)) for key in ("files", "former"))
-    return OwnedKdamond(files=files, former=former, **entry)
+    directions = tuple((promotes, nid) for promotes, nid in entry.pop("directions", ()))
+    return OwnedKdamond(files=files, former=former, directions=directions, **entry)
 
 
 def _sync_directory(directory: Path) -> None:

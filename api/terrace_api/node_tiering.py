@@ -25,6 +25,15 @@ class EngineName(StrEnum):
     NONE = "none"
 
 
+class QuotaControl(StrEnum):
+    """Who makes promotion and demotion stop in time."""
+
+    TEMPORAL = "Temporal"
+    """The kernel, by goals that are checked in each quota window."""
+    AGENT_LOOP = "AgentLoop"
+    """The agent, by allowances; what is left of the last one is the most that moves without it."""
+
+
 class ConditionType(StrEnum):
     """The conditions of a NodeTiering."""
 
@@ -114,6 +123,7 @@ class Effective:
     apply_interval: str
     sample_interval: str
     aggregation_interval: str
+    quota_control: QuotaControl | None = None
     notes: tuple[str, ...]
 
 

@@ -1,20 +1,43 @@
-"""A simulated kernel: DAMON's sysfs tree in memory, refusing and behaving as kernel.md sections 3 and 4 say.
+"""A simulated kernel: DAMON's sysfs tree in memory, refusing and behaving as real ones do.
 
 `SimKernel` is a `HostFs`. It knows stores, errno, what runs as opposed to what is staged, exclusive modules, the one
-lock; it moves no pages: tests say what the counters do. The contract tests (`tests/contract`) hold it to real kernels.
+lock, and how quotas and their windows go on over commits. It moves no pages by itself: tests say what the counters do,
+or let `SimMemory` move them. The contract tests (`tests/contract`) hold it to real kernels.
 """
 
 from simkernel.kernel import KernelPanic, Killed, SimKernel
-from simkernel.profiles import LINUX_6_12, LINUX_7_0, LINUX_7_2, LINUX_7_3, NO_DAMON, Profile
+from simkernel.memory import SimMemory, SimNid
+from simkernel.profiles import (
+    LINUX_6_12,
+    LINUX_6_16,
+    LINUX_6_17,
+    LINUX_6_18,
+    LINUX_6_19,
+    LINUX_7_0,
+    LINUX_7_1,
+    LINUX_7_2,
+    LINUX_7_3,
+    NO_DAMON,
+    PROFILES,
+    Profile,
+)
 
 __all__ = [
     "LINUX_6_12",
+    "LINUX_6_16",
+    "LINUX_6_17",
+    "LINUX_6_18",
+    "LINUX_6_19",
     "LINUX_7_0",
+    "LINUX_7_1",
     "LINUX_7_2",
     "LINUX_7_3",
     "NO_DAMON",
+    "PROFILES",
     "KernelPanic",
     "Killed",
     "Profile",
     "SimKernel",
+    "SimMemory",
+    "SimNid",
 ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from simkernel import validity
 from simkernel.directories import NR_FILES, READ_ONLY, child_of, fresh
 from simkernel.profiles import Profile
+from simkernel.quota import Quota
 from simkernel.values import accepted
 from terrace_agent.errors import HostFileMissing, HostFileUnreadable, StoreRefused
 
@@ -29,15 +30,26 @@ class Running:
     Attributes:
         files: the tree as of the last `on` or `commit`: what the kernel does.
         stats: by scheme; copied to files by `update_schemes_stats`.
+        quotas: by scheme; what becomes of its quota.
         intervals: sample and aggregation interval as tuned.
         commits: how often it took a new tree.
+        goal_commits: how often it took only goals.
     """
 
     pid: int
     files: dict[str, str]
     stats: dict[int, dict[str, int]] = field(default_factory=dict)
+    quotas: dict[int, Quota] = field(default_factory=dict)
     intervals: tuple[int, int] = (0, 0)
     commits: int = 0
+    goal_commits: int = 0
+
+    def take(self, tree: dict[str, str]) -> None:
+        """Takes a new tree: a scheme goes on as the one of its number, what has no number any more is gone."""
+        self.files, self.intervals, self.commits = tree, validity.intervals(tree), self.commits + 1
+        count = int(tree["contexts/0/schemes/nr_schemes"])
+        self.stats = {number: stats for number, stats in self.stats.items() if number < count}
+        self.quotas = {number: quota for number, quota in self.quotas.items() if number < count}
 
 
 class SimKernel:
@@ -61,6 +73,9 @@ class SimKernel:
         self._was_on: set[int] = set()
         self._files = {DEMOTION_ENABLED: "false", "/proc/sys/kernel/numa_balancing": "0"}
         self._files |= {f"/sys/devices/system/node/node{nid}/numastat": "numa_foreign 0" for nid in nids}
+        self._files["/proc/vmstat"] = "thp_migration_success 0"
+        if "pgdemote_proactive" in profile.has:
+            self._files["/proc/vmstat"] += "\npgdemote_proactive 0"
         if "damon" in profile.has:
             self._files[f"{ADMIN}/nr_kdamonds"] = "0"
         if "damon_stat" in profile.has:
@@ -168,6 +183,8 @@ class SimKernel:
                 return self._off(index)
             case "commit":
                 return self._commit(index)
+            case "commit_schemes_quota_goals":
+                return self._commit_goals(index)
             case "update_schemes_stats" | "update_tuned_intervals" | "update_schemes_effective_quotas":
                 return self._update(index, word)
             case _:
@@ -204,8 +221,17 @@ class SimKernel:
             self.kill_kdamond(index)
             return None
         self._panic_on_bad_nid(tree)
+        self.running[index].take(tree)
+        return None
+
+    def _commit_goals(self, index: int) -> int | None:
+        if index not in self.running:
+            return self.profile.late_command if index in self._was_on else errno.EINVAL
+        tree = self._tree(index)
+        self._panic_on_bad_nid(tree)
         running = self.running[index]
-        running.files, running.intervals, running.commits = tree, validity.intervals(tree), running.commits + 1
+        running.files |= {path: text for path, text in tree.items() if "/quotas/goals/" in path}
+        running.goal_commits += 1
         return None
 
     def _update(self, index: int, word: str) -> int | None:
@@ -223,7 +249,8 @@ class SimKernel:
         if word == "update_schemes_stats":
             for scheme, stats in running.stats.items():
                 for name, value in stats.items():
-                    self._files[f"{context}/schemes/{scheme}/stats/{name}"] = str(value)
+                    if (path := f"{context}/schemes/{scheme}/stats/{name}") in self._files:
+                        self._files[path] = str(value)
         return None
 
     def _tree(self, index: int) -> dict[str, str]:

@@ -1,23 +1,33 @@
-"""Which files, keywords and behaviours each simulated kernel has (kernel.md 2.1, 2.3, 4.2)."""
+"""Which files, keywords and behaviours each simulated kernel has: one profile per class of kernels.
+
+Words of `has` are names of files or keywords as sysfs has them, where one release brought several the one that
+Terrace looks for. Evidence: docs/kernel-facts.md, and the contract tests on real kernels.
+"""
 
 import errno
 from dataclasses import dataclass
 
-_6_12 = frozenset({"damon", "migrate"})
-_7_0 = _6_12 | {"allow", "ops_filters", "intervals_goal", "node_goals", "refresh_ms", "damon_stat"}
-_7_2 = _7_0 | {"temporal", "fail_charge", "probes"}
+_6_12 = frozenset({"damon", "paddr", "migrate"})
+_6_16 = _6_12 | {"allow", "ops_filters", "intervals_goal", "node_goals", "pgdemote_proactive"}
+_6_17 = _6_16 | {"refresh_ms", "dests", "damon_stat"}
+_6_18 = _6_17 | {"addr_unit"}
+_6_19 = _6_18 | {"memcg_goals", "obsolete_target"}
+_7_0 = _6_19 | {"nr_snapshots"}
+_7_1 = _7_0 | {"temporal"}
+_7_2 = _7_1 | {"fail_charge", "probes", "pause", "collapse"}
 _7_3 = _7_2 | {"weight"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """One kernel.
+    """One class of kernels.
 
     Attributes:
         invalid_commit_kills: an invalid commit returns 0 and ends the kdamond.
         bad_nid_panics: a goal with a nid that does not exist panics when it runs.
         off_when_off: errno of `off` on a kdamond that was on before; None where it succeeds.
         late_command: errno of update commands on a kdamond that was on before.
+        stays_on_target: DAMON's migration allocates on its target or nowhere (`__GFP_THISNODE`).
     """
 
     name: str
@@ -26,10 +36,29 @@ class Profile:
     bad_nid_panics: bool = False
     off_when_off: int | None = errno.EPERM
     late_command: int = errno.ECANCELED
+    stays_on_target: bool = False
 
 
 NO_DAMON = Profile(name="no-damon", has=frozenset())
-LINUX_6_12 = Profile(name="6.12", has=_6_12, invalid_commit_kills=True, bad_nid_panics=True, late_command=errno.EINVAL)
+LINUX_6_12 = Profile(name="6.12", has=_6_12, invalid_commit_kills=True, late_command=errno.EINVAL, stays_on_target=True)
+LINUX_6_16 = Profile(name="6.16", has=_6_16, bad_nid_panics=True, late_command=errno.EINVAL, stays_on_target=True)
+LINUX_6_17 = Profile(name="6.17", has=_6_17, bad_nid_panics=True, late_command=errno.EINVAL)
+LINUX_6_18 = Profile(name="6.18", has=_6_18, bad_nid_panics=True, late_command=errno.EINVAL)
+LINUX_6_19 = Profile(name="6.19", has=_6_19, bad_nid_panics=True, late_command=errno.EINVAL)
 LINUX_7_0 = Profile(name="7.0", has=_7_0, bad_nid_panics=True)
+LINUX_7_1 = Profile(name="7.1", has=_7_1, bad_nid_panics=True)
 LINUX_7_2 = Profile(name="7.2", has=_7_2)
-LINUX_7_3 = Profile(name="7.3", has=_7_3, off_when_off=None)
+LINUX_7_3 = Profile(name="7.3", has=_7_3, off_when_off=None, stays_on_target=True)
+
+PROFILES = (
+    LINUX_6_12,
+    LINUX_6_16,
+    LINUX_6_17,
+    LINUX_6_18,
+    LINUX_6_19,
+    LINUX_7_0,
+    LINUX_7_1,
+    LINUX_7_2,
+    LINUX_7_3,
+)
+"""All that have DAMON's migration, oldest first."""

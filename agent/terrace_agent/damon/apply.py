@@ -12,7 +12,19 @@ from terrace_agent.damon import verify
 from terrace_agent.damon.look import looks_at, read_oracle
 from terrace_agent.damon.patience import Patience
 from terrace_agent.damon.read import TreeReader
-from terrace_agent.engine import Bank, Claim, Command, Confirm, Disclaim, Plan, Remember, Restore, Step, Store
+from terrace_agent.engine import (
+    Bank,
+    Claim,
+    Command,
+    Confirm,
+    Disclaim,
+    Plan,
+    Recount,
+    Remember,
+    Restore,
+    Step,
+    Store,
+)
 from terrace_agent.errors import KdamondDied
 from terrace_agent.hostfs import HostFs
 from terrace_agent.journal import Journal, JournalState, Original, OwnedKdamond
@@ -33,7 +45,7 @@ class Applier:
         self._journal = journal
         self._patience = patience
         self._count = count
-        self._before_on: dict[int, verify.Oracle] = {}
+        self._before_first: dict[int, verify.Oracle] = {}
 
     def apply(self, plan: Plan) -> None:
         """Does all steps of `plan`; see `Engine.apply` for what it raises."""
@@ -57,24 +69,30 @@ class Applier:
                 self._confirm(step.index)
             case Bank():
                 self._count()
+            case Recount():
+                self._before_first[step.index] = self._oracle()
+                self._journal_with(lambda state: verify.recount(state, step.index))
             case Disclaim():
                 self._journal_with(lambda state: replace(state, owned=()))
             case _:
                 assert_never(step)
 
     def _confirm(self, index: int) -> None:
-        pid, before = self._reader.pid(index), self._before_on.pop(index, None)
+        pid, before = self._reader.pid(index), self._before_first.pop(index, None)
         self._journal_with(lambda state: _confirming(state, index, pid))
         if before:
             self._journal_with(lambda state: verify.begin(state, index, looks_at(self._reader, state, index), before))
 
     def _command(self, step: Command) -> None:
         if step.word == "on":
-            self._before_on[step.index] = read_oracle(self._fs, self._journal.load().features or ())
+            self._before_first[step.index] = self._oracle()
         self._patience.store(self._fs, step.path, step.word)
-        # A commit that the kernel dislikes may kill the kdamond and still return 0 (6.12, kernel.md fact 9).
+        # A commit that the kernel dislikes may kill the kdamond and still return 0 (6.12).
         if self._reader.is_on(step.index) != step.then_on:
             raise KdamondDied(index=step.index, command=step.word)
+
+    def _oracle(self) -> verify.Oracle:
+        return read_oracle(self._fs, self._journal.load().features or ())
 
     def _journal_with(self, change: Callable[[JournalState], JournalState]) -> None:
         before = self._journal.load()
@@ -102,6 +120,7 @@ def _claiming(state: JournalState, step: Claim) -> JournalState:
         made_from=step.made_from,
         former=_former(before),
         pid=before.pid if before else None,
+        directions=step.directions,
     )
     others = tuple(owned for owned in state.owned if owned.index != step.index)
     return replace(state, owned=tuple(sorted((*others, claim), key=lambda owned: owned.index)))

@@ -3,18 +3,20 @@
 Before: `ownership`, `desired`. After: `plan`.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from terrace_agent.damon.desired import Desired, DesiredKdamond
 from terrace_agent.damon.ownership import files_of, owner_of
 from terrace_agent.damon.read import ObservedKdamond
-from terrace_agent.damon.stores import differing, kdamond_stores
+from terrace_agent.damon.stores import differing, kdamond_stores, without_schemes
 from terrace_agent.damon.tree import Action, GoalMetric, Kdamond
 from terrace_agent.engine import Store
 from terrace_agent.journal import OwnedKdamond
 
 _GOAL = "/target_value"
+_GOAL_FILE = re.compile(r"/quotas/goals/\d+/target_value$")
 _AGE = ("/age/min", "/age/max")
 _SMALL_GOAL_BP = 20
 _SMALL_AGE_RATIO = 1.5
@@ -30,22 +32,34 @@ class Change:
         before: the files as they are.
         is_in_force: it is on, and runs what its files say.
         keeps_tuning: the kernel tunes the intervals and shall go on from where it is.
+        remakes: the schemes have to be taken away and added anew: a commit matches them by number, and keeps what a
+            scheme has counted and the window of its quota (`damon_commit_schemes()`, mm/damon/core.c).
         made_from: digest of the settings that the claimed files were computed from.
     """
 
     kdamond: ObservedKdamond
-    source_nid: int
-    wanted: Kdamond
+    desired: DesiredKdamond
     stores: tuple[Store, ...]
     before: dict[str, str]
     is_in_force: bool
     keeps_tuning: bool
+    remakes: bool
     made_from: str
+
+    @property
+    def is_done(self) -> bool:
+        """Whether there is nothing to do."""
+        return self.is_in_force and not self.stores and not self.remakes
+
+    @property
+    def is_of_goals_only(self) -> bool:
+        """Whether only targets of goals differ: those have a command of their own, which leaves all else alone."""
+        return self.is_in_force and not self.remakes and all(_GOAL_FILE.search(store.path) for store in self.stores)
 
     @property
     def leaves_more_free(self) -> bool:
         """Whether promotion will stop earlier than it does now."""
-        return self.kdamond.tree is not None and (_used_bp(self.wanted) or 0) < (_used_bp(self.kdamond.tree) or 0)
+        return self.kdamond.tree is not None and (_used_bp(self.desired.tree) or 0) < (_used_bp(self.kdamond.tree) or 0)
 
     @property
     def reason(self) -> str:
@@ -53,6 +67,8 @@ class Change:
         where = f"kdamond {self.kdamond.index}"
         if not self.kdamond.on:
             return f"{where} is off"
+        if self.remakes:
+            return f"{where}: its schemes begin anew"
         files = ", ".join(store.path.rpartition("/contexts/0/")[2] for store in self.stores[:3])
         return f"{where}: {files} changed" if files else f"{where}: a commit was cut off"
 
@@ -60,27 +76,25 @@ class Change:
 def changes(
     kdamonds: tuple[ObservedKdamond, ...], desired: Desired, owned: tuple[OwnedKdamond, ...]
 ) -> tuple[Change, ...] | None:
-    """Returns one change per kdamond; None if the set of kdamonds or their directions must change."""
+    """Returns one change per kdamond; None if the set of kdamonds must change."""
     claims = [owner_of(kdamond, owned) for kdamond in kdamonds]
     if [claim.source_nid for claim in claims if claim] != [wanted.source_nid for wanted in desired.kdamonds]:
         return None
     pairs = [(k, claim, want) for k, claim, want in zip(kdamonds, claims, desired.kdamonds, strict=True) if claim]
-    # Not what is staged but what was claimed says what runs: staging may have been cut off.
-    if any(kdamond.on and _moves(claim.files) != _moves(_files(want)) for kdamond, claim, want in pairs):
-        return None
     return tuple(_compare(kdamond, claim, want) for kdamond, claim, want in pairs)
 
 
-def is_small_drift(found: tuple[Change, ...], made_from: str) -> bool:
+def is_small_drift(change: Change, made_from: str) -> bool:
     """Returns whether the settings are the same and only computed values moved, by too little to commit for.
 
     A floor breathes with what is free in the lower zones, an age count with the aggregation interval: it is taken
-    over when it changed by more than 1.5 x (kernel.md fact 18).
+    over when it changed by more than 1.5 x, since the kernel does not rescale it (docs/kernel-facts.md, 18).
     """
-    return all(
-        change.made_from == made_from
+    return (
+        change.is_in_force
+        and not change.remakes
+        and change.made_from == made_from
         and all(_is_small(store, change.before.get(store.path)) for store in change.stores)
-        for change in found
     )
 
 
@@ -97,16 +111,18 @@ def _is_small(store: Store, before: str | None) -> bool:
 
 def _compare(kdamond: ObservedKdamond, claim: OwnedKdamond, want: DesiredKdamond) -> Change:
     wanted, before = kdamond_stores(want.tree, kdamond.index), files_of(kdamond)
+    # Not what is staged but what was claimed says what runs: staging may have been cut off.
+    remakes = kdamond.on and (want.renewed or _moves(claim.files) != _moves(_files(want)))
     keeps_tuning = kdamond.on and _tuned_alike(kdamond.tree, want.tree) and _same_start(claim, wanted)
     compared = [store for store in wanted if not (keeps_tuning and store.path.endswith(_TUNED))]
     return Change(
         kdamond=kdamond,
-        source_nid=want.source_nid,
-        wanted=want.tree,
-        stores=differing(compared, before),
+        desired=want,
+        stores=differing(compared, without_schemes(before) if remakes else before),
         before=before,
         is_in_force=kdamond.on and claim.in_force and claim.pid == kdamond.pid,
         keeps_tuning=keeps_tuning,
+        remakes=remakes,
         made_from=claim.made_from,
     )
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 
+from terrace_agent.damon import ways
 from terrace_agent.damon.cadence import CurrentIntervals, start
 from terrace_agent.damon.features import Feature
 from terrace_agent.damon.limits import BP
 from terrace_agent.damon.schemes import Flow
-from terrace_api.node_tiering import Effective
+from terrace_api.node_tiering import Effective, QuotaControl
 from terrace_api.policy import Settings
 from terrace_api.units import Duration, Percent, display_bytes
 
@@ -15,7 +16,11 @@ _NUMA_BALANCING_TIERING = 2
 
 
 def effective(
-    settings: Settings, flows: tuple[Flow, ...], current: Mapping[int, CurrentIntervals], remarks: tuple[str, ...]
+    settings: Settings,
+    flows: tuple[Flow, ...],
+    current: Mapping[int, CurrentIntervals],
+    control: QuotaControl,
+    remarks: tuple[str, ...],
 ) -> Effective:
     """Returns what was computed; with several fast nids the one that is bounded most, and the slowest intervals."""
     tightest = max(flows, key=lambda flow: flow.stops.promotion_free_bp)
@@ -32,6 +37,7 @@ def effective(
         apply_interval=str(Duration(tightest.apply_interval_us)),
         sample_interval=str(Duration(slowest.sample_us)),
         aggregation_interval=str(Duration(slowest.aggr_us)),
+        quota_control=control,
         notes=remarks,
     )
 
@@ -45,7 +51,7 @@ def notes(
     settings: Settings, flows: tuple[Flow, ...], features: frozenset[Feature], numa_balancing: int | None
 ) -> tuple[str, ...]:
     """Returns where a wish was bounded, and what else moves memory here; each once."""
-    found = [*_bounds(settings, flows), *_balancing(numa_balancing)]
+    found = [*_bounds(settings, flows), *ways.remarks(features), *_balancing(numa_balancing)]
     if settings.monitoring.auto_tune.enabled and Feature.INTERVALS_GOAL not in features:
         found.append("monitoring.autoTune: this kernel cannot tune intervals (no intervals_goal); they stay fixed")
     return tuple(dict.fromkeys(found))

@@ -10,8 +10,9 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from terrace_agent.damon import cadence, limits
+from terrace_agent.damon import cadence, control, limits
 from terrace_agent.damon.cadence import CurrentIntervals
+from terrace_agent.damon.control import Direction, Grant
 from terrace_agent.damon.describe import effective, notes, words
 from terrace_agent.damon.features import Feature
 from terrace_agent.damon.pairs import Pair, pairs_of
@@ -25,8 +26,9 @@ from terrace_agent.damon.tree import (
     Region,
     Target,
 )
+from terrace_agent.damon.ways import quota_control
 from terrace_agent.topology.values import Nid, Topology
-from terrace_api.node_tiering import Effective
+from terrace_api.node_tiering import Effective, QuotaControl
 from terrace_api.policy import Regions, Settings
 
 _REFRESH_MS = 1_000
@@ -44,6 +46,16 @@ class DesiredKdamond:
     flows: tuple[Flow, ...]
     tree: Kdamond
 
+    @property
+    def directions(self) -> tuple[tuple[bool, int], ...]:
+        """Whether it promotes, and the target nid, of each direction."""
+        return tuple((flow.pair.promotes, flow.pair.target.nid) for flow in self.flows)
+
+    @property
+    def renewed(self) -> bool:
+        """Whether its schemes have to begin anew, even if nothing of the tree differs."""
+        return any(flow.allowance is not None and flow.allowance.renewed for flow in self.flows)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desired:
@@ -52,12 +64,14 @@ class Desired:
     Attributes:
         kdamonds: by source nid; empty on a node with a single tier.
         made_from: digest of the settings: as long as it is the same, small drifts of computed values are let be.
+        turn_s: how soon the agent must look again, where it hands out allowances; None where the kernel steers.
     """
 
     kdamonds: tuple[DesiredKdamond, ...]
     effective: Effective | None
     words: tuple[str, ...]
     made_from: str
+    turn_s: float | None = None
 
 
 def desired(
@@ -65,17 +79,22 @@ def desired(
     topology: Topology,
     features: frozenset[Feature],
     current: Mapping[int, CurrentIntervals],
+    *,
     numa_balancing: int | None = None,
+    grants: Mapping[Direction, Grant] | None = None,
 ) -> Desired:
     """Returns what should run.
 
     `current` is what running kdamonds have been tuned to, by source nid; `numa_balancing` the sysctl's bits, for a
-    note.
+    note; `grants` what running schemes were allowed, where the agent steers.
 
     Raises:
         SettingsRejected: the tiers cannot be meant for this node.
     """
     flows = tuple(_flows(settings, topology, features, current))
+    steered = quota_control(features) is QuotaControl.AGENT_LOOP
+    if steered:
+        flows = control.granted(flows, grants or {})
     sources = sorted({flow.pair.source.nid for flow in flows})
     kdamonds = tuple(
         _kdamond(
@@ -85,11 +104,14 @@ def desired(
     )
     return Desired(
         kdamonds=kdamonds,
-        effective=effective(settings, flows, current, notes(settings, flows, features, numa_balancing))
+        effective=effective(
+            settings, flows, current, quota_control(features), notes(settings, flows, features, numa_balancing)
+        )
         if flows
         else None,
         words=words(flows),
         made_from=hashlib.sha256(repr(settings).encode()).hexdigest()[:16],
+        turn_s=control.turn_s(flows, _slowest_aggr_us(settings, flows, current)) if steered else None,
     )
 
 
@@ -102,14 +124,16 @@ def _flows(
     for pair in pairs:
         if enabled[pair.promotes]:
             fast, slow = (pair.target, pair.source) if pair.promotes else (pair.source, pair.target)
-            window = limits.window(settings, fast, apply_us)
+            window = limits.window(settings, fast, apply_us, _turn_ms(features))
             sharers = limits.sources_into(pairs, fast, promotes=True) if pair.promotes else 1
             yield Flow(
                 pair=pair,
                 window=window,
                 quota_bytes=max(_FIRST_BYTE, window.bytes // sharers),
                 stops=limits.stops(settings, fast, window, same_memory_tier=_same_memory_tier(pair)),
-                slow_used_bp=limits.target_used_bp(slow, _arriving_bytes(settings, pairs, slow, apply_us)),
+                slow_used_bp=limits.target_used_bp(
+                    slow, _arriving_bytes(settings, pairs, slow, apply_us, _turn_ms(features))
+                ),
                 min_age=cadence.age_count(
                     _age_us(settings, pair, current), _current(settings, current, pair.source).aggr_us
                 ),
@@ -122,8 +146,6 @@ def _flows(
 def _kdamond(
     settings: Settings, source: Nid, flows: tuple[Flow, ...], features: frozenset[Feature], kdamonds: int
 ) -> DesiredKdamond:
-    # What moves comes first: a commit that only adds or drops what helps keeps the schemes that move, and their stats.
-    made = [schemes(settings, flow, features) for flow in flows]
     context = Context(
         operations=Operations.PADDR,
         monitoring_attrs=MonitoringAttrs(
@@ -131,7 +153,7 @@ def _kdamond(
             nr_regions=_nr_regions(settings.monitoring.regions, source),
         ),
         targets=(Target(regions=_regions(source)),),
-        schemes=tuple(found[0] for found in made) + tuple(scheme for found in made for scheme in found[1:]),
+        schemes=schemes(settings, flows, features),
     )
     return DesiredKdamond(
         source_nid=source.nid,
@@ -185,6 +207,15 @@ def _same_memory_tier(pair: Pair) -> bool:
     return pair.source.memory_tier is not None and pair.source.memory_tier == pair.target.memory_tier
 
 
-def _arriving_bytes(settings: Settings, pairs: tuple[Pair, ...], slow: Nid, apply_us: int) -> int:
+def _arriving_bytes(settings: Settings, pairs: tuple[Pair, ...], slow: Nid, apply_us: int, turn_ms: int) -> int:
     demoters = (pair.source for pair in pairs if not pair.promotes and pair.target.nid == slow.nid)
-    return sum(limits.window(settings, fast, apply_us).bytes for fast in demoters)
+    return sum(limits.window(settings, fast, apply_us, turn_ms).bytes for fast in demoters)
+
+
+def _turn_ms(features: frozenset[Feature]) -> int:
+    return control.TURN_MS if quota_control(features) is QuotaControl.AGENT_LOOP else 0
+
+
+def _slowest_aggr_us(settings: Settings, flows: tuple[Flow, ...], current: Mapping[int, CurrentIntervals]) -> int:
+    renewed = (flow for flow in flows if flow.allowance and flow.allowance.renewed)
+    return max((_current(settings, current, flow.pair.source).aggr_us for flow in renewed), default=0)

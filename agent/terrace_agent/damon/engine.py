@@ -9,20 +9,23 @@ from terrace_agent.damon import plan as planning
 from terrace_agent.damon import verify
 from terrace_agent.damon.apply import Applier
 from terrace_agent.damon.cadence import CurrentIntervals, is_tuning
-from terrace_agent.damon.features import Feature, Prober, missing, missing_interface, scratch_stores
+from terrace_agent.damon.features import Feature, missing
+from terrace_agent.damon.grants import grants
 from terrace_agent.damon.look import looks_at, read_oracle
 from terrace_agent.damon.ownership import owner_of
 from terrace_agent.damon.patience import Patience
+from terrace_agent.damon.probe import Prober, missing_interface, scratch_stores
 from terrace_agent.damon.read import ObservedKdamond, TreeReader
 from terrace_agent.damon.stores import state_path
 from terrace_agent.damon.surroundings import Observed, observe
 from terrace_agent.damon.verify import Look
+from terrace_agent.damon.ways import quota_control
 from terrace_agent.engine import Claim, Disclaim, Moved, Plan
 from terrace_agent.errors import EngineUnavailable, StoreRefused
 from terrace_agent.hostfs import HostFs
 from terrace_agent.journal import Journal, JournalState
 from terrace_agent.topology.values import Topology
-from terrace_api.node_tiering import EngineCapability, EngineName
+from terrace_api.node_tiering import EngineCapability, EngineName, QuotaControl
 from terrace_api.policy import Settings
 
 _QUIET_ERRNOS = {errno.EBUSY, errno.ECANCELED}
@@ -53,16 +56,27 @@ class DamonEngine:
         except EngineUnavailable as error:
             return EngineCapability(name=self.name, available=False, reason=error.reason, message=error.message)
         return EngineCapability(
-            name=self.name, available=True, reason="Available", message="DAMON can migrate pages towards node goals."
+            name=self.name, available=True, reason="Available", message="DAMON can migrate pages between nids."
         )
 
     def plan(self, settings: Settings, topology: Topology) -> Plan:
-        """See `Engine.plan`; the first time on a boot it probes, as `probe` does."""
+        """See `Engine.plan`; the first time on a boot it probes, as `probe` does.
+
+        Where the agent steers the quotas, it asks the kernel for fresh counters.
+        """
         observed = self._checked()
         features = self._features(observed)
+        looks = self._count(at_once=True) if quota_control(features) is QuotaControl.AGENT_LOOP else ()
         state = self._journal.load()
         current = _current(observed.kdamonds, state)
-        wanted = compile_.desired(settings, topology, features, current, observed.numa_balancing)
+        wanted = compile_.desired(
+            settings,
+            topology,
+            features,
+            current,
+            numa_balancing=observed.numa_balancing,
+            grants=grants(observed.kdamonds, state.owned, looks),
+        )
         self._quiet_looks = 0 if is_tuning(self._intervals, current) else self._quiet_looks + 1
         self._intervals = current
         return planning.plan(observed, wanted, state, quiet_looks=self._quiet_looks)
@@ -80,10 +94,9 @@ class DamonEngine:
         looks = self._count()
         state = self._journal.load()
         promoted, demoted = verify.totals(state)
-        running = {look.index for look in looks}
-        off = [claim.index for claim in state.owned if claim.in_force and claim.index not in running]
+        off = [claim.index for claim in state.owned if claim.in_force and not self._reader.runs(claim)]
         return Moved(
-            kdamonds=verify.describe(state, looks),
+            kdamonds=verify.describe(state, looks, self._pids(state)),
             promoted_bytes=promoted,
             demoted_bytes=demoted,
             notes=tuple(f"kdamond {index} is off though it should run" for index in off),
@@ -139,17 +152,23 @@ class DamonEngine:
         is_fresh = self._refresh(before, at_once=at_once)
         looks = tuple(look for claim in before.owned for look in looks_at(self._reader, before, claim.index))
         if is_fresh:
-            after = verify.advance(before, looks, read_oracle(self._fs, before.features or ()))
+            oracle = read_oracle(self._fs, before.features or ())
+            after = verify.advance(before, looks, oracle, self._pids(before))
             if after != before:
                 self._journal.save(after)
         return looks
 
+    def _pids(self, state: JournalState) -> frozenset[int]:
+        return frozenset(claim.pid for claim in state.owned if claim.pid and self._reader.runs(claim))
+
     def _refresh(self, state: JournalState, *, at_once: bool) -> bool:
         """Asks the kernel to bring the files up to date; returns whether they are, for all kdamonds of ours."""
-        running = [claim.index for claim in state.owned if claim.pid and self._reader.pid(claim.index) == claim.pid]
+        running = [claim.index for claim in state.owned if self._reader.runs(claim)]
         stale = [index for index in running if at_once or not self._reader.refreshes_itself(index)]
-        commands = ("update_schemes_stats", "update_tuned_intervals")
-        return all(self._ask(index, command) for index in stale for command in commands)
+        tuned = [index for index in stale if self._reader.tunes_intervals(index)]
+        return all(self._ask(index, "update_schemes_stats") for index in stale) and all(
+            self._ask(index, "update_tuned_intervals") for index in tuned
+        )
 
     def _ask(self, index: int, word: str) -> bool:
         # Somebody's long command, a kdamond that has just ended: the files stay as they are, the next look asks again.

@@ -1,29 +1,24 @@
-"""What this kernel's DAMON can do, found by looking at files and trying keywords, never by version.
+"""What a kernel may be able to do, and what is done where it cannot: the one table. Pure.
 
-Most files exist below a scheme only, so a probe stages one scheme that never runs (kernel.md 2.2) and takes it away
-again. That is possible while nobody has kdamonds only; else the files of the existing tree have to do.
-
-After: `desired` leaves out what is missing, `missing` (pure) says in words why the engine cannot run.
+Nothing here is decided by version: distributions backport. `since` and `commit` are for the reader. `probe` looks the
+table's files up and tries its keywords; `desired` takes the next best way for what is missing, and says so in notes;
+only `INDISPENSABLE` keeps the engine from running.
 """
 
-import errno
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from terrace_agent.damon.patience import Patience
-from terrace_agent.damon.stores import ADMIN, KDAMONDS, NR_KDAMONDS, kdamond_path
+from terrace_agent.damon.stores import kdamond_path
 from terrace_agent.engine import Store
-from terrace_agent.errors import HostFileMissing, StoreRefused
-from terrace_agent.hostfs import HostFs
 
-_CONTEXT = f"{kdamond_path(0)}/contexts/0"
-_SCHEME = f"{_CONTEXT}/schemes/0"
-_PROBES = f"{_CONTEXT}/monitoring_attrs/probes"
+CONTEXT = f"{kdamond_path(0)}/contexts/0"
+SCHEME = f"{CONTEXT}/schemes/0"
+PROBES = f"{CONTEXT}/monitoring_attrs/probes"
+_GOAL = f"{SCHEME}/quotas/goals/0"
 
 
 class Feature(StrEnum):
-    """One thing that a kernel's DAMON may be able to do; values go into the journal."""
+    """One thing that a kernel may be able to do; values go into the journal."""
 
     PADDR = "paddr"
     MIGRATE = "migrate"
@@ -31,10 +26,122 @@ class Feature(StrEnum):
     OPS_FILTERS = "ops_filters"
     INTERVALS_GOAL = "intervals_goal"
     NODE_GOALS = "node_goals"
+    CPUSET_DEMOTION = "cpuset_demotion"
     REFRESH = "refresh_ms"
     TEMPORAL = "temporal"
     FAIL_CHARGE = "fail_charge"
     THISNODE = "thisnode"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """How one feature is found.
+
+    Attributes:
+        files: any of them shows it; the later ones where the first is not there to see.
+        without: this file missing shows it, too.
+        words: file and word: the word in it shows it.
+        keywords: stores that a staged scheme must accept; one EINVAL, and the feature is not there.
+        since: the first release.
+        commit: where it came in, as far as known.
+        instead: what is done without it.
+    """
+
+    feature: Feature
+    files: tuple[str, ...] = ()
+    without: str | None = None
+    words: tuple[str, str] | None = None
+    keywords: tuple[Store, ...] = ()
+    since: str
+    commit: str = ""
+    instead: str = ""
+
+
+def _keyword(path: str, *values: str) -> tuple[Store, ...]:
+    return tuple(Store(path=path, value=value) for value in values)
+
+
+TABLE = (
+    Row(
+        feature=Feature.PADDR,
+        words=(f"{CONTEXT}/avail_operations", "paddr"),
+        since="5.18",
+        commit="c951cd3b8901",
+    ),
+    Row(
+        feature=Feature.MIGRATE,
+        files=(f"{SCHEME}/target_nid",),
+        keywords=_keyword(f"{SCHEME}/action", "migrate_hot", "migrate_cold"),
+        since="6.11",
+    ),
+    Row(
+        feature=Feature.ALLOW_FILTERS,
+        # ops_filters came after `allow`: they show it where no filter is.
+        files=(f"{SCHEME}/ops_filters", f"{SCHEME}/filters/0/allow"),
+        since="6.14",
+        instead="filters only reject: promotion rejects pages that are not young",
+    ),
+    Row(
+        feature=Feature.OPS_FILTERS,
+        files=(f"{SCHEME}/ops_filters",),
+        since="6.15",
+        instead="all filters go into filters/",
+    ),
+    Row(
+        feature=Feature.INTERVALS_GOAL,
+        files=(f"{CONTEXT}/monitoring_attrs/intervals/intervals_goal",),
+        since="6.15",
+        commit="1eb3471bf574",
+        instead="intervals stay as the policy starts them",
+    ),
+    Row(
+        feature=Feature.NODE_GOALS,
+        # goal_tuner came after `nid`: it shows it where no goal is.
+        files=(f"{SCHEME}/quotas/goal_tuner", f"{_GOAL}/nid"),
+        keywords=_keyword(f"{_GOAL}/target_metric", "node_mem_used_bp", "node_mem_free_bp"),
+        since="6.16",
+        commit="0e1c773b501f",
+        instead="the agent reads free memory and hands out allowances",
+    ),
+    Row(
+        feature=Feature.CPUSET_DEMOTION,
+        # Reclaim's demotion heeds cpusets since the release that counts proactive demotion on its own.
+        words=("/proc/vmstat", "pgdemote_proactive"),
+        since="6.16",
+        instead="demotion_enabled stays off while a pod's cpuset excludes a slow nid, and the floor is doubled then",
+    ),
+    Row(
+        feature=Feature.REFRESH,
+        files=(f"{kdamond_path(0)}/refresh_ms",),
+        since="6.17",
+        instead="counters are asked for by command",
+    ),
+    Row(
+        feature=Feature.TEMPORAL,
+        files=(f"{SCHEME}/quotas/goal_tuner",),
+        keywords=_keyword(f"{SCHEME}/quotas/goal_tuner", "temporal"),
+        since="7.1",
+        commit="8719c59c4b928",
+        instead="the agent hands out allowances: the other tuner starts from one byte and does not stop at the goal",
+    ),
+    Row(
+        feature=Feature.FAIL_CHARGE,
+        files=(f"{SCHEME}/quotas/fail_charge_denom",),
+        since="7.2",
+        commit="c7ec7d5f6b3d1",
+        instead="pages that the young filter turns away are charged in full",
+    ),
+    Row(
+        feature=Feature.THISNODE,
+        # No file shows that migration allocates on its target only. It was so before 6.17, which brought refresh_ms,
+        # and is again from 7.3 on, which brought the weight of probes.
+        files=(f"{PROBES}/0/weight",),
+        without=f"{kdamond_path(0)}/refresh_ms",
+        since="7.3, and before 6.17",
+        commit="37aae41c1056",
+        instead="of applied bytes, what numa_foreign of the target grew by does not count as arrived",
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,142 +156,24 @@ class Missing:
     message: str
 
 
-_HELP = "Debian's kernels from sid and trixie-backports (7.1 and later) have it."
-
-_NO_SYSFS = Missing(
-    reason="NoDamonSysfs",
-    message=(
-        f"This kernel has no DAMON sysfs interface: {ADMIN} is missing (CONFIG_DAMON_SYSFS is off, as in Debian 12's "
-        "own 6.1 and in Ubuntu, Bottlerocket, Talos, Flatcar and COS kernels). A kernel of 7.1 or later with it helps, "
-        "for example from Debian sid or trixie-backports."
-    ),
-)
-
-_NEEDED = {
+INDISPENSABLE = {
     Feature.PADDR: Missing(
         reason="NoPhysicalOperations",
         message=(
             "This kernel's DAMON cannot monitor physical memory (no 'paddr' in avail_operations): it is built without "
-            "CONFIG_DAMON_PADDR."
+            "CONFIG_DAMON_PADDR, and only another build of it would help."
         ),
     ),
     Feature.MIGRATE: Missing(
         reason="NoMigrateActions",
-        message=f"This kernel's DAMON cannot migrate pages (no schemes/0/target_nid; Linux 6.11 has it). {_HELP}",
-    ),
-    Feature.ALLOW_FILTERS: Missing(
-        reason="NoAllowFilters",
-        message=f"This kernel's DAMON filters can only reject (no filters/0/allow; Linux 6.14 has it). {_HELP}",
-    ),
-    Feature.NODE_GOALS: Missing(
-        reason="NoNodeGoals",
         message=(
-            "This kernel's DAMON has no quota goals for the memory of NUMA nodes (no quotas/goals/0/nid; Linux 6.16 "
-            f"has it). {_HELP}"
-        ),
-    ),
-    Feature.TEMPORAL: Missing(
-        reason="NoTemporalTuner",
-        message=(
-            "This kernel's DAMON has no temporal goal tuner (no quotas/goal_tuner; Linux 7.1 has it); with its only "
-            f"tuner, promotion would start from one byte per second. {_HELP}"
+            "This kernel's DAMON cannot migrate pages (no schemes/0/target_nid); Linux 6.11 and later can, for example "
+            "those of Debian 13, of trixie-backports and of sid."
         ),
     ),
 }
 
 
 def missing(features: frozenset[Feature]) -> Missing | None:
-    """Returns the first thing that the engine needs and `features` lacks. Pure."""
-    return next((why for feature, why in _NEEDED.items() if feature not in features), None)
-
-
-def missing_interface(fs: HostFs) -> Missing | None:
-    """Returns why there is no DAMON to ask at all; None if there is."""
-    return None if fs.exists(KDAMONDS) else _NO_SYSFS
-
-
-class Prober:
-    """Finds features; the only part that stores anything without a plan."""
-
-    def __init__(self, fs: HostFs, patience: Patience) -> None:
-        self._fs = fs
-        self._patience = patience
-
-    def stage(self) -> frozenset[Feature]:
-        """Returns the features as a staged scheme of our own shows them; `nr_kdamonds` is 0 afterwards.
-
-        The caller has made sure that nobody else's kdamond is in the tree, and has journaled `scratch_stores()`.
-        """
-        try:
-            self._patience.store(self._fs, NR_KDAMONDS, "1")
-            for store in _DIRECTORIES:
-                self._accepts(store)
-            refused = {feature for feature, store in _KEYWORDS if not self._accepts(store)}
-            return frozenset(self._seen()) - refused
-        finally:
-            self._patience.store(self._fs, NR_KDAMONDS, "0")
-
-    def look(self) -> frozenset[Feature]:
-        """Returns the features as the first kdamond's tree shows them, whoever made it; stores nothing.
-
-        What no file of that tree can show counts as missing.
-        """
-        return frozenset(self._seen())
-
-    def _seen(self) -> Iterator[Feature]:
-        has = self._fs.exists
-        ops_filters, tuner = has(f"{_SCHEME}/ops_filters"), has(f"{_SCHEME}/quotas/goal_tuner")
-        found = {
-            Feature.PADDR: "paddr" in self._text(f"{_CONTEXT}/avail_operations").split(),
-            Feature.MIGRATE: has(f"{_SCHEME}/target_nid"),
-            # ops_filters came after `allow`, goal_tuner after `nid`: they show it where no filter or goal is.
-            Feature.ALLOW_FILTERS: ops_filters or has(f"{_SCHEME}/filters/0/allow"),
-            Feature.OPS_FILTERS: ops_filters,
-            Feature.INTERVALS_GOAL: has(f"{_CONTEXT}/monitoring_attrs/intervals/intervals_goal"),
-            Feature.NODE_GOALS: tuner or has(f"{_SCHEME}/quotas/goals/0/nid"),
-            Feature.REFRESH: has(f"{kdamond_path(0)}/refresh_ms"),
-            Feature.TEMPORAL: tuner,
-            Feature.FAIL_CHARGE: has(f"{_SCHEME}/quotas/fail_charge_denom"),
-            # No file shows that migration allocates on its target only. The release that brought it back, 7.3, also
-            # brought the weight of probes (kernel.md 2.1), and before 6.17, without refresh_ms, it had never gone.
-            Feature.THISNODE: has(f"{_PROBES}/0/weight") or not has(f"{kdamond_path(0)}/refresh_ms"),
-        }
-        return (feature for feature, is_there in found.items() if is_there)
-
-    def _text(self, path: str) -> str:
-        try:
-            return self._patience.read(self._fs, path)
-        except HostFileMissing:
-            return ""
-
-    def _accepts(self, store: Store) -> bool:
-        try:
-            self._patience.store(self._fs, store.path, store.value)
-        except HostFileMissing:
-            return False
-        except StoreRefused as error:
-            if error.errno == errno.EINVAL:
-                return False
-            raise
-        return True
-
-
-_DIRECTORIES = (
-    Store(path=f"{kdamond_path(0)}/contexts/nr_contexts", value="1"),
-    Store(path=f"{_PROBES}/nr_probes", value="1"),
-    Store(path=f"{_CONTEXT}/schemes/nr_schemes", value="1"),
-    Store(path=f"{_SCHEME}/quotas/goals/nr_goals", value="1"),
-    Store(path=f"{_SCHEME}/filters/nr_filters", value="1"),
-)
-_KEYWORDS = (
-    (Feature.MIGRATE, Store(path=f"{_SCHEME}/action", value="migrate_hot")),
-    (Feature.MIGRATE, Store(path=f"{_SCHEME}/action", value="migrate_cold")),
-    (Feature.NODE_GOALS, Store(path=f"{_SCHEME}/quotas/goals/0/target_metric", value="node_mem_used_bp")),
-    (Feature.NODE_GOALS, Store(path=f"{_SCHEME}/quotas/goals/0/target_metric", value="node_mem_free_bp")),
-    (Feature.TEMPORAL, Store(path=f"{_SCHEME}/quotas/goal_tuner", value="temporal")),
-)
-
-
-def scratch_stores() -> tuple[Store, ...]:
-    """Returns what `Prober.stage` may leave behind if it is killed: one of everything that has files of its own."""
-    return (*_DIRECTORIES, *(store for _, store in _KEYWORDS))
+    """Returns the first indispensable thing that `features` lacks."""
+    return next((why for feature, why in INDISPENSABLE.items() if feature not in features), None)

@@ -67,8 +67,8 @@ class Stops:
         return BP - self.promotion_free_bp
 
 
-def window(settings: Settings, fast: Nid, apply_interval_us: int) -> Window:
-    """Returns the window for promotion into `fast`, and for demotion out of it.
+def window(settings: Settings, fast: Nid, apply_interval_us: int, turn_ms: int = 0) -> Window:
+    """Returns the window for promotion into `fast`, and for demotion out of it; at least of `turn_ms`.
 
     `quota.size` is for both directions, each gets half. Longer windows than 200 ms overshoot more, shorter ones are
     wasted while the sampling interval is tuned up to 200 ms, or schemes are applied less often: a window opens at most
@@ -76,7 +76,7 @@ def window(settings: Settings, fast: Nid, apply_interval_us: int) -> Window:
     would have to make room for it.
     """
     interval_ms = max(1, settings.quota.interval.ms)
-    window_ms = max(min(_WINDOW_MS, interval_ms), apply_interval_us // 1_000)
+    window_ms = max(min(_WINDOW_MS, interval_ms), apply_interval_us // 1_000, turn_ms)
     asked = _quota_bytes(settings, fast) * window_ms // (2 * interval_ms)
     bound = max(_MIB, share_bytes(fast.total_bytes, _LARGEST_WINDOW_BP))
     return Window(

@@ -3,7 +3,9 @@
 Before: `desired`, `surroundings`, the journal. After: `apply`.
 
 - Everything in force already: no step. A drift of computed values that is too small to matter is no reason to commit.
+- Only targets of goals differ: stage and commit those, which leaves clocks and windows alone.
 - Ours runs and differs: stage what differs and `commit` (monitoring results are kept).
+- Its schemes have to begin anew: commit none, then the new ones (what monitoring has learnt is the context's).
 - Ours is off, or was cut off while being staged: stage what is missing and `on`.
 - The set of kdamonds has to change: `off`, make the tree anew, `on`.
 - Somebody else's kdamond, even a staged one: nothing is touched (design.md section 5).
@@ -15,13 +17,25 @@ the order makes the mixture safe: room is made before it is filled, and of two g
 from collections.abc import Iterable, Iterator
 
 from terrace_agent.damon.change import Change, changes, is_small_drift
-from terrace_agent.damon.desired import Desired
+from terrace_agent.damon.desired import Desired, DesiredKdamond
 from terrace_agent.damon.ownership import owner_of
 from terrace_agent.damon.read import ObservedKdamond
-from terrace_agent.damon.stores import NR_KDAMONDS, kdamond_stores, state_path
+from terrace_agent.damon.stores import NR_KDAMONDS, kdamond_stores, nr_schemes_path, state_path
 from terrace_agent.damon.surroundings import DAMON_STAT, DEMOTION_ENABLED, Observed
 from terrace_agent.damon.tree import Action, Kdamond
-from terrace_agent.engine import Bank, Claim, Command, Confirm, Disclaim, Plan, Remember, Restore, Step, Store
+from terrace_agent.engine import (
+    Bank,
+    Claim,
+    Command,
+    Confirm,
+    Disclaim,
+    Plan,
+    Recount,
+    Remember,
+    Restore,
+    Step,
+    Store,
+)
 from terrace_agent.errors import EngineUnavailable
 from terrace_agent.journal import JournalState, Original, OwnedKdamond
 
@@ -49,7 +63,8 @@ def plan(observed: Observed, desired: Desired, journal: JournalState, *, quiet_l
         reason=reason if steps or not prelude else "the surroundings changed",
         words=desired.words,
         effective=desired.effective,
-        recheck_s=_SOON_S if steps or any(change.stores for change in found or ()) else _recheck_s(quiet_looks),
+        recheck_s=desired.turn_s
+        or _recheck_s(quiet_looks, busy=bool(steps or any(change.stores for change in found or ()))),
     )
 
 
@@ -93,20 +108,18 @@ def check_alone(observed: Observed, owned: tuple[OwnedKdamond, ...]) -> None:
 
 def _steps(observed: Observed, desired: Desired, found: tuple[Change, ...] | None) -> tuple[tuple[Step, ...], str]:
     if found is None:
-        why = "kdamonds are started" if not observed.kdamonds else "the set of source nids or directions changed"
+        why = "kdamonds are started" if not observed.kdamonds else "the set of source nids changed"
         return tuple(_rebuild(observed, desired)), why
-    if all(change.is_in_force for change in found) and (
-        not any(change.stores for change in found) or is_small_drift(found, desired.made_from)
-    ):
+    needed = [change for change in found if not (change.is_done or is_small_drift(change, desired.made_from))]
+    if not needed:
         return (), "the configuration is in force"
-    needed = [change for change in found if change.stores or not change.is_in_force]
     steps = [step for change in _in_order(needed) for step in _change(change, desired.made_from)]
     return tuple(steps), "; ".join(change.reason for change in needed)
 
 
-def _recheck_s(quiet_looks: int) -> float:
+def _recheck_s(quiet_looks: int, *, busy: bool) -> float:
     """Returns longer pauses the longer nothing has changed: a tuning step takes three aggregations, up to 12 s."""
-    return min(_SOON_S * (1 + quiet_looks), _LATER_S)
+    return _SOON_S if busy else min(_SOON_S * (1 + quiet_looks), _LATER_S)
 
 
 def _prelude(observed: Observed) -> Iterator[Step]:
@@ -126,27 +139,39 @@ def _prelude(observed: Observed) -> Iterator[Step]:
 
 def _rebuild(observed: Observed, desired: Desired) -> Iterator[Step]:
     yield from _off(observed.kdamonds)
-    trees = [(index, kdamond.source_nid, kdamond.tree) for index, kdamond in enumerate(desired.kdamonds)]
-    for index, source_nid, tree in trees:
-        yield _claim(index, source_nid, tree, desired.made_from)
-    yield Store(path=NR_KDAMONDS, value=str(len(trees)))
-    for index, _, tree in trees:
-        yield from kdamond_stores(tree, index)
-    for index in sorted(range(len(trees)), key=lambda index: not _demotes(desired.kdamonds[index].tree)):
+    wanted = list(enumerate(desired.kdamonds))
+    for index, kdamond in wanted:
+        yield _claim(index, kdamond, desired.made_from)
+    yield Store(path=NR_KDAMONDS, value=str(len(wanted)))
+    for index, kdamond in wanted:
+        yield from kdamond_stores(kdamond.tree, index)
+    for index, _ in sorted(wanted, key=lambda one: not _demotes(one[1].tree)):
         yield from _on(index)
 
 
 def _change(change: Change, made_from: str) -> Iterator[Step]:
-    kdamond = change.kdamond
-    yield _claim(kdamond.index, change.source_nid, change.wanted, made_from)
+    index = change.kdamond.index
+    yield _claim(index, change.desired, made_from)
+    if change.remakes:
+        yield Bank()
+        yield Store(path=nr_schemes_path(index), value="0")
+        yield from _commit(change)
+        yield Recount(index=index)
     yield from change.stores
-    if not kdamond.on:
-        yield from _on(kdamond.index)
+    if not change.kdamond.on:
+        yield from _on(index)
         return
+    if change.is_of_goals_only:
+        yield _command(index, "commit_schemes_quota_goals")
+    elif change.stores or not change.remakes:
+        yield from _commit(change)
+    yield Confirm(index=index)
+
+
+def _commit(change: Change) -> Iterator[Step]:
     if change.keeps_tuning:
-        yield _command(kdamond.index, "update_tuned_intervals")
-    yield _command(kdamond.index, "commit")
-    yield Confirm(index=kdamond.index)
+        yield _command(change.kdamond.index, "update_tuned_intervals")
+    yield _command(change.kdamond.index, "commit")
 
 
 def _on(index: int) -> Iterator[Step]:
@@ -165,7 +190,7 @@ def _off(kdamonds: Iterable[ObservedKdamond]) -> Iterator[Step]:
 def _in_order(needed: list[Change]) -> list[Change]:
     """Returns starts before commits; promotion first when goals leave more free, demotion first when they do not."""
     leaves_more_free = any(change.leaves_more_free for change in needed)
-    return sorted(needed, key=lambda change: (change.kdamond.on, _demotes(change.wanted) == leaves_more_free))
+    return sorted(needed, key=lambda change: (change.kdamond.on, _demotes(change.desired.tree) == leaves_more_free))
 
 
 def _restores(originals: tuple[Original, ...], *, others_on: bool) -> Iterator[Step]:
@@ -175,8 +200,14 @@ def _restores(originals: tuple[Original, ...], *, others_on: bool) -> Iterator[S
             yield Restore(path=original.path, value=original.value)
 
 
-def _claim(index: int, source_nid: int, tree: Kdamond, made_from: str) -> Claim:
-    return Claim(index=index, source_nid=source_nid, files=kdamond_stores(tree, index), made_from=made_from)
+def _claim(index: int, kdamond: DesiredKdamond, made_from: str) -> Claim:
+    return Claim(
+        index=index,
+        source_nid=kdamond.source_nid,
+        files=kdamond_stores(kdamond.tree, index),
+        made_from=made_from,
+        directions=kdamond.directions,
+    )
 
 
 def _command(index: int, word: str) -> Command:

@@ -18,6 +18,7 @@ from terrace_agent.damon.stores import KDAMONDS, NR_KDAMONDS, kdamond_path, nr_f
 from terrace_agent.damon.tree import Action, Kdamond
 from terrace_agent.errors import HostFileMissing, UnexpectedContent
 from terrace_agent.hostfs import HostFs
+from terrace_agent.journal import OwnedKdamond
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +93,14 @@ class TreeReader:
     def refreshes_itself(self, index: int) -> bool:
         """Returns whether the kernel keeps the kdamond's stats and intervals files up to date."""
         return int(self._text(f"{kdamond_path(index)}/refresh_ms") or 0) > 0
+
+    def tunes_intervals(self, index: int) -> bool:
+        """Returns whether the kernel can tune the kdamond's intervals, so that the files may be out of date."""
+        return self._fs.exists(f"{kdamond_path(index)}/contexts/0/monitoring_attrs/intervals/intervals_goal")
+
+    def runs(self, claim: OwnedKdamond) -> bool:
+        """Returns whether the kdamond of `claim` is the one that we started there."""
+        return claim.pid is not None and self.pid(claim.index) == claim.pid
 
     def is_on(self, index: int) -> bool:
         """Returns whether the kdamond runs."""

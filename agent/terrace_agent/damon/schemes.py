@@ -24,9 +24,25 @@ from terrace_agent.damon.tree import (
 )
 from terrace_api.policy import Settings
 
+FOREVER_MS = 20 * 24 * 3_600 * 1_000
+"""A quota window that does not end while anybody looks; one of 2^31 ms and more the kernel would never begin."""
+
 _PAGE_BYTES = 4_096
 _FAIL_CHARGE_DENOM = 8
 _CLEANING_WINDOWS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """What a direction may still move, all in all; see `control`.
+
+    Attributes:
+        bytes: 0 for no scheme at all.
+        renewed: the scheme has to begin anew, or what is left of it would go on.
+    """
+
+    bytes: int
+    renewed: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +56,7 @@ class Flow:
         min_age: in aggregations, as long as the source's intervals stay.
         apply_interval_cut: the policy's own would have starved the scheme.
         same_memory_tier: the kernel's own demotion does not know which of both is slower.
+        allowance: None where the kernel steers the quota by goals.
     """
 
     pair: Pair
@@ -51,17 +68,32 @@ class Flow:
     apply_interval_us: int
     apply_interval_cut: bool
     same_memory_tier: bool
+    allowance: Allowance | None = None
 
 
-def schemes(settings: Settings, flow: Flow, features: frozenset[Feature]) -> tuple[Scheme, ...]:
-    """Returns the schemes of `flow`, with None for what this kernel does not have."""
-    moving = _moving(settings, flow, features)
-    needs_cleaning = settings.young_filter and not flow.pair.promotes and flow.min_age > 1
-    return (moving, _cleaning(moving, flow)) if needs_cleaning else (moving,)
+def schemes(settings: Settings, flows: tuple[Flow, ...], features: frozenset[Feature]) -> tuple[Scheme, ...]:
+    """Returns the schemes of one source, with None for what this kernel does not have.
+
+    What moves comes first: a commit that only adds or drops what helps keeps the schemes that move, and their stats.
+    """
+    return tuple(scheme for made in (_movers, _helpers) for flow in flows for scheme in made(settings, flow, features))
 
 
-def _cleaning(moving: Scheme, flow: Flow) -> Scheme:
-    """Returns the scheme that clears accessed bits of regions on their way to being old enough for `moving`.
+def _movers(settings: Settings, flow: Flow, features: frozenset[Feature]) -> tuple[Scheme, ...]:
+    """Returns the scheme that moves pages; none while its allowance is nothing."""
+    if flow.allowance and not flow.allowance.bytes:
+        return ()
+    return (_moving(settings, flow, features),)
+
+
+def _helpers(settings: Settings, flow: Flow, features: frozenset[Feature]) -> tuple[Scheme, ...]:
+    """Returns the scheme that helps the moving one along, if it needs help."""
+    needs_help = settings.young_filter and not flow.pair.promotes and flow.min_age > 1
+    return (_cleaning(_moving(settings, flow, features), flow),) if needs_help else ()
+
+
+def _cleaning(mover: Scheme, flow: Flow) -> Scheme:
+    """Returns the scheme that clears accessed bits of regions on their way to being old enough for `mover`.
 
     A page's accessed bit says "since it was last cleared", which may be since boot. The young filter turns such pages
     away, clearing the bit, and the try resets the region's age: without this scheme each cold region would have to get
@@ -69,15 +101,17 @@ def _cleaning(moving: Scheme, flow: Flow) -> Scheme:
     nothing and leaves ages alone. Its quota bounds the rmap walks, and it has the goals of `moving`: where no room has
     to be made there is nothing to prepare, and a node at rest shall cost nothing.
     """
-    has_fail_charge = moving.quotas.fail_charge_denom is not None
+    has_fail_charge = mover.quotas.fail_charge_denom is not None
     return replace(
-        moving,
+        mover,
         action=Action.STAT,
         target_nid=None,
-        access_pattern=replace(moving.access_pattern, age=Range(min=1, max=flow.min_age - 1)),
+        access_pattern=replace(mover.access_pattern, age=Range(min=1, max=flow.min_age - 1)),
         quotas=replace(
-            moving.quotas,
+            mover.quotas,
+            ms=flow.window.time_ms,
             bytes=_CLEANING_WINDOWS * flow.quota_bytes,
+            reset_interval_ms=flow.window.ms,
             fail_charge_num=0 if has_fail_charge else None,
             fail_charge_denom=0 if has_fail_charge else None,
             weights=Weights(),
@@ -86,7 +120,7 @@ def _cleaning(moving: Scheme, flow: Flow) -> Scheme:
 
 
 def _moving(settings: Settings, flow: Flow, features: frozenset[Feature]) -> Scheme:
-    filters = _young(flow) if settings.young_filter else ()
+    filters = _young(flow, can_allow=Feature.ALLOW_FILTERS in features) if settings.young_filter else ()
     has_ops_filters = Feature.OPS_FILTERS in features
     return Scheme(
         action=Action.MIGRATE_HOT if flow.pair.promotes else Action.MIGRATE_COLD,
@@ -121,7 +155,7 @@ def _quotas(settings: Settings, flow: Flow, features: frozenset[Feature]) -> Quo
     # charged bytes per time, stays true, and looking in vain stays bounded to eight windows' worth of memory.
     charges_less = Feature.FAIL_CHARGE in features
     weights = settings.quota.weights
-    return Quotas(
+    rated = Quotas(
         ms=flow.window.time_ms,
         bytes=flow.quota_bytes,
         reset_interval_ms=flow.window.ms,
@@ -131,6 +165,9 @@ def _quotas(settings: Settings, flow: Flow, features: frozenset[Feature]) -> Quo
         goal_tuner=GoalTuner.TEMPORAL if Feature.TEMPORAL in features else None,
         goals=_goals(flow),
     )
+    if flow.allowance is None:
+        return rated
+    return replace(rated, ms=0, bytes=flow.allowance.bytes, reset_interval_ms=FOREVER_MS, goals=())
 
 
 def _goals(flow: Flow) -> tuple[QuotaGoal, ...]:
@@ -143,9 +180,16 @@ def _goals(flow: Flow) -> tuple[QuotaGoal, ...]:
     )
 
 
-def _young(flow: Flow) -> tuple[Filter, ...]:
-    # kernel.md 5.4: ends with allow, so the rest is rejected; ends with reject, so the rest is accepted.
-    return (Filter(type=FilterType.YOUNG, matching=True, allow=flow.pair.promotes),)
+def _young(flow: Flow, *, can_allow: bool) -> tuple[Filter, ...]:
+    """Returns the filter that lets only young pages up, and no young page down.
+
+    Where filters can allow, the last one also decides about what no filter matched: after an allow the rest is
+    rejected, after a reject it is accepted (`damos_filters_default_reject()`, mm/damon/core.c). Before 6.14 a filter
+    rejects what it matches, so promotion has to match what is not young.
+    """
+    if can_allow:
+        return (Filter(type=FilterType.YOUNG, matching=True, allow=flow.pair.promotes),)
+    return (Filter(type=FilterType.YOUNG, matching=not flow.pair.promotes, allow=None),)
 
 
 def _watermarks(settings: Settings) -> Watermarks:

@@ -48,6 +48,20 @@ def differing(wanted: Iterable[Store], present: dict[str, str]) -> tuple[Store, 
     return tuple(needed)
 
 
+def nr_schemes_path(index: int) -> str:
+    """Returns the file that counts the schemes of kdamond `index`; a store to it makes them all anew."""
+    return f"{kdamond_path(index)}/contexts/0/schemes/nr_schemes"
+
+
+def without_schemes(present: dict[str, str]) -> dict[str, str]:
+    """Returns the files that are left when all schemes were taken away."""
+    return {
+        path: "0" if path.endswith("/schemes/nr_schemes") else value
+        for path, value in present.items()
+        if path.endswith("/schemes/nr_schemes") or "/contexts/0/schemes/" not in path
+    }
+
+
 def nr_file(field: str) -> str:
     """Returns the name of the file that counts the numbered directories of `field`."""
     return "nr_filters" if field.endswith("filters") else f"nr_{field}"

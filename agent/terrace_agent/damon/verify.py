@@ -3,7 +3,7 @@
 Before: `apply` and `read`. After: `engine`, `report`.
 
 `sz_applied` is true on kernels whose DAMON allocates with `__GFP_THISNODE`; 6.17 to 7.2 count pages as applied that
-landed on another nid (kernel.md facts 3 and 27). Where `features` has proof of the first kind, arrived = applied.
+landed on another nid (docs/kernel-facts.md, 3 and 27). Where `features` has proof of the first kind, arrived = applied.
 Else a rule that is sound on both: arrived = applied - what `numa_foreign` of the target nid grew by ("wanted here, got
 elsewhere"), looked at often, never below 0. Where the target has room nothing is foreign and the two are equal; where
 it is full this is a lower bound, since pages of applications that found no room count as well.
@@ -12,12 +12,13 @@ it is full this is a lower bound, since pages of applications that found no room
 as there were huge migrations count as huge. Folios between a page and a huge page count as one page.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from terrace_agent.damon.read import SchemeStats
+from terrace_agent.damon.tallies import nothing, summed, tally_of
 from terrace_agent.damon.tree import Action
-from terrace_agent.journal import Counter, JournalState
+from terrace_agent.journal import Counter, JournalState, Tally
 from terrace_api.node_tiering import Kdamond
 
 
@@ -59,62 +60,115 @@ class Look:
         return self.action == Action.MIGRATE_HOT
 
 
-def advance(state: JournalState, looks: tuple[Look, ...], oracle: Oracle) -> JournalState:
+def advance(
+    state: JournalState, looks: tuple[Look, ...], oracle: Oracle, running: frozenset[int] = frozenset()
+) -> JournalState:
     """Returns the journal with everything counted up to this look.
 
-    A kdamond whose start was not seen is counted from now on; the counters of one that is gone become totals.
+    A kdamond whose start was not seen is counted from now on; the counters of one that is gone become totals, those of
+    a scheme that is gone from one that runs (`running`: their pids) become its tallies.
     """
+    for index in sorted({look.index for look in looks if _began_anew(state, look)}):
+        state = recount(state, index)
     known = {(counter.index, counter.scheme): counter for counter in state.counters}
     counters = tuple(_advance(known.get((look.index, look.scheme)), look, oracle) for look in looks)
     live = {(counter.index, counter.scheme, counter.pid) for counter in counters}
-    gone = tuple(counter for counter in state.counters if (counter.index, counter.scheme, counter.pid) not in live)
-    return _banking(replace(state, counters=counters), gone)
+    gone = [counter for counter in state.counters if (counter.index, counter.scheme, counter.pid) not in live]
+    pids = running | {look.pid for look in looks}
+    tallies = (*state.tallies, *map(tally_of, gone))
+    return _banking(
+        replace(state, counters=counters, tallies=summed(tally for tally in tallies if tally.pid in pids)),
+        tuple(tally for tally in tallies if tally.pid not in pids),
+    )
 
 
 def begin(state: JournalState, index: int, looks: tuple[Look, ...], oracle: Oracle) -> JournalState:
-    """Returns the journal with the counters of kdamond `index`, which was just started, from zero.
+    """Returns the journal with the counters of kdamond `index`, whose schemes have just begun, from zero.
 
-    `oracle` is from before the start, so that nothing foreign is missed.
+    `oracle` is from before they did, so that nothing foreign is missed.
     """
+    state = recount(state, index)
     started = tuple(_advance(None, replace(look, stats=SchemeStats()), oracle) for look in looks)
-    rest = tuple(counter for counter in state.counters if counter.index != index)
-    gone = tuple(counter for counter in state.counters if counter.index == index)
-    return _banking(replace(state, counters=(*rest, *started)), gone)
+    return replace(state, counters=(*state.counters, *started))
+
+
+def recount(state: JournalState, index: int) -> JournalState:
+    """Returns the journal after the schemes of kdamond `index`, which runs on, were taken away."""
+    gone = [counter for counter in state.counters if counter.index == index]
+    return replace(
+        state,
+        counters=tuple(counter for counter in state.counters if counter.index != index),
+        tallies=summed((*state.tallies, *map(tally_of, gone))),
+    )
 
 
 def totals(state: JournalState) -> tuple[int, int]:
     """Returns promoted and demoted bytes of this boot."""
+    tallies = (*state.tallies, *map(tally_of, state.counters))
     return (
-        state.promoted_bytes + sum(counter.arrived_bytes for counter in state.counters if counter.promotes),
-        state.demoted_bytes + sum(counter.arrived_bytes for counter in state.counters if not counter.promotes),
+        state.promoted_bytes + sum(tally.arrived_bytes for tally in tallies if tally.promotes),
+        state.demoted_bytes + sum(tally.arrived_bytes for tally in tallies if not tally.promotes),
     )
 
 
-def describe(state: JournalState, looks: tuple[Look, ...]) -> tuple[Kdamond, ...]:
-    """Returns what status says of each running kdamond of ours, one entry per direction."""
-    arrived = {(counter.index, counter.scheme): counter.arrived_bytes for counter in state.counters}
+def describe(
+    state: JournalState, looks: tuple[Look, ...], running: frozenset[int] = frozenset()
+) -> tuple[Kdamond, ...]:
+    """Returns what status says of each running kdamond of ours, one entry per direction and target.
+
+    A direction that has no scheme just now is still one of the kdamond.
+    """
+    now = (replace(tally_of(_advance(None, look, _NOTHING)), arrived_bytes=_arrived(state, look)) for look in looks)
+    pids = running | {look.pid for look in looks}
+    before = (tally for tally in (*state.tallies, *_nothing_yet(state)) if tally.pid in pids)
+    sources = {claim.index: claim.source_nid for claim in state.owned} | {look.index: look.source_nid for look in looks}
     return tuple(
         Kdamond(
-            index=look.index,
-            pid=look.pid,
-            source_nid=look.source_nid,
-            target_nid=look.target_nid,
-            direction="promotion" if look.promotes else "demotion",
-            tried_bytes=look.stats.sz_tried,
-            applied_bytes=look.stats.sz_applied,
-            arrived_bytes=arrived.get((look.index, look.scheme), 0),
-            quota_exceeds=look.stats.qt_exceeds,
+            index=tally.index,
+            pid=tally.pid,
+            source_nid=source_nid,
+            target_nid=tally.target_nid,
+            direction="promotion" if tally.promotes else "demotion",
+            tried_bytes=tally.tried_bytes,
+            applied_bytes=tally.applied_bytes,
+            arrived_bytes=tally.arrived_bytes,
+            quota_exceeds=tally.quota_exceeds,
         )
-        for look in looks
+        for tally in summed((*before, *now))
+        if (source_nid := sources.get(tally.index)) is not None
     )
 
 
-def _banking(state: JournalState, gone: tuple[Counter, ...]) -> JournalState:
+def _nothing_yet(state: JournalState) -> Iterator[Tally]:
+    for claim in state.owned:
+        if claim.pid is None:
+            continue
+        for promotes, target_nid in claim.directions:
+            yield nothing(index=claim.index, pid=claim.pid, promotes=promotes, target_nid=target_nid)
+
+
+_NOTHING = Oracle(foreign_pages={}, thp_migrations=0)
+
+
+def _arrived(state: JournalState, look: Look) -> int:
+    mine = (c for c in state.counters if (c.index, c.scheme, c.pid) == (look.index, look.scheme, look.pid))
+    return sum(counter.arrived_bytes for counter in mine)
+
+
+def _banking(state: JournalState, gone: tuple[Tally, ...]) -> JournalState:
     return replace(
         state,
-        promoted_bytes=state.promoted_bytes + sum(counter.arrived_bytes for counter in gone if counter.promotes),
-        demoted_bytes=state.demoted_bytes + sum(counter.arrived_bytes for counter in gone if not counter.promotes),
+        promoted_bytes=state.promoted_bytes + sum(tally.arrived_bytes for tally in gone if tally.promotes),
+        demoted_bytes=state.demoted_bytes + sum(tally.arrived_bytes for tally in gone if not tally.promotes),
     )
+
+
+def _began_anew(state: JournalState, look: Look) -> bool:
+    """Returns whether the scheme in this place is another one than when last looked at, in a kdamond that runs on."""
+    counter = next((c for c in state.counters if (c.index, c.scheme) == (look.index, look.scheme)), None)
+    if counter is None or counter.pid != look.pid:
+        return False
+    return look.stats.sz_applied < counter.applied_bytes or look.promotes != counter.promotes
 
 
 def _advance(counter: Counter | None, look: Look, oracle: Oracle) -> Counter:
@@ -135,6 +189,8 @@ def _advance(counter: Counter | None, look: Look, oracle: Oracle) -> Counter:
         foreign_pages=foreign_pages,
         thp_migrations=oracle.thp_migrations,
         arrived_bytes=arrived_bytes,
+        tried_bytes=look.stats.sz_tried,
+        quota_exceeds=look.stats.qt_exceeds,
     )
 
 

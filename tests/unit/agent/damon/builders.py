@@ -1,5 +1,6 @@
 """Settings, topologies and engines for the tests of the damon engine."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from simkernel import LINUX_7_2, Profile, SimKernel
@@ -110,6 +111,22 @@ def guest(*, fast_floor_bytes: int = 77 * MIB) -> Topology:
         (nid(0, 1536 * MIB, floor_bytes=fast_floor_bytes, distances={0: 10, 1: 20}, memory_tier=4),),
         (nid(1, 512 * MIB, start=1536 * MIB, floor_bytes=26 * MIB, distances={0: 20, 1: 10}, memory_tier=120),),
     )
+
+
+def three_tiers() -> Topology:
+    """Returns HBM, DRAM and CXL in a row."""
+    distances = {0: 10, 1: 15, 2: 20}
+    return topology(
+        (nid(0, 16 * GIB, distances=distances),),
+        (nid(1, 64 * GIB, start=16 * GIB, distances=distances),),
+        (nid(2, 256 * GIB, start=80 * GIB, distances=distances),),
+    )
+
+
+def with_free(where: Topology, free_bytes: dict[int, int]) -> Topology:
+    """Returns the topology with so much free on its nids."""
+    nids = tuple(replace(one, free_bytes=free_bytes.get(one.nid, one.free_bytes)) for one in where.nids)
+    return replace(where, nids=nids)
 
 
 class MemoryJournal:

@@ -14,9 +14,10 @@ from terrace_agent.damon.stores import kdamond_stores
 from terrace_agent.damon.tree import Action, Filter, FilterType, GoalMetric, GoalTuner, Operations, Region, Scheme
 from terrace_agent.errors import SettingsRejected
 from terrace_agent.topology.values import Topology
+from terrace_api.node_tiering import QuotaControl
 from terrace_api.policy import Settings
 from terrace_api.units import Duration
-from unit.agent.damon.builders import EVERYTHING, GIB, MIB, guest, nid, settings, topology
+from unit.agent.damon.builders import EVERYTHING, GIB, MIB, guest, nid, settings, three_tiers, topology
 
 NEAR_0, NEAR_1 = {0: 10, 1: 20, 2: 14, 3: 24}, {0: 20, 1: 10, 2: 24, 3: 14}
 
@@ -41,15 +42,6 @@ def two_sockets() -> Topology:
             nid(2, 128 * GIB, start=128 * GIB, distances={0: 14, 1: 24, 2: 10, 3: 28}),
             nid(3, 128 * GIB, start=256 * GIB, distances={0: 24, 1: 14, 2: 28, 3: 10}),
         ),
-    )
-
-
-def three_tiers() -> Topology:
-    distances = {0: 10, 1: 15, 2: 20}
-    return topology(
-        (nid(0, 16 * GIB, distances=distances),),
-        (nid(1, 64 * GIB, start=16 * GIB, distances=distances),),
-        (nid(2, 256 * GIB, start=80 * GIB, distances=distances),),
     )
 
 
@@ -100,6 +92,30 @@ def test_only_young_pages_go_up_and_only_others_go_down() -> None:
     found = schemes(on(guest()))
     assert found[1, Action.MIGRATE_HOT].ops_filters == (Filter(type=FilterType.YOUNG, matching=True, allow=True),)
     assert found[0, Action.MIGRATE_COLD].ops_filters == (Filter(type=FilterType.YOUNG, matching=True, allow=False),)
+
+
+def test_where_filters_only_reject_promotion_rejects_what_is_not_young() -> None:
+    found = schemes(on(guest(), features=EVERYTHING - {Feature.OPS_FILTERS, Feature.ALLOW_FILTERS}))
+    assert found[1, Action.MIGRATE_HOT].filters == (Filter(type=FilterType.YOUNG, matching=False, allow=None),)
+    assert found[0, Action.MIGRATE_COLD].filters == (Filter(type=FilterType.YOUNG, matching=True, allow=None),)
+
+
+@pytest.mark.parametrize("lacking", [{Feature.TEMPORAL}, {Feature.TEMPORAL, Feature.NODE_GOALS}])
+def test_where_goals_do_not_stop_the_agent_hands_out_amounts(lacking: set[Feature]) -> None:
+    found = on(guest(), features=EVERYTHING - lacking)
+    quotas = schemes(found)[1, Action.MIGRATE_HOT].quotas
+    assert (quotas.goals, quotas.goal_tuner, quotas.ms) == ((), None, 0)
+    assert quotas.bytes <= 24 * MIB
+    assert quotas.reset_interval_ms > 24 * 3_600_000
+    assert found.effective
+    assert found.effective.quota_control is QuotaControl.AGENT_LOOP
+    assert any("hands out allowances" in note for note in found.effective.notes)
+
+
+def test_a_kernel_that_stops_at_goals_is_left_to_steer() -> None:
+    found = on(guest()).effective
+    assert found
+    assert found.quota_control is QuotaControl.TEMPORAL
 
 
 def test_without_ops_filters_the_young_filter_goes_where_this_kernel_has_it() -> None:

@@ -6,18 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from simkernel import LINUX_6_12, LINUX_7_0, LINUX_7_2, LINUX_7_3, NO_DAMON, SimKernel
+from simkernel import LINUX_7_2, LINUX_7_3, NO_DAMON, PROFILES, Profile, SimKernel
 from terrace_agent.engine import Plan, stores
 from terrace_agent.errors import EngineUnavailable, KdamondDied, SettingsRejected, StoreRefused
-from terrace_agent.topology.values import Topology
+from terrace_agent.topology.values import PhysicalRange, Topology
 from terrace_api.policy import Settings
-from unit.agent.damon.builders import engine_on, guest, nid, settings, topology
+from unit.agent.damon.builders import engine_on, guest, nid, settings, three_tiers, topology
 
 ADMIN = "/sys/kernel/mm/damon/admin/kdamonds"
 NR_KDAMONDS = f"{ADMIN}/nr_kdamonds"
 DAMON_STAT = "/sys/module/damon_stat/parameters/enabled"
 DEMOTION_ENABLED = "/sys/kernel/mm/numa/demotion_enabled"
 DEMOTION_GOAL = f"{ADMIN}/0/contexts/0/schemes/0/quotas/goals/0/target_value"
+GOALS = "commit_schemes_quota_goals"
 DEMOTION_AGE = f"{ADMIN}/0/contexts/0/schemes/0/access_pattern/age/min"
 
 
@@ -119,9 +120,44 @@ def test_a_changed_start_interval_is_committed_although_the_kernel_tunes(kernel:
 def test_less_room_for_promotion_is_committed_there_first(kernel: SimKernel, tmp_path: Path) -> None:
     enforce(kernel, tmp_path)
     plan = enforce(kernel, tmp_path, settings(used="80%"))
-    assert [s.path for s in stores(plan) if s.value == "commit"] == [f"{ADMIN}/1/state", f"{ADMIN}/0/state"]
+    assert [s.path for s in stores(plan) if s.value == GOALS] == [f"{ADMIN}/1/state", f"{ADMIN}/0/state"]
     plan = enforce(kernel, tmp_path, settings(used="90%"))
-    assert [s.path for s in stores(plan) if s.value == "commit"] == [f"{ADMIN}/0/state", f"{ADMIN}/1/state"]
+    assert [s.path for s in stores(plan) if s.value == GOALS] == [f"{ADMIN}/0/state", f"{ADMIN}/1/state"]
+
+
+def test_changed_goals_leave_everything_else_alone(kernel: SimKernel, tmp_path: Path) -> None:
+    enforce(kernel, tmp_path)
+    enforce(kernel, tmp_path, settings(used="80%"))
+    assert [(running.commits, running.goal_commits) for running in kernel.running.values()] == [(0, 1), (0, 1)]
+
+
+def test_memory_that_came_online_is_monitored_without_a_restart(kernel: SimKernel, tmp_path: Path) -> None:
+    enforce(kernel, tmp_path)
+    pids = {index: running.pid for index, running in kernel.running.items()}
+    where = guest()
+    grown = dataclasses.replace(
+        where.nids[1], ranges=(*where.nids[1].ranges, PhysicalRange(start=4 << 30, end=5 << 30)), total_bytes=3 << 29
+    )
+    enforce(kernel, tmp_path, where=dataclasses.replace(where, nids=(where.nids[0], grown)))
+    assert {index: running.pid for index, running in kernel.running.items()} == pids
+    regions = "contexts/0/targets/0/regions"
+    assert kernel.running[1].files[f"{regions}/nr_regions"] == "2"
+    assert kernel.running[1].files[f"{regions}/1/end"] == str(5 << 30)
+
+
+def test_a_direction_less_on_a_middle_nid_keeps_what_monitoring_learnt(kernel: SimKernel, tmp_path: Path) -> None:
+    enforce(kernel, tmp_path, where=three_tiers())
+    pids = {index: running.pid for index, running in kernel.running.items()}
+    kernel.count(1, 0, sz_applied=100)
+    kernel.count(1, 1, sz_applied=30)
+    far = dataclasses.replace(three_tiers(), tiers=three_tiers().tiers[:2])
+    engine = engine_on(kernel, tmp_path)
+    engine.verify()
+    engine.apply(engine.plan(settings(), far))
+    assert set(kernel.running) == {0, 1}
+    moved = engine.verify()
+    assert (moved.promoted_bytes, moved.demoted_bytes) == (100, 30)
+    assert pids
 
 
 def test_a_floor_that_breathes_is_no_reason_to_commit(kernel: SimKernel, tmp_path: Path) -> None:
@@ -271,22 +307,25 @@ def test_an_administrators_damon_module_is_left_running(kernel: SimKernel, tmp_p
     assert kernel.read("/sys/module/damon_reclaim/parameters/enabled") == "Y"
 
 
-@pytest.mark.parametrize(
-    ("profile", "reason", "says"),
-    [
-        (NO_DAMON, "NoDamonSysfs", "CONFIG_DAMON_SYSFS is off"),
-        (LINUX_6_12, "NoAllowFilters", "Linux 6.14"),
-        (LINUX_7_0, "NoTemporalTuner", "Linux 7.1"),
-    ],
-)
-def test_a_kernel_that_cannot_says_what_is_missing_and_what_helps(
-    profile: object, reason: str, says: str, tmp_path: Path
-) -> None:
-    kernel = SimKernel(profile)  # type: ignore[arg-type]
-    capability = engine_on(kernel, tmp_path).probe()
-    assert (capability.available, capability.reason) == (False, reason)
-    assert says in capability.message
+def test_a_kernel_without_damon_says_what_is_missing_and_what_helps(tmp_path: Path) -> None:
+    capability = engine_on(SimKernel(NO_DAMON), tmp_path).probe()
+    assert (capability.available, capability.reason) == (False, "NoDamonSysfs")
+    assert "CONFIG_DAMON_SYSFS is off" in capability.message
     assert "Debian" in capability.message
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.name)
+def test_every_kernel_with_migration_can_run_the_engine(profile: Profile, tmp_path: Path) -> None:
+    kernel = SimKernel(profile)
+    assert engine_on(kernel, tmp_path).probe().available
+    enforce(kernel, tmp_path)
+    moved = engine_on(kernel, tmp_path).verify()
+    assert [(one.source_nid, one.direction, one.target_nid) for one in moved.kdamonds] == [
+        (0, "demotion", 1),
+        (1, "promotion", 0),
+    ]
+    stop(kernel, tmp_path)
+    assert not kernel.running
 
 
 def test_a_probe_leaves_the_tree_as_it_found_it(kernel: SimKernel, tmp_path: Path) -> None:
@@ -333,7 +372,7 @@ def test_a_kernel_that_stays_busy_is_reported_with_file_and_errno(kernel: SimKer
 def test_a_kdamond_that_dies_of_a_command_is_noticed(kernel: SimKernel, tmp_path: Path) -> None:
     enforce(kernel, tmp_path)
     engine = engine_on(kernel, tmp_path)
-    plan = engine.plan(settings(used="90%"), guest())
+    plan = engine.plan(settings(used="90%", min_age="20s"), guest())
     kernel.profile = dataclasses.replace(kernel.profile, invalid_commit_kills=True)
     kernel.put(f"{ADMIN}/0/contexts/0/monitoring_attrs/nr_regions/min", "2")
     with pytest.raises(KdamondDied, match="kdamond 0 is off after 'commit'"):

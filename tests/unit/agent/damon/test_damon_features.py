@@ -2,16 +2,33 @@
 
 import pytest
 
-from simkernel import LINUX_6_12, LINUX_7_0, LINUX_7_2, LINUX_7_3, NO_DAMON, Killed, Profile, SimKernel
-from terrace_agent.damon.features import Feature, Prober, missing, missing_interface
+from simkernel import (
+    LINUX_6_12,
+    LINUX_6_16,
+    LINUX_6_17,
+    LINUX_7_0,
+    LINUX_7_1,
+    LINUX_7_2,
+    LINUX_7_3,
+    NO_DAMON,
+    Killed,
+    Profile,
+    SimKernel,
+)
+from terrace_agent.damon.features import TABLE, Feature, missing
 from terrace_agent.damon.patience import Patience
+from terrace_agent.damon.probe import Prober, missing_interface
 from unit.agent.damon.builders import MemoryJournal, engine_on
 
 NR_KDAMONDS = "/sys/kernel/mm/damon/admin/kdamonds/nr_kdamonds"
 ALL = frozenset(Feature)
-PROFILES = [
+STEERING = {Feature.TEMPORAL, Feature.FAIL_CHARGE}
+KERNELS = [
     (LINUX_6_12, {Feature.PADDR, Feature.MIGRATE, Feature.THISNODE}),
-    (LINUX_7_0, ALL - {Feature.TEMPORAL, Feature.FAIL_CHARGE, Feature.THISNODE}),
+    (LINUX_6_16, ALL - STEERING - {Feature.REFRESH}),
+    (LINUX_6_17, ALL - STEERING - {Feature.THISNODE}),
+    (LINUX_7_0, ALL - STEERING - {Feature.THISNODE}),
+    (LINUX_7_1, ALL - {Feature.FAIL_CHARGE, Feature.THISNODE}),
     (LINUX_7_2, ALL - {Feature.THISNODE}),
     (LINUX_7_3, ALL),
 ]
@@ -21,12 +38,12 @@ def prober(kernel: SimKernel) -> Prober:
     return Prober(kernel, Patience(sleep=lambda _: None))
 
 
-@pytest.mark.parametrize(("profile", "features"), PROFILES, ids=lambda value: getattr(value, "name", ""))
+@pytest.mark.parametrize(("profile", "features"), KERNELS, ids=lambda value: getattr(value, "name", ""))
 def test_each_kernels_features_are_found(profile: Profile, features: set[Feature]) -> None:
     assert prober(SimKernel(profile)).stage() == features
 
 
-@pytest.mark.parametrize(("profile", "features"), PROFILES, ids=lambda value: getattr(value, "name", ""))
+@pytest.mark.parametrize(("profile", "features"), KERNELS, ids=lambda value: getattr(value, "name", ""))
 def test_a_tree_of_others_shows_most_of_them_without_a_store(profile: Profile, features: set[Feature]) -> None:
     kernel = SimKernel(profile)
     for path in ("nr_kdamonds", "0/contexts/nr_contexts", "0/contexts/0/schemes/nr_schemes"):
@@ -37,17 +54,28 @@ def test_a_tree_of_others_shows_most_of_them_without_a_store(profile: Profile, f
     assert not kernel.stored
 
 
-@pytest.mark.parametrize("feature", [Feature.MIGRATE, Feature.ALLOW_FILTERS, Feature.NODE_GOALS, Feature.TEMPORAL])
-def test_each_missing_feature_says_which_kernel_has_it(feature: Feature) -> None:
-    why = missing(ALL - {feature})
+def test_a_kernel_without_migration_says_which_has_it() -> None:
+    why = missing(ALL - {Feature.MIGRATE})
     assert why
-    assert "Linux " in why.message
+    assert "Linux 6.11" in why.message
     assert "Debian" in why.message
 
 
-def test_a_kernel_with_everything_misses_nothing() -> None:
-    assert missing(ALL) is None
-    assert missing(ALL - {Feature.FAIL_CHARGE, Feature.REFRESH, Feature.THISNODE}) is None
+def test_a_kernel_without_physical_monitoring_says_how_it_is_built() -> None:
+    why = missing(ALL - {Feature.PADDR})
+    assert why
+    assert "CONFIG_DAMON_PADDR" in why.message
+
+
+@pytest.mark.parametrize("feature", sorted(ALL - {Feature.MIGRATE, Feature.PADDR}))
+def test_everything_else_can_be_done_without(feature: Feature) -> None:
+    assert missing(frozenset({Feature.MIGRATE, Feature.PADDR})) is None
+    (row,) = [row for row in TABLE if row.feature is feature]
+    assert row.instead
+
+
+def test_the_table_has_one_row_for_each_feature() -> None:
+    assert sorted(row.feature for row in TABLE) == sorted(Feature)
 
 
 def test_a_kernel_without_damon_is_not_probed() -> None:

@@ -1,0 +1,106 @@
+"""Memory behind a simulated kernel: hot and cold bytes on two nids, which its running schemes move.
+
+Coarse on purpose: bytes are hot or cold for good, every scheme knows which, and only quotas, windows, goals and free
+memory decide how much moves. What the young filter turns away is tried and charged, but stays.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from simkernel.kernel import Running, SimKernel
+from simkernel.quota import Quota
+
+MIB = 1 << 20
+TICK_MS = 100
+_PAGE_BYTES = 4_096
+_NODES = "/sys/devices/system/node"
+
+
+@dataclass(kw_only=True)
+class SimNid:
+    """One NUMA node.
+
+    Attributes:
+        other: used, and never moved.
+        min_free: what the kernel's own watermarks keep migration from using.
+    """
+
+    total: int
+    hot: int = 0
+    cold: int = 0
+    other: int = 0
+    min_free: int = 0
+
+    @property
+    def free(self) -> int:
+        """Free bytes."""
+        return self.total - self.hot - self.cold - self.other
+
+
+@dataclass(kw_only=True)
+class SimMemory:
+    """Moves bytes as the kernel's schemes say; call `run` to let time pass.
+
+    Attributes:
+        passed: share in percent of what is tried that the young filter lets through.
+        moved: bytes by direction that really changed nid.
+    """
+
+    kernel: SimKernel
+    nids: dict[int, SimNid]
+    passed: int = 100
+    now_ms: int = 10**9
+    moved: Counter[str] = field(default_factory=Counter)
+
+    def run(self, ms: int) -> None:
+        """Lets so much time pass."""
+        for _ in range(ms // TICK_MS):
+            self.now_ms += TICK_MS
+            for running in self.kernel.running.values():
+                self._apply(running)
+
+    def score(self, metric: str, nid: int) -> int:
+        """Returns the current value of a node metric in bp."""
+        node = self.nids[nid]
+        free_bp = node.free * 10_000 // node.total
+        return free_bp if metric == "node_mem_free_bp" else 10_000 - free_bp
+
+    def _apply(self, running: Running) -> None:
+        source = self._source(running)
+        for number in range(int(running.files["contexts/0/schemes/nr_schemes"])):
+            root = f"contexts/0/schemes/{number}/"
+            files = {path.removeprefix(root): text for path, text in running.files.items() if path.startswith(root)}
+            if files["action"] in {"migrate_hot", "migrate_cold"}:
+                self._move(running, number, files, source)
+
+    def _source(self, running: Running) -> int:
+        # As the testbed: nid 0 is first in physical memory, nid 1 begins where it ends.
+        start = int(running.files["contexts/0/targets/0/regions/0/start"])
+        return 1 if start >= self.nids[0].total else 0
+
+    def _move(self, running: Running, number: int, files: dict[str, str], source: int) -> None:
+        kind, target = files["action"].removeprefix("migrate_"), int(files["target_nid"])
+        quota = running.quotas.setdefault(number, Quota())
+        left = quota.left(files, self.now_ms, self.score) // _PAGE_BYTES * _PAGE_BYTES
+        there = getattr(self.nids[source], kind)
+        tried = min(left, there * 100 // self.passed)
+        wanted = min(tried * self.passed // 100, there) // _PAGE_BYTES * _PAGE_BYTES
+        room = max(0, self.nids[target].free - self.nids[target].min_free)
+        arrived = min(wanted, room)
+        for nid, change in ((source, -arrived), (target, arrived)):
+            setattr(self.nids[nid], kind, getattr(self.nids[nid], kind) + change)
+        quota.charged += tried
+        self.moved[kind] += arrived
+        applied = arrived if self.kernel.profile.stays_on_target else wanted
+        self._count(running, number, tried=tried, applied=applied)
+        self._foreign(target, wanted - arrived)
+
+    def _count(self, running: Running, number: int, *, tried: int, applied: int) -> None:
+        stats = running.stats.setdefault(number, {})
+        for name, amount in (("sz_tried", tried), ("sz_applied", applied)):
+            stats[name] = stats.get(name, 0) + amount
+
+    def _foreign(self, nid: int, missed: int) -> None:
+        path = f"{_NODES}/node{nid}/numastat"
+        count = int(self.kernel.read(path).split()[1]) + missed // _PAGE_BYTES
+        self.kernel.put(path, f"numa_foreign {count}")

@@ -1,0 +1,61 @@
+"""A scheme's quota as the kernel keeps it (`struct damos_quota`, Linux mm/damon/core.c): windows, goals, tuners."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+_BP = 10_000
+_MOST = 2**64 - 1
+
+Score = Callable[[str, int], int]
+"""The current value of a node metric at a nid, in bp."""
+
+
+@dataclass
+class Quota:
+    """One scheme's.
+
+    Attributes:
+        charged_from_ms: when the window began; None before the first.
+        effective: bytes of this window.
+        tuned_bp: what `consist` has come to, in 1/10,000 of a byte.
+    """
+
+    charged_from_ms: int | None = None
+    charged: int = 0
+    effective: int = 0
+    tuned_bp: int = 0
+
+    def left(self, files: Mapping[str, str], now_ms: int, score: Score) -> int:
+        """Returns how much the scheme may try now; a new window begins where it is time (`damos_adjust_quota()`)."""
+        begun = self.charged_from_ms
+        if begun is None or now_ms >= begun + int(files["quotas/reset_interval_ms"]):
+            self.charged_from_ms, self.charged = now_ms, 0
+            self.effective = self._effective(files, score)
+        return max(0, self.effective - self.charged)
+
+    def _effective(self, files: Mapping[str, str], score: Score) -> int:
+        size, found = int(files["quotas/bytes"]), _highest(files, score)
+        if found is None:
+            return size or _MOST
+        if files.get("quotas/goal_tuner") == "temporal":
+            return 0 if found >= _BP else size or _MOST
+        self.tuned_bp = _next_input(max(self.tuned_bp, _BP), found)
+        return min(self.tuned_bp // _BP, size or _MOST)
+
+
+def _highest(files: Mapping[str, str], score: Score) -> int | None:
+    goals = range(int(files["quotas/goals/nr_goals"]))
+    found = [
+        score(files[f"quotas/goals/{goal}/target_metric"], int(files[f"quotas/goals/{goal}/nid"]))
+        * _BP
+        // int(files[f"quotas/goals/{goal}/target_value"])
+        for goal in goals
+    ]
+    return max(found, default=None)
+
+
+def _next_input(last: int, score: int) -> int:
+    """Returns what `damon_feed_loop_next_input()` does."""
+    if score >= 2 * _BP:
+        return _BP
+    return max(_BP, min(last + last * (_BP - score) // _BP, _MOST))
