@@ -64,9 +64,9 @@ class DamonEngine:
 
         Where the agent steers the quotas, it asks the kernel for fresh counters.
         """
+        looks = self._fresh_looks()
         observed = self._checked()
         features = self._features(observed)
-        looks = self._count(at_once=True) if quota_control(features) is QuotaControl.AGENT_LOOP else ()
         state = self._journal.load()
         current = _current(observed.kdamonds, state)
         wanted = compile_.desired(
@@ -106,6 +106,12 @@ class DamonEngine:
         """Returns whether every kdamond of the tree is one that we started: then everything else has been checked."""
         pids = [claim.pid for claim in self._journal.load().owned if claim.in_force]
         return bool(pids) and pids == [self._reader.pid(index) for index in range(self._reader.count())]
+
+    def _fresh_looks(self) -> tuple[Look, ...]:
+        """Returns our running schemes with counters and intervals as of now, where the agent needs them to steer."""
+        features = _journaled(self._journal.load())
+        steers = features is None or quota_control(features) is QuotaControl.AGENT_LOOP
+        return self._count(at_once=True) if steers else ()
 
     def _checked(self) -> Observed:
         """Returns what is there, after checking that DAMON is and that nobody else uses it.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from simkernel import LINUX_7_2, LINUX_7_3, NO_DAMON, PROFILES, Profile, SimKernel
+from simkernel import LINUX_6_12, LINUX_7_0, LINUX_7_2, LINUX_7_3, NO_DAMON, PROFILES, Profile, SimKernel
 from terrace_agent.engine import Plan, stores
 from terrace_agent.errors import EngineUnavailable, KdamondDied, SettingsRejected, StoreRefused
 from terrace_agent.topology.values import PhysicalRange, Topology
@@ -453,3 +453,25 @@ def test_pages_that_landed_elsewhere_did_not_arrive(kernel: SimKernel, tmp_path:
         ("demotion", 0, 0),
         ("promotion", 100 * 4096, 10 * 4096),
     ]
+
+
+@pytest.mark.parametrize("profile", [LINUX_6_12, LINUX_7_0], ids=lambda profile: profile.name)
+def test_what_moves_right_after_an_allowance_was_renewed_counts(profile: Profile, tmp_path: Path) -> None:
+    kernel = SimKernel(profile)
+    enforce(kernel, tmp_path)
+    spent = int(kernel.running[1].files["contexts/0/schemes/0/quotas/bytes"])
+    kernel.count(1, sz_tried=spent, sz_applied=spent)
+    enforce(kernel, tmp_path)
+    kernel.count(1, sz_tried=4096, sz_applied=4096)
+    assert engine_on(kernel, tmp_path).verify().promoted_bytes == spent + 4096
+
+
+def test_a_renewed_allowance_keeps_the_intervals_that_the_kernel_has_tuned(tmp_path: Path) -> None:
+    kernel = SimKernel(LINUX_7_0)
+    enforce(kernel, tmp_path)
+    kernel.running[1].intervals = (80_000, 1_600_000)
+    spent = int(kernel.running[1].files["contexts/0/schemes/0/quotas/bytes"])
+    kernel.count(1, sz_tried=spent, sz_applied=spent)
+    assert enforce(kernel, tmp_path).recheck_s == pytest.approx(3.2)
+    assert kernel.running[1].commits == 2
+    assert kernel.running[1].intervals == (80_000, 1_600_000)
