@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from terrace_agent.damon import cadence, control, limits
+from terrace_agent.damon import cadence, control, limits, validate
 from terrace_agent.damon.cadence import CurrentIntervals
 from terrace_agent.damon.control import Direction, Grant
 from terrace_agent.damon.describe import effective, notes, words
@@ -89,7 +89,7 @@ def desired(
     note; `grants` what running schemes were allowed, where the agent steers.
 
     Raises:
-        SettingsRejected: the tiers cannot be meant for this node.
+        SettingsRejected: the tiers cannot be meant for this node, or no kernel would take what they come to.
     """
     flows = tuple(_flows(settings, topology, features, current))
     steered = quota_control(features) is QuotaControl.AGENT_LOOP
@@ -102,6 +102,7 @@ def desired(
         )
         for nid in sources
     )
+    validate.check((kdamond.tree for kdamond in kdamonds), frozenset(nid.nid for nid in topology.nids))
     return Desired(
         kdamonds=kdamonds,
         effective=effective(
