@@ -41,7 +41,7 @@ def read_pods(fs: HostFs) -> tuple[PodMemory, ...]:
         HostFileUnreadable: a counter cannot be read.
         UnexpectedContent: `memory.numa_stat` is in an unknown form.
     """
-    found = (_read_pod(fs, uid, folder) for uid, folder in _pod_folders(fs))
+    found = (_read_pod(fs, uid, folder) for uid, folder in pod_folders(fs))
     return tuple(sorted((pod for pod in found if pod), key=lambda pod: pod.uid))
 
 
@@ -76,7 +76,8 @@ def _read_pod(fs: HostFs, uid: str, folder: str) -> PodMemory | None:
         raise UnexpectedContent(path=path, content=text) from error
 
 
-def _pod_folders(fs: HostFs) -> Iterator[tuple[str, str]]:
+def pod_folders(fs: HostFs) -> Iterator[tuple[str, str]]:
+    """Yields uid and cgroup folder of every pod of this node."""
     for root in _ROOTS:
         guaranteed = f"{_CGROUPS}/{root}"
         names = fs.names(guaranteed)

@@ -13,6 +13,7 @@ from terrace_api.units import Duration, Percent, display_bytes
 
 _NUMA_BALANCING_NORMAL = 1
 _NUMA_BALANCING_TIERING = 2
+_NAMED_PODS = 3
 
 
 def effective(
@@ -48,10 +49,14 @@ def words(flows: tuple[Flow, ...]) -> tuple[str, ...]:
 
 
 def notes(
-    settings: Settings, flows: tuple[Flow, ...], features: frozenset[Feature], numa_balancing: int | None
+    settings: Settings,
+    flows: tuple[Flow, ...],
+    features: frozenset[Feature],
+    numa_balancing: int | None,
+    pinned: tuple[str, ...] = (),
 ) -> tuple[str, ...]:
     """Returns where a wish was bounded, and what else moves memory here; each once."""
-    found = [*_bounds(settings, flows), *ways.remarks(features), *_balancing(numa_balancing)]
+    found = [*_bounds(settings, flows), *ways.remarks(features), *_balancing(numa_balancing), *_pinned(pinned)]
     if settings.monitoring.auto_tune.enabled and Feature.INTERVALS_GOAL not in features:
         found.append("monitoring.autoTune: this kernel cannot tune intervals (no intervals_goal); they stay fixed")
     return tuple(dict.fromkeys(found))
@@ -80,6 +85,15 @@ def _bounds(settings: Settings, flows: tuple[Flow, ...]) -> Iterator[str]:
                 f"nids {flow.pair.source.nid} and {flow.pair.target.nid} share one memory tier, so the kernel's own "
                 "demotion (demotion_enabled) is no safety net; the floor is doubled"
             )
+
+
+def _pinned(pods: tuple[str, ...]) -> Iterator[str]:
+    if pods:
+        named = ", ".join(pods[:_NAMED_PODS]) + (", ..." if len(pods) > _NAMED_PODS else "")
+        yield (
+            f"cpusets keep {len(pods)} pods off a slow nid ({named}), which reclaim before Linux 6.16 would not heed: "
+            "the kernel's own demotion (demotion_enabled) is not switched on, and the floor is doubled"
+        )
 
 
 def _balancing(bits: int | None) -> Iterator[str]:

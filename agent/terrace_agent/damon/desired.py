@@ -65,6 +65,7 @@ class Desired:
         kdamonds: by source nid; empty on a node with a single tier.
         made_from: digest of the settings: as long as it is the same, small drifts of computed values are let be.
         turn_s: how soon the agent must look again, where it hands out allowances; None where the kernel steers.
+        reclaim_demotes: whether the kernel's own demotion may be on.
     """
 
     kdamonds: tuple[DesiredKdamond, ...]
@@ -72,6 +73,7 @@ class Desired:
     words: tuple[str, ...]
     made_from: str
     turn_s: float | None = None
+    reclaim_demotes: bool = True
 
 
 def desired(
@@ -82,16 +84,18 @@ def desired(
     *,
     numa_balancing: int | None = None,
     grants: Mapping[Direction, Grant] | None = None,
+    pinned: tuple[str, ...] = (),
 ) -> Desired:
     """Returns what should run.
 
     `current` is what running kdamonds have been tuned to, by source nid; `numa_balancing` the sysctl's bits, for a
-    note; `grants` what running schemes were allowed, where the agent steers.
+    note; `grants` what running schemes were allowed, where the agent steers; `pinned` the pods that reclaim's own
+    demotion would move against their cpusets.
 
     Raises:
         SettingsRejected: the tiers cannot be meant for this node, or no kernel would take what they come to.
     """
-    flows = tuple(_flows(settings, topology, features, current))
+    flows = tuple(_flows(settings, topology, features, current, pinned=bool(pinned)))
     steered = quota_control(features) is QuotaControl.AGENT_LOOP
     if steered:
         flows = control.granted(flows, grants or {})
@@ -106,18 +110,24 @@ def desired(
     return Desired(
         kdamonds=kdamonds,
         effective=effective(
-            settings, flows, current, quota_control(features), notes(settings, flows, features, numa_balancing)
+            settings, flows, current, quota_control(features), notes(settings, flows, features, numa_balancing, pinned)
         )
         if flows
         else None,
         words=words(flows),
         made_from=hashlib.sha256(repr(settings).encode()).hexdigest()[:16],
         turn_s=control.turn_s(flows, _slowest_aggr_us(settings, flows, current)) if steered else None,
+        reclaim_demotes=not pinned,
     )
 
 
 def _flows(
-    settings: Settings, topology: Topology, features: frozenset[Feature], current: Mapping[int, CurrentIntervals]
+    settings: Settings,
+    topology: Topology,
+    features: frozenset[Feature],
+    current: Mapping[int, CurrentIntervals],
+    *,
+    pinned: bool,
 ) -> Iterator[Flow]:
     pairs = pairs_of(topology)
     enabled = {True: settings.promotion.enabled, False: settings.demotion.enabled}
@@ -131,7 +141,7 @@ def _flows(
                 pair=pair,
                 window=window,
                 quota_bytes=max(_FIRST_BYTE, window.bytes // sharers),
-                stops=limits.stops(settings, fast, window, same_memory_tier=_same_memory_tier(pair)),
+                stops=limits.stops(settings, fast, window, has_safety_net=not (pinned or _same_memory_tier(pair))),
                 slow_used_bp=limits.target_used_bp(
                     slow, _arriving_bytes(settings, pairs, slow, apply_us, _turn_ms(features))
                 ),
@@ -141,6 +151,7 @@ def _flows(
                 apply_interval_us=apply_us,
                 apply_interval_cut=apply_cut,
                 same_memory_tier=_same_memory_tier(pair),
+                pinned=pinned,
             )
 
 

@@ -14,6 +14,7 @@ from terrace_agent.damon.grants import grants
 from terrace_agent.damon.look import looks_at, read_oracle
 from terrace_agent.damon.ownership import owner_of
 from terrace_agent.damon.patience import Patience
+from terrace_agent.damon.pinned import read_pinned
 from terrace_agent.damon.probe import Prober, missing_interface, scratch_stores
 from terrace_agent.damon.read import ObservedKdamond, TreeReader
 from terrace_agent.damon.stores import state_path
@@ -76,6 +77,7 @@ class DamonEngine:
             current,
             numa_balancing=observed.numa_balancing,
             grants=grants(observed.kdamonds, state.owned, looks),
+            pinned=self._pinned(features, topology),
         )
         self._quiet_looks = 0 if is_tuning(self._intervals, current) else self._quiet_looks + 1
         self._intervals = current
@@ -112,6 +114,10 @@ class DamonEngine:
         features = _journaled(self._journal.load())
         steers = features is None or quota_control(features) is QuotaControl.AGENT_LOOP
         return self._count(at_once=True) if steers else ()
+
+    def _pinned(self, features: frozenset[Feature], topology: Topology) -> tuple[str, ...]:
+        slow = frozenset(nid for tier in topology.tiers[1:] for nid in tier.nids)
+        return () if Feature.CPUSET_DEMOTION in features else read_pinned(self._fs, slow)
 
     def _checked(self) -> Observed:
         """Returns what is there, after checking that DAMON is and that nobody else uses it.

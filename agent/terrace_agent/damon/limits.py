@@ -87,13 +87,12 @@ def window(settings: Settings, fast: Nid, apply_interval_us: int, turn_ms: int =
     )
 
 
-def stops(settings: Settings, fast: Nid, per_direction: Window, *, same_memory_tier: bool) -> Stops:
+def stops(settings: Settings, fast: Nid, per_direction: Window, *, has_safety_net: bool) -> Stops:
     """Returns where promotion into `fast` and demotion out of it stop.
 
-    With `same_memory_tier` the kernel's reclaim cannot demote from `fast`: the safety net is absent and the floor is
-    doubled (kernel.md fact 28).
+    Where the kernel's own reclaim does not demote from `fast`, there is no safety net, and the floor is doubled.
     """
-    floor_bytes = fast.floor_bytes * (2 if same_memory_tier else 1) + per_direction.bytes
+    floor_bytes = fast.floor_bytes * (1 if has_safety_net else 2) + per_direction.bytes
     wish_bp = BP - settings.promotion.fast_used_target.bp
     promotion_free_bp = _clamp(max(wish_bp, share_bp(floor_bytes, fast.total_bytes)), 1, BP - 2)
     margin_bp = max(_LEAST_MARGIN_BP, share_bp(per_direction.bytes, fast.total_bytes))

@@ -57,7 +57,7 @@ def plan(observed: Observed, desired: Desired, journal: JournalState, *, quiet_l
         return plan_stop(observed, journal)
     found = changes(observed.kdamonds, desired, journal.owned)
     steps, reason = _steps(observed, desired, found)
-    prelude = tuple(_prelude(observed))
+    prelude = tuple(_prelude(observed, desired, journal.originals))
     return Plan(
         steps=(*prelude, *steps),
         reason=reason if steps or not prelude else "the surroundings changed",
@@ -122,19 +122,22 @@ def _recheck_s(quiet_looks: int, *, busy: bool) -> float:
     return _SOON_S if busy else min(_SOON_S * (1 + quiet_looks), _LATER_S)
 
 
-def _prelude(observed: Observed) -> Iterator[Step]:
-    """Yields what the surroundings need: no other kdamond, and reclaim's own demotion as the safety net (fact 15).
+def _prelude(observed: Observed, desired: Desired, originals: tuple[Original, ...]) -> Iterator[Step]:
+    """Yields what the surroundings need: no other kdamond, and reclaim's own demotion as the safety net.
 
-    Kernels before 6.16 demote pods whose cpuset excludes the slow nid (fact 28); none of them has the goals that this
-    engine needs, so it is not asked here which pods are pinned.
+    Where that would move pods against their cpusets it is left as it was found, or brought back to that.
     """
-    for path, value, wanted in (
-        (DAMON_STAT, observed.damon_stat, "N"),
-        (DEMOTION_ENABLED, observed.demotion_enabled, "true"),
-    ):
-        if value is not None and value != wanted:
-            yield Remember(path=path, value=value)
-            yield Store(path=path, value=wanted)
+    yield from _switched(DAMON_STAT, observed.damon_stat, "N")
+    if desired.reclaim_demotes:
+        yield from _switched(DEMOTION_ENABLED, observed.demotion_enabled, "true")
+    else:
+        yield from (Restore(path=one.path, value=one.value) for one in originals if one.path == DEMOTION_ENABLED)
+
+
+def _switched(path: str, value: str | None, wanted: str) -> Iterator[Step]:
+    if value is not None and value != wanted:
+        yield Remember(path=path, value=value)
+        yield Store(path=path, value=wanted)
 
 
 def _rebuild(observed: Observed, desired: Desired) -> Iterator[Step]:

@@ -56,6 +56,7 @@ class Flow:
         min_age: in aggregations, as long as the source's intervals stay.
         apply_interval_cut: the policy's own would have starved the scheme.
         same_memory_tier: the kernel's own demotion does not know which of both is slower.
+        pinned: the kernel's own demotion has to stay off, or it would move pods that their cpusets keep here.
         allowance: None where the kernel steers the quota by goals.
     """
 
@@ -68,6 +69,7 @@ class Flow:
     apply_interval_us: int
     apply_interval_cut: bool
     same_memory_tier: bool
+    pinned: bool = False
     allowance: Allowance | None = None
 
 

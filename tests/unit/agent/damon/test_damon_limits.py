@@ -18,9 +18,9 @@ def window(chosen: Settings, fast: Nid, apply_interval_us: int = APPLY_US) -> li
     return limits.window(chosen, fast, apply_interval_us)
 
 
-def stops(chosen: Settings, total: int, floor: int, *, same_memory_tier: bool = False) -> limits.Stops:
+def stops(chosen: Settings, total: int, floor: int, *, has_safety_net: bool = True) -> limits.Stops:
     fast = nid(0, total, floor_bytes=floor)
-    return limits.stops(chosen, fast, window(chosen, fast), same_memory_tier=same_memory_tier)
+    return limits.stops(chosen, fast, window(chosen, fast), has_safety_net=has_safety_net)
 
 
 def test_the_default_quota_of_a_small_nid_is_200_mib_a_second_both_ways() -> None:
@@ -77,7 +77,7 @@ def test_a_wider_wish_for_free_memory_is_taken_as_it_is() -> None:
 
 
 def test_nids_of_one_memory_tier_get_twice_the_floor() -> None:
-    one, two = (stops(settings(), 64 * GIB, GIB, same_memory_tier=same).floor_bytes for same in (False, True))
+    one, two = (stops(settings(), 64 * GIB, GIB, has_safety_net=has).floor_bytes for has in (True, False))
     assert two - one == GIB
 
 
