@@ -116,7 +116,7 @@ def _demotion(flow: Flow, flows: tuple[Flow, ...], incoming: int, grant: Grant |
 
 
 def _allowance(want: int, most: int, turn: int, grant: Grant | None) -> Allowance:
-    left = grant.left_bytes if grant else 0
+    left, most = grant.left_bytes if grant else 0, min(most, _MOST_COST * turn)
     fits = left <= most + turn // 2
     enough = left >= want // 2 or want < turn // _WORTH_A_COMMIT
     if fits and enough:

@@ -100,6 +100,12 @@ def test_an_allowance_that_the_headroom_no_longer_covers_is_taken_back() -> None
     assert shrunk == Allowance(bytes=5 * MIB, renewed=True)
 
 
+def test_a_quota_that_was_cut_takes_back_what_was_allowed_before() -> None:
+    one = replace(flow(promotes=True, free=STOP + 500 * MIB), quota_bytes=4096)
+    (found,) = granted((one,), {PROMOTION: used(TURN, tried=0)})
+    assert found.allowance == Allowance(bytes=4096, renewed=True)
+
+
 def test_a_node_that_breathes_is_let_be() -> None:
     grants = {PROMOTION: used(TURN, tried=0)}
     for free in (TARGET - 2 * MIB, TARGET + 10 * MIB, TARGET - MIB):

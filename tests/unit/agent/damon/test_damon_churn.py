@@ -1,0 +1,94 @@
+"""Promotion and demotion that undo each other are told from those that get somewhere."""
+
+from collections.abc import Callable
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from terrace_agent.damon.churn import CHURN_MAX_BP, Churn, Sample, judge, remember
+from unit.agent.damon.builders import GIB, MIB
+
+FAST = GIB
+
+
+def watched(
+    up: Callable[[int], int], down: Callable[[int], int], *, seconds: int = 320, has_free_target: bool = True
+) -> tuple[Sample, ...]:
+    """Returns what is remembered of promoting and demoting so much in each second."""
+    history: tuple[Sample, ...] = ()
+    promoted = demoted = 0
+    for second in range(seconds):
+        promoted, demoted = promoted + up(second), demoted + down(second)
+        history = remember(
+            history,
+            Sample(
+                at_s=1000.0 + second,
+                promoted_bytes=promoted,
+                demoted_bytes=demoted,
+                fast_bytes=FAST,
+                has_free_target=has_free_target,
+            ),
+        )
+    return history
+
+
+def found(history: tuple[Sample, ...]) -> Churn | None:
+    return judge(history, churn_max_bp=CHURN_MAX_BP, cooldown_us=60_000_000)
+
+
+def always(mib: int) -> Callable[[int], int]:
+    return lambda _: mib * MIB
+
+
+def test_a_fast_tier_that_is_exchanged_over_and_over_is_churn() -> None:
+    churn = found(watched(always(10), always(10)))
+    assert churn
+    assert churn.exchanged_bytes > 2 * FAST
+    assert "undo each other" in churn.message
+    assert "demotion.minAge" in churn.message
+
+
+def test_the_cooldown_begins_now() -> None:
+    churn = found(watched(always(10), always(10), seconds=321))
+    assert churn
+    assert churn.until_s == 1320 + 60
+
+
+def test_less_than_the_allowed_is_not() -> None:
+    assert found(watched(always(5), always(5))) is None
+
+
+def test_a_burst_that_is_over_is_not() -> None:
+    burst = lambda second: 50 * MIB if second < 60 else 0  # noqa: E731
+    assert found(watched(burst, burst)) is None
+
+
+def test_promotion_into_free_memory_is_not() -> None:
+    assert found(watched(always(20), always(0))) is None
+
+
+def test_demotion_that_others_need_is_not() -> None:
+    assert found(watched(always(20), always(20), has_free_target=False)) is None
+
+
+def test_it_takes_a_whole_window_to_tell() -> None:
+    assert found(watched(always(100), always(100), seconds=200)) is None
+
+
+def test_totals_that_begin_anew_begin_a_new_history() -> None:
+    history = watched(always(10), always(10), seconds=100)
+    fresh = Sample(at_s=1200, promoted_bytes=0, demoted_bytes=0, fast_bytes=FAST, has_free_target=True)
+    assert remember(history, fresh) == (fresh,)
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=320, max_size=320))
+def test_churn_is_never_said_of_less_than_the_allowed(moved: list[tuple[int, int]]) -> None:
+    history = watched(lambda second: moved[second][0] * MIB, lambda second: moved[second][1] * MIB)
+    churn = found(history)
+    assert churn is None or churn.exchanged_bytes * 10_000 > CHURN_MAX_BP * FAST
+    assert len(history) <= 32
+
+
+def test_moving_less_again_is_forgiven() -> None:
+    quiet = lambda second: 30 * MIB if second < 150 else MIB  # noqa: E731
+    assert found(watched(quiet, quiet)) is None
