@@ -43,6 +43,10 @@ test: $(VENV)/ready ## Sets everything up and passes all tests: fast ones, a rea
 	@$(BIN)/python -m testbed prepare --kernel newest --kernel 6.1
 	$(BIN)/pytest -v -m "cluster or kernel or e2e"
 
+.PHONY: test-kernels
+test-kernels: $(VENV)/ready packages ## The tests on real kernels, on every kernel of tests/testbed/kernels.py that has DAMON's migration
+	$(BIN)/pytest -m kernel --kernels all
+
 .PHONY: demo
 demo: $(VENV)/ready packages ## The main job on real parts; KERNEL=6.1 chooses a kernel, KEEP=1 leaves the cluster up
 	@$(BIN)/python -m demo --kernel $(KERNEL) $(if $(KEEP),--keep)
@@ -64,8 +68,9 @@ down: $(VENV)/ready ## Ends what `make cluster` and `make node` started
 	@$(BIN)/python -m testbed down
 
 .PHONY: generate
-generate: $(VENV)/ready ## Writes what is derived from the CRDs
+generate: $(VENV)/ready ## Writes what is derived: from the CRDs, and the page about kernels
 	$(BIN)/python api/generate.py
+	$(BIN)/python -m contract.page
 
 .PHONY: lock
 lock: ## Resolves the lock files anew (needs uv)

@@ -1,19 +1,19 @@
-"""Runs in a guest: every case on the guest's own kernel. Tells what went wrong in each, as JSON by the case's name."""
+"""Runs in a guest: finds its kernel's features, and runs every case that is for them. Tells as JSON what went wrong."""
 
 import json
 import sys
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 
-from contract.cases import CASES
+from contract.cases import CASES, Case
+from contract.features import features_of
 from terrace_agent.hostfs import HostFs, MountedHostFs
 
 
-def failure(case: Callable[[HostFs], None], fs: HostFs) -> str:
+def failure(case: Case, fs: HostFs) -> str:
     """Returns the traceback of a case that failed, nothing of one that holds."""
     try:
-        case(fs)
+        case.check(fs)
     except Exception:
         return traceback.format_exc()
     return ""
@@ -21,4 +21,6 @@ def failure(case: Callable[[HostFs], None], fs: HostFs) -> str:
 
 if __name__ == "__main__":
     host = MountedHostFs(Path("/"))
-    json.dump({case.__name__: failure(case, host) for case in CASES}, sys.stdout)
+    found = features_of(host)
+    failures = {case.name: failure(case, host) for case in CASES if case.is_for(found)}
+    json.dump({"features": sorted(found), "failures": failures}, sys.stdout)

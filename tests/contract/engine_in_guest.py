@@ -53,6 +53,7 @@ def turn(fs: HostFs, what: str) -> dict[str, object]:
         "message": plan.reason,
         "steps": len(plan.steps),
         "kdamonds": {kdamond.direction: kdamond.pid for kdamond in moved.kdamonds},
+        "used_target": plan.effective.fast_used_target if plan.effective else "",
     }
 
 

@@ -1,31 +1,49 @@
 """The simulated kernel and a real one answer the same."""
 
-from collections.abc import Callable
+import json
 
 import pytest
 
 from contract import in_guest
-from contract.cases import CASES
-from simkernel import LINUX_7_2, LINUX_7_3, Profile, SimKernel
-from terrace_agent.hostfs import HostFs
+from contract.cases import CASES, Case
+from contract.conftest import profile_of
+from contract.features import features_of
+from simkernel import PROFILES, Profile, SimKernel
+from testbed.fixtures import ARTIFACTS
 from testbed.guest import Guest
 
-Case = Callable[[HostFs], None]
-cases = pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
+SIMULATED = [
+    pytest.param(profile, case, id=f"{profile.name}-{case.name}")
+    for profile in PROFILES
+    for case in CASES
+    if case.is_for(features_of(SimKernel(profile)))
+]
 
 
 @pytest.fixture(scope="module")
-def failures(equipped: Guest) -> dict[str, str]:
+def told(equipped: Guest) -> dict[str, dict[str, str]]:
     return in_guest.run(equipped, "cases_in_guest", limit_s=300)
 
 
-@cases
-@pytest.mark.parametrize("profile", [LINUX_7_2, LINUX_7_3], ids=lambda profile: profile.name)
+@pytest.mark.parametrize(("profile", "case"), SIMULATED)
 def test_the_simulated_kernel(profile: Profile, case: Case) -> None:
-    case(SimKernel(profile))
+    case.check(SimKernel(profile))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_every_case_is_for_some_kernel(case: Case) -> None:
+    assert any(case.is_for(features_of(SimKernel(profile))) for profile in PROFILES)
 
 
 @pytest.mark.kernel
-@cases
-def test_the_real_kernel(failures: dict[str, str], case: Case) -> None:
-    assert failures[case.__name__] == ""
+def test_the_real_kernel(told: dict[str, dict[str, str]], real_case: Case) -> None:
+    assert told["failures"][real_case.name] == ""
+
+
+@pytest.mark.kernel
+def test_the_real_kernel_has_the_features_of_its_profile(equipped: Guest, told: dict[str, dict[str, str]]) -> None:
+    release = equipped.run("uname -r").stdout.strip()
+    folder = ARTIFACTS / "kernels"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{release}.json").write_text(json.dumps({"release": release, "features": list(told["features"])}))
+    assert sorted(told["features"]) == sorted(features_of(SimKernel(profile_of(release))))
