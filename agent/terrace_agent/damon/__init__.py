@@ -1,13 +1,14 @@
 """The engine that moves pages with DAMON's operation schemes, through `/sys/kernel/mm/damon/admin`.
 
-Rule: values and decisions are pure (`tree`, `stores`, `desired`, `goals`, `plan`, `ownership`, `moved`); files are
-touched by `read`, `features` and `apply` only, always through `HostFs`.
+Rule: values and decisions are pure (`tree`, `stores`, `features`, `desired`, `control`, `plan`, ...); files
+are touched by `read`, `look`, `probe`, `pinned`, `surroundings` and `apply` only, always through `HostFs`.
 
 Flow::
 
-    settings, topology ─► desired ─┐
-    sysfs ─► read ─► Observed ─────┴─► plan ─► apply ─► sysfs
+    probe ─► features ─► ways ─────┐
+    settings, topology ────────────┼─► desired (control: allowances) ─► validate ─┐
+    sysfs ─► read ─► Observed ─────┴──────────────────────────────────────────────┴─► plan ─► apply ─► sysfs
                          └─► verify: what arrived
 
-Sources: kernel.md sections 1-5 and 11; Linux mm/damon/sysfs.c, sysfs-schemes.c, paddr.c.
+Sources: docs/kernel-facts.md; Linux mm/damon/sysfs.c, sysfs-schemes.c, core.c, paddr.c.
 """

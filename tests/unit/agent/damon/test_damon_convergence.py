@@ -74,6 +74,14 @@ def test_the_hot_set_is_fast_within_half_a_minute_and_then_nothing_moves(profile
 
 
 @every_kernel
+def test_nothing_is_tried_without_headroom_so_that_no_page_lands_elsewhere(profile: Profile) -> None:
+    machine = Machine(profile, hot=480 * MIB)
+    for _ in machine.turns(60):
+        pass
+    assert machine.kernel.read("/sys/devices/system/node/node0/numastat") == "numa_foreign 0"
+
+
+@every_kernel
 def test_no_more_is_demoted_than_is_needed_for_what_was_promoted(profile: Profile) -> None:
     machine = Machine(profile)
     for _ in machine.turns(40):
