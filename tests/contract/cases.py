@@ -157,10 +157,15 @@ def a_filter_type_in_the_wrong_directory_is_invalid(fs: HostFs) -> None:
         assert refusal(fs, f"{SCHEME}/core_filters/0/type", "young") == errno.EINVAL
 
 
-def a_kdamond_has_one_context_and_one_physical_target(fs: HostFs) -> None:
+def a_kdamond_has_one_context(fs: HostFs) -> None:
     with staged(fs):
         assert refusal(fs, f"{ROOT}/contexts/nr_contexts", "2") == errno.EINVAL
-        assert refusal(fs, f"{CONTEXT}/targets/nr_targets", "2") == errno.EINVAL
+
+
+def two_physical_targets_can_be_staged_but_not_switched_on(fs: HostFs) -> None:
+    with staged(fs):
+        fs.store(f"{CONTEXT}/targets/nr_targets", "2")
+        assert refusal(fs, STATE, "on") == errno.EINVAL
 
 
 def read_only_files_refuse_stores(fs: HostFs) -> None:
@@ -295,7 +300,8 @@ CASES = (
     Case(check=a_tuner_of_other_kernels_is_invalid, needs=frozenset({Feature.TEMPORAL})),
     Case(check=a_filter_type_in_the_wrong_directory_is_invalid, needs=frozenset({Feature.OPS_FILTERS})),
     Case(check=filters_only_reject_where_they_cannot_allow, lacks=frozenset({Feature.ALLOW_FILTERS})),
-    Case(check=a_kdamond_has_one_context_and_one_physical_target),
+    Case(check=a_kdamond_has_one_context),
+    Case(check=two_physical_targets_can_be_staged_but_not_switched_on),
     Case(check=read_only_files_refuse_stores),
     Case(check=counting_directories_anew_empties_them),
     Case(check=nothing_can_be_resized_while_a_kdamond_runs),

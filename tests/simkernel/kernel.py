@@ -165,7 +165,7 @@ class SimKernel:
             if self.running:
                 return errno.EBUSY
             self._was_on.clear()
-        if path.endswith(("nr_contexts", "nr_targets")) and count > 1:
+        if path.endswith("nr_contexts") and count > 1:
             return errno.EINVAL
         for name in [name for name in self._files if name.startswith(f"{directory}/") and name != path]:
             del self._files[name]

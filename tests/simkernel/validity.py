@@ -10,7 +10,7 @@ _GOAL = re.compile(r"(contexts/0/schemes/\d+/quotas/goals/\d+)/target_metric")
 
 def is_valid(tree: Mapping[str, str]) -> bool:
     """Returns whether the kernel builds a context from the tree."""
-    if tree["contexts/nr_contexts"] != "1":
+    if tree["contexts/nr_contexts"] != "1" or int(tree["contexts/0/targets/nr_targets"]) > 1:
         return False
     return _intervals_are_valid(tree) and _regions_are_valid(tree)
 
