@@ -98,7 +98,9 @@ def test_a_killed_agent_finds_its_kdamonds_and_goes_on(tiered: Stage, run: Run) 
     tiered.wait("condition=Ready", f"nodetiering/{tiered.guest.name}")
     waiting.until(lambda: len(tiered.agent_steps()) > 4, "the new agent's first turn", limit_s=60, every_s=1)
     assert host.running_kdamonds(tiered.guest) == kdamonds
-    assert not any(line.get("step") == "apply" for line in tiered.agent_steps()), "monitoring was touched"
+    # Counts of aggregations may follow intervals that the kernel has tuned meanwhile: online, like any edit.
+    reasons = [line["reason"] for line in tiered.agent_steps() if line.get("step") == "apply"]
+    assert all("/age/" in reason for reason in reasons), "more was touched than ages"
     assert tiered.node_tiering()["status"]["promotedBytes"] > 0
 
 
@@ -120,7 +122,9 @@ def test_a_deleted_policy_leaves_everything_as_it_was(tiered: Stage, run: Run) -
     tiered.cluster.kubectl("delete", "tieringpolicy", POLICY)
     waiting.until(lambda: host.settings(tiered.guest) == run.before, "the settings to be restored", limit_s=60)
     assert host.running_kdamonds(tiered.guest) == {}
-    tiered.wait("jsonpath={.status.activeRevision}=", f"nodetiering/{tiered.guest.name}")
+    waiting.until(
+        lambda: not tiered.node_tiering()["status"]["activeRevision"], "the status to say so", limit_s=60, every_s=1
+    )
     assert tiered.node_tiering()["spec"] == {"action": "Restore"}
 
 

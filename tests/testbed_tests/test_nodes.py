@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
+from testbed import waiting
 from testbed.build_workload import HOTCOLD_IMAGE
 from testbed.cluster import Cluster
 from testbed.fixtures import BootNode
@@ -32,7 +33,9 @@ def pod(cluster: Cluster, joined: Guest) -> str:
 
 def test_logs_of_a_pod_come_through_the_api_server(cluster: Cluster, pod: str) -> None:
     cluster.kubectl("wait", "--for=jsonpath={.status.containerStatuses[0].started}=true", f"pod/{pod}")
-    assert '"hot_bytes_by_nid"' in cluster.kubectl("logs", pod).stdout
+    waiting.until(
+        lambda: '"hot_bytes_by_nid"' in cluster.kubectl("logs", pod).stdout, "the pod's first line", limit_s=30
+    )
 
 
 def test_exec_runs_in_the_pod(cluster: Cluster, pod: str) -> None:
