@@ -6,10 +6,10 @@ The CRD states the same rules in CEL; a cluster test applies every bad case to a
 from collections.abc import Iterator
 
 from terrace_api.errors import Problem
-from terrace_api.policy import LabelSelector, Operator, Quota, TieringPolicySpec, Watermarks
-from terrace_api.units import Duration, Percent
+from terrace_api.policy import LabelSelector, Operator, Quota, Rollout, TieringPolicySpec, Watermarks
+from terrace_api.units import Duration, Percent, Portion
 
-_MS, _S, _M = 1_000, 1_000_000, 60_000_000
+_MS, _S, _M, _H = 1_000, 1_000_000, 60_000_000, 3_600_000_000
 _LEAST_SHARE = Percent(1)
 _LEAST_QUOTA_BYTES = 2**20
 
@@ -23,6 +23,8 @@ def broken_rules(spec: TieringPolicySpec) -> tuple[Problem, ...]:
         *_quota(spec.quota),
         *_watermarks(spec.watermarks),
         *_within("spec.applyInterval", spec.apply_interval, 10 * _MS, 10 * _M),
+        *_rollout(spec.rollout),
+        *_within("spec.trial.duration", spec.trial.duration if spec.trial else None, _M, 720 * _H),
     )
 
 
@@ -96,6 +98,18 @@ def _watermarks(watermarks: Watermarks | None) -> Iterator[Problem]:
     if not watermarks.high >= watermarks.mid >= watermarks.low:
         yield Problem(field="spec.watermarks", message="high, mid and low must descend")
     yield from _within("spec.watermarks.interval", watermarks.interval, 100 * _MS, 10 * _M)
+
+
+def _rollout(rollout: Rollout) -> Iterator[Problem]:
+    yield from _least_portion("spec.rollout.canary", rollout.canary)
+    yield from _within("spec.rollout.bake", rollout.bake, 0, 24 * _H)
+    yield from _least_portion("spec.rollout.maxUpdating", rollout.max_updating)
+    yield from _least_portion("spec.rollout.failureThreshold", rollout.failure_threshold)
+
+
+def _least_portion(field: str, portion: Portion) -> Iterator[Problem]:
+    if portion.share is not None:
+        yield from _least_share(field, portion.share)
 
 
 def _within(field: str, value: Duration | None, least_us: int, most_us: int, *, zero: str = "") -> Iterator[Problem]:

@@ -14,16 +14,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Protocol
 
-from terrace_operator.decide import Cause, Decision, Held, decide, held_specs
+from terrace_operator.assign import Cause
+from terrace_operator.decide import Decided, Decision
+from terrace_operator.decider import Decider
 from terrace_operator.errors import ApiGarbled, ApiRefused, ApiUnreachable
-from terrace_operator.fleet import Node, Policies, Tiering
+from terrace_operator.fleet import Agents, Node, Policies, Tiering
 from terrace_operator.logs import fields
 from terrace_operator.metrics import Metrics
 from terrace_operator.node_writes import NodeWrite, node_writes, outlived
 from terrace_operator.pace import due_at
-from terrace_operator.statuses import StatusWrite, policy_statuses
+from terrace_operator.statuses import StatusWrite, policy_statuses, remembers
 from terrace_operator.wake import Wake
 from terrace_operator.writer import Writer
 
@@ -59,6 +62,11 @@ class Fleet(Protocol):
         """All NodeTierings by name; changes in place."""
         ...
 
+    @property
+    def agents(self) -> Agents:
+        """What is known of the agents of nodes."""
+        ...
+
     async def list_policies(self) -> Policies:
         """Returns all policies as they are now."""
         ...
@@ -87,10 +95,11 @@ class Reconciler:
         self._metrics = metrics
         self._wake = wake
         self._list_due_s = 0.0
-        self._decided: tuple[object, tuple[Decision, ...]] | None = None
+        self._decider = Decider(fleet)
+        self._unsure: set[str] = set()
         self._outlived_since: dict[str, float] = {}
         self._status_written_s: dict[str, float] = {}
-        self._specs = Writer("NodeTiering", fleet.write_tiering, _spec_written, metrics)
+        self._specs = Writer("NodeTiering", self._write_spec, _spec_written, metrics)
         self._statuses = Writer("TieringPolicy", fleet.write_status, self._status_written, metrics)
 
     def policies_changed(self) -> None:
@@ -112,16 +121,18 @@ class Reconciler:
             await self._list_policies()
         if self.policies is None or not self._fleet.complete:
             return
+        now = datetime.now(UTC)
         with self._deciding():
-            decisions = self._decide(self.policies)
-            writes = node_writes(decisions, self._fleet.tierings, self._adoptable(decisions))
+            decided = self._decider.decide(self.policies, self._unsure, now)
+            writes = node_writes(decided.decisions, self._fleet.tierings, self._adoptable(decided.decisions))
+            self._unsure &= {write.name for write in writes}
         _, specs_again_s = await self._specs.write_all(writes)
-        statuses_again_s = await self._write_statuses(self.policies, decisions)
-        for due_s in (specs_again_s, statuses_again_s):
+        statuses_again_s = await self._write_statuses(self.policies, decided, now)
+        for due_s in (specs_again_s, statuses_again_s, *self._decider.due_s):
             if due_s is not None:
                 self._wake.at(due_s)
         self.settled = specs_again_s is None
-        self._measure(self.policies, decisions)
+        self._measure(self.policies, decided.decisions)
 
     async def _list_policies(self) -> None:
         self._list_due_s = time.monotonic() + random.uniform(*RESYNC_S)
@@ -130,14 +141,6 @@ class Reconciler:
         except (ApiRefused, ApiUnreachable, ApiGarbled) as error:
             _log.warning("cannot list policies", extra=fields(error=str(error)))
             self._list_due_s = time.monotonic() + _LIST_AGAIN_S
-
-    def _decide(self, policies: Policies) -> tuple[Decision, ...]:
-        """Decides anew only if something that decisions depend on changed: statuses change far more often."""
-        held: Held = held_specs(policies.invalid, self._fleet.tierings.values())
-        basis = (policies.valid, held, self._fleet.nodes_version)
-        if self._decided is None or self._decided[0] != basis:
-            self._decided = (basis, decide(policies.valid, self._fleet.nodes.values(), held))
-        return self._decided[1]
 
     def _adoptable(self, decisions: Iterable[Decision]) -> frozenset[str]:
         now_s = time.monotonic()
@@ -148,12 +151,22 @@ class Reconciler:
             self._wake.at(since_s + ADOPT_AFTER_S)
         return frozenset(uid for uid, since_s in self._outlived_since.items() if since_s + ADOPT_AFTER_S <= now_s)
 
-    async def _write_statuses(self, policies: Policies, decisions: Iterable[Decision]) -> float | None:
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    async def _write_spec(self, write: NodeWrite) -> None:
+        """Writes a spec, and remembers that it may be there if no answer says whether it is."""
+        self._unsure.add(write.name)
+        try:
+            await self._fleet.write_tiering(write)
+        except ApiRefused as error:
+            if error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                self._unsure.discard(write.name)
+            raise
+        self._unsure.discard(write.name)
+
+    async def _write_statuses(self, policies: Policies, decided: Decided, now: datetime) -> float | None:
         due: list[StatusWrite] = []
         later: list[float] = []
         with self._deciding():
-            writes = policy_statuses(policies, decisions, self._fleet.tierings, now)
+            writes = policy_statuses(policies, decided, self._fleet.tierings, self._fleet.agents, now)
         for write in writes:
             due_s = due_at(write.before, write.after, self._status_written_s.get(write.uid))
             if due_s is None:
@@ -172,6 +185,8 @@ class Reconciler:
     def _status_written(self, write: StatusWrite) -> None:
         """Keeps what was written: the next list may come long after the next pass."""
         self._status_written_s[write.uid] = time.monotonic()
+        if remembers(write.after) != remembers(write.before):
+            self._wake.now()  # what follows from it is decided by the next pass
         if self.policies is not None:
             self.policies = replace(self.policies, statuses={**self.policies.statuses, write.uid: write.after})
         ready = next(condition for condition in write.after.conditions if condition.type == "Ready")

@@ -1,4 +1,4 @@
-"""Which nodes a policy selects, by their labels. Pure.
+"""Which nodes a policy selects: by their labels, in a trial also by their names. Pure.
 
 Before: `fleet`. After: `rank` orders the policies that select one node.
 """
@@ -8,18 +8,21 @@ from typing import assert_never
 
 from terrace_api import OPT_OUT_LABEL, OPT_OUT_VALUE
 from terrace_api.policy import LabelSelector, Operator, Requirement, TieringPolicySpec
+from terrace_operator.fleet import Node
 
 Labels = Mapping[str, str]
 
 
-def selects(spec: TieringPolicySpec, labels: Labels) -> bool:
-    """Returns whether the policy selects a node with these labels.
+def selects(spec: TieringPolicySpec, node: Node) -> bool:
+    """Returns whether the policy selects the node.
 
     A policy that says nothing about nodes selects none: nothing dangerous may be the meaning of an absent field.
     """
+    if spec.trial is not None and node.name not in spec.trial.node_names:
+        return False
     if spec.all_nodes:
         return True
-    return spec.node_selector is not None and matches(spec.node_selector, labels)
+    return spec.node_selector is not None and matches(spec.node_selector, node.labels)
 
 
 def matches(selector: LabelSelector, labels: Labels) -> bool:

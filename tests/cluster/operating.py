@@ -157,7 +157,8 @@ def a_node(name: str, **labels: str) -> Json:
 
 
 def a_policy(name: str, *, zone: str | None = None, **spec: Json) -> Json:
-    """Returns a TieringPolicy for the nodes of these tests, or of one zone of them."""
+    """Returns a TieringPolicy for all nodes of these tests at once, or for one zone of them."""
+    spec.setdefault("rollout", {"canary": "100%", "maxUpdating": "100%", "bake": "0s"})
     labels = {"test": "operator"} | ({"zone": zone} if zone else {})
     return {
         "apiVersion": API_VERSION,

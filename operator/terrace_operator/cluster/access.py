@@ -19,7 +19,7 @@ from terrace_operator.cluster.objects import (
 from terrace_operator.cluster.reflector import Reflector, Source
 from terrace_operator.cluster.requests import Requests
 from terrace_operator.errors import ApiGarbled
-from terrace_operator.fleet import Node, Policies, Tiering
+from terrace_operator.fleet import Agents, Node, Policies, Tiering
 from terrace_operator.node_writes import NodeWrite
 from terrace_operator.statuses import StatusWrite
 
@@ -55,6 +55,11 @@ class Cluster:
     def tierings(self) -> Mapping[str, Tiering]:
         """All NodeTierings by name; changes in place."""
         return self.tiering_reflector.items
+
+    @property
+    def agents(self) -> Agents:
+        """What is known of agents: of none that it is not alive."""
+        return {}
 
     async def list_policies(self) -> Policies:
         """Returns all policies as they are now; they are few."""

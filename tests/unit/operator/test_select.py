@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cases.fleets import a_policy
+from cases.fleets import a_node, a_policy
 from terrace_api.policy import LabelSelector, Operator, Requirement
 from terrace_operator.select import matches, opted_out, selects
 
@@ -55,13 +55,21 @@ def test_an_empty_selector_selects_nothing(empty: LabelSelector) -> None:
 
 
 def test_all_nodes_selects_a_node_without_labels() -> None:
-    assert selects(a_policy("all", allNodes=True).spec, {})
+    assert selects(a_policy("all", allNodes=True).spec, a_node("a"))
 
 
 def test_a_selector_beside_all_nodes_false_decides() -> None:
     spec = a_policy("some", allNodes=False, nodeSelector={"matchLabels": {"zone": "a"}}).spec
-    assert selects(spec, {"zone": "a"})
-    assert not selects(spec, {"zone": "b"})
+    assert selects(spec, a_node("n", zone="a"))
+    assert not selects(spec, a_node("n", zone="b"))
+
+
+def test_a_trial_selects_the_nodes_that_it_names_within_its_selection() -> None:
+    trial = {"nodeNames": ["n1", "n2"], "duration": "1h"}
+    spec = a_policy("some", nodeSelector={"matchLabels": {"zone": "a"}}, trial=trial).spec
+    assert selects(spec, a_node("n1", zone="a"))
+    assert not selects(spec, a_node("n2", zone="b"))
+    assert not selects(spec, a_node("n3", zone="a"))
 
 
 def test_only_the_exact_label_opts_a_node_out() -> None:
