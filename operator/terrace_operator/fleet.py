@@ -66,6 +66,7 @@ class Tiering:
         spec: None if it cannot be read.
         report: None until an agent has written a status that can be read.
         deleting: somebody deleted it, and a finalizer still holds it.
+        outranked: names of policies that select the node and are not in force there, as written in an annotation.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Tiering:
     spec: NodeTieringSpec | None
     report: Report | None
     deleting: bool
+    outranked: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

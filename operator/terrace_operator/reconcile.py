@@ -10,7 +10,7 @@ import logging
 import random
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,12 +21,15 @@ from terrace_operator.assign import Cause
 from terrace_operator.decide import Decided, Decision
 from terrace_operator.decider import Decider
 from terrace_operator.errors import ApiGarbled, ApiRefused, ApiUnreachable
+from terrace_operator.events import Event, Troubles, change_of_hands, policy_events, troubles, turns
 from terrace_operator.fleet import Agents, Node, Policies, Tiering
 from terrace_operator.logs import fields
 from terrace_operator.metrics import Metrics
 from terrace_operator.node_writes import NodeWrite, node_writes, outlived
 from terrace_operator.pace import due_at
+from terrace_operator.standing import Standing
 from terrace_operator.statuses import StatusWrite, policy_statuses, remembers
+from terrace_operator.tally import tally
 from terrace_operator.wake import Wake
 from terrace_operator.writer import Writer
 
@@ -88,7 +91,8 @@ class Reconciler:
         settled: a pass has ended with nothing left to write.
     """
 
-    def __init__(self, fleet: Fleet, metrics: Metrics, wake: Wake) -> None:
+    def __init__(self, fleet: Fleet, metrics: Metrics, wake: Wake, tell: Callable[[Iterable[Event]], None]) -> None:
+        """Makes one that knows nothing yet; `tell` takes events over."""
         self.policies: Policies | None = None
         self.settled = False
         self._fleet = fleet
@@ -96,10 +100,12 @@ class Reconciler:
         self._wake = wake
         self._list_due_s = 0.0
         self._decider = Decider(fleet)
+        self._tell = tell
+        self._troubles: Troubles | None = None
         self._unsure: set[str] = set()
         self._outlived_since: dict[str, float] = {}
         self._status_written_s: dict[str, float] = {}
-        self._specs = Writer("NodeTiering", self._write_spec, _spec_written, metrics)
+        self._specs = Writer("NodeTiering", self._write_spec, self._spec_written, metrics)
         self._statuses = Writer("TieringPolicy", fleet.write_status, self._status_written, metrics)
 
     def policies_changed(self) -> None:
@@ -166,7 +172,10 @@ class Reconciler:
         due: list[StatusWrite] = []
         later: list[float] = []
         with self._deciding():
-            writes = policy_statuses(policies, decided, self._fleet.tierings, self._fleet.agents, now)
+            names = (policy.name for policy in policies.all)
+            tallies = tally(names, decided.decisions, self._fleet.tierings, self._fleet.agents)
+            self._tell_turns([standing for one in tallies.values() for standing in one.followers])
+            writes = policy_statuses(policies, decided.rollouts, tallies, now)
         for write in writes:
             due_s = due_at(write.before, write.after, self._status_written_s.get(write.uid))
             if due_s is None:
@@ -182,6 +191,18 @@ class Reconciler:
             self._list_due_s = min(self._list_due_s, time.monotonic() + _LIST_AGAIN_S)
         return min([*later, *([again_s] if again_s is not None else [])], default=None)
 
+    def _tell_turns(self, standings: Sequence[Standing]) -> None:
+        """Tells who got into trouble and out of it; the first look finds only what is so already."""
+        if self._troubles is not None:
+            self._tell(turns(self._troubles, standings, self._fleet.nodes))
+        self._troubles = troubles(standings)
+
+    def _spec_written(self, write: NodeWrite) -> None:
+        policy = write.spec.policy.name if write.spec.policy else ""
+        fact = fields(node=write.name, action=write.spec.action, policy=policy, revision=write.spec.revision or "")
+        _log.info("spec written: %s", write.reason, extra=fact)
+        self._tell(change_of_hands(write))
+
     def _status_written(self, write: StatusWrite) -> None:
         """Keeps what was written: the next list may come long after the next pass."""
         self._status_written_s[write.uid] = time.monotonic()
@@ -192,6 +213,7 @@ class Reconciler:
         ready = next(condition for condition in write.after.conditions if condition.type == "Ready")
         fact = fields(policy=write.name, ready=write.after.ready, status=ready.reason)
         _log.info("status written: %s", ready.message, extra=fact)
+        self._tell(policy_events(write))
 
     @contextmanager
     def _deciding(self) -> Iterator[None]:
@@ -207,9 +229,3 @@ class Reconciler:
             self._metrics.nodes.labels(cause=cause.value).set(causes[cause])
         self._metrics.policies.labels(readable="true").set(len(policies.valid))
         self._metrics.policies.labels(readable="false").set(len(policies.invalid))
-
-
-def _spec_written(write: NodeWrite) -> None:
-    policy = write.spec.policy.name if write.spec.policy else ""
-    fact = fields(node=write.name, action=write.spec.action, policy=policy, revision=write.spec.revision or "")
-    _log.info("spec written: %s", write.reason, extra=fact)

@@ -9,11 +9,10 @@ from datetime import datetime
 
 from terrace_api.policy import LastGood, Stopped, TieringPolicy, TieringPolicyStatus
 from terrace_operator.compile import revision, settings_of
-from terrace_operator.decide import Decided
-from terrace_operator.fleet import Agents, InvalidPolicy, Policies, Tiering
+from terrace_operator.fleet import InvalidPolicy, Policies
 from terrace_operator.phase import Rollout
 from terrace_operator.rollup import Outcome, roll_up
-from terrace_operator.tally import Tally, tally
+from terrace_operator.tally import Tally
 from terrace_operator.trial import ends_at
 from terrace_operator.verdict import NotInForce, invalid, trial_ended
 
@@ -34,10 +33,9 @@ def remembers(status: TieringPolicyStatus | None) -> tuple[LastGood | None, Stop
 
 
 def policy_statuses(
-    policies: Policies, decided: Decided, tierings: Mapping[str, Tiering], agents: Agents, now: datetime
+    policies: Policies, rollouts: Mapping[str, Rollout], tallies: Mapping[str, Tally], now: datetime
 ) -> tuple[StatusWrite, ...]:
     """Returns each policy's status; those that say nothing new are among them."""
-    tallies = tally((policy.name for policy in policies.all), decided.decisions, tierings, agents)
     said = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     return tuple(
         StatusWrite(
@@ -45,7 +43,7 @@ def policy_statuses(
             uid=policy.uid,
             before=(before := policies.statuses.get(policy.uid)),
             after=roll_up(
-                _outcome(policy, tallies[policy.name], decided.rollouts.get(policy.name), before),
+                _outcome(policy, tallies[policy.name], rollouts.get(policy.name), before),
                 before=before,
                 now=said,
             ),

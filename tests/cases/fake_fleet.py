@@ -11,6 +11,7 @@ from cases.fleets import READY, a_report, a_tiering
 from terrace_api.conditions import Condition
 from terrace_api.policy import TieringPolicy, TieringPolicyStatus
 from terrace_operator.errors import ApiConflict, ApiRefused, ApiUnreachable
+from terrace_operator.events import Event
 from terrace_operator.fleet import Agent, InvalidPolicy, Node, Policies, Report, Tiering
 from terrace_operator.node_writes import NodeWrite
 from terrace_operator.statuses import StatusWrite
@@ -36,6 +37,7 @@ class FakeFleet:
     stored: dict[str, TieringPolicy | InvalidPolicy] = field(default_factory=dict)
     statuses: dict[str, TieringPolicyStatus] = field(default_factory=dict)
     writes: list[NodeWrite | StatusWrite] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     agents: dict[str, Agent] = field(default_factory=dict)
     complete: bool = True
     nodes_version: int = 0
@@ -93,11 +95,15 @@ class FakeFleet:
             raise ApiConflict(status=409, reason="Conflict", message="uid mismatch")
         owner = Node(name=write.name, uid=write.node_uid, labels={})
         if known is None:
-            self.tierings[write.name] = a_tiering(owner, write.spec)
+            self.tierings[write.name] = a_tiering(owner, write.spec, outranked=write.outranked)
         else:
             changed = int(known.spec != write.spec)
             self.tierings[write.name] = replace(
-                known, spec=write.spec, node_uid=owner.uid, generation=known.generation + changed
+                known,
+                spec=write.spec,
+                node_uid=owner.uid,
+                outranked=write.outranked,
+                generation=known.generation + changed,
             )
         self._written(write)
 

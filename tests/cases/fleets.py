@@ -18,6 +18,7 @@ from terrace_operator.fleet import Agents, InvalidPolicy, Node, Policies, Report
 from terrace_operator.phase import Since
 from terrace_operator.progress import Goal
 from terrace_operator.statuses import policy_statuses
+from terrace_operator.tally import tally
 from terrace_operator.trial import is_over
 
 NOW = "2026-06-01T12:00:00Z"
@@ -109,7 +110,8 @@ def statuses(
     """Returns each policy's status by its name, for a state that is seen for the first time."""
     found = {tiering.name: tiering for tiering in tierings}
     decided = look(known, nodes, found.values(), now=now, agents=agents)
-    writes = policy_statuses(known, decided, found, agents, datetime.fromisoformat(now))
+    tallies = tally((policy.name for policy in known.all), decided.decisions, found, agents)
+    writes = policy_statuses(known, decided.rollouts, tallies, datetime.fromisoformat(now))
     return {write.name: write.after for write in writes}
 
 

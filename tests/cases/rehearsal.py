@@ -15,6 +15,7 @@ from terrace_operator.fleet import Agent, Node, Policies, Tiering
 from terrace_operator.phase import Lasting, Rollout, Since
 from terrace_operator.progress import Goal
 from terrace_operator.statuses import policy_statuses
+from terrace_operator.tally import tally
 
 
 @dataclass(kw_only=True)
@@ -59,7 +60,8 @@ class Rehearsal:
         for decision in decided.decisions:
             self._write(decision.node, decision.spec)
         known = Policies(valid=tuple(self.policies.values()), statuses=self.statuses)
-        writes = policy_statuses(known, decided, self.tierings, self.agents, datetime.fromisoformat(NOW))
+        tallies = tally(self.policies, decided.decisions, self.tierings, self.agents)
+        writes = policy_statuses(known, decided.rollouts, tallies, datetime.fromisoformat(NOW))
         self.statuses = {write.uid: write.after for write in writes}
         self._since_s = decided.lasting(Goal.of(policy, None) for policy in self.policies.values())
         return dict(decided.rollouts)

@@ -23,7 +23,7 @@ SPEC = compile_spec(BATCH)
 
 
 def operator(fleet: FakeFleet) -> Reconciler:
-    return Reconciler(fleet, Metrics(), Wake())
+    return Reconciler(fleet, Metrics(), Wake(), fleet.events.extend)
 
 
 def one_pass(reconciler: Reconciler) -> None:

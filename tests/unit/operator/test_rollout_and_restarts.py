@@ -125,7 +125,7 @@ class Show:
 
     def _new_operator(self) -> Reconciler:
         self._view = Watched(self.fleet)
-        return Reconciler(self._view, self._metrics, Wake())
+        return Reconciler(self._view, self._metrics, Wake(), self.fleet.events.extend)
 
 
 SCENES: list[dict[str, Any]] = [
