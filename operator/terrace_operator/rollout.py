@@ -100,7 +100,7 @@ def _fail(turn: _Turn) -> Rollout:
     if turn.since.now_s < due_s:
         return replace(_tell(turn, room=0), lasting=(Lasting.FAILING, since_s), due_s=due_s)
     message = (
-        f"revision {goal.target.revision} failed on {len(seen.failed)} of {nodes(seen.told)} that were told it: "
+        f"revision {goal.target.revision} failed on {len(seen.failed)} of the {seen.told} that were told it: "
         f"{some(seen.failed)}"
     )
     failed = Stopped(

@@ -55,7 +55,7 @@ class Standing:
 def stand(node: Node, spec: NodeTieringSpec, tiering: Tiering | None) -> Standing:
     """Returns what the node has made of `spec`: only a status that answers it counts."""
     report = tiering.report if tiering else None
-    if tiering is None or tiering.node_uid != node.uid or tiering.spec != spec:
+    if tiering is None or tiering.node_uid != node.uid or (tiering.spec is not spec and tiering.spec != spec):
         return _pending(node.name, "SpecNotWritten", "its NodeTiering does not have this spec yet", report)
     if report is None:
         return _pending(node.name, "NoReport", "no agent has reported from this node", None)
