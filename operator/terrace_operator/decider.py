@@ -77,6 +77,10 @@ class Decider:
         self.due_s = tuple(at_s for at_s in due_s if at_s is not None)
         return decided
 
+    def forget(self) -> None:
+        """Forgets since when things have been so: nobody looked meanwhile."""
+        self._since_s = {}
+
     def _assign(self, policies: Policies, running: tuple[TieringPolicy, ...]) -> tuple[Assignment, ...]:
         """Assigns anew only if something that this depends on changed: statuses change far more often."""
         held = held_specs(policies.invalid, self._seen.tierings.values())

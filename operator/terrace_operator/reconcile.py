@@ -126,6 +126,7 @@ class Reconciler:
         if self._list_due_s <= time.monotonic():
             await self._list_policies()
         if self.policies is None or not self._fleet.complete:
+            self._forget()
             return
         now = datetime.now(UTC)
         with self._deciding():
@@ -139,6 +140,12 @@ class Reconciler:
                 self._wake.at(due_s)
         self.settled = specs_again_s is None
         self._measure(self.policies, decided.decisions)
+
+    def _forget(self) -> None:
+        """Begins as a new process would: what is known of time, and of writes without an answer, is of another time."""
+        self._decider.forget()
+        self._troubles = None
+        self._unsure.clear()
 
     async def _list_policies(self) -> None:
         self._list_due_s = time.monotonic() + random.uniform(*RESYNC_S)

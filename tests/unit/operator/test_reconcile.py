@@ -192,6 +192,25 @@ def test_an_object_that_nobody_collects_is_taken_over_after_a_while(monkeypatch:
     assert fleet.tierings["a"].node_uid == "second"
 
 
+def test_a_bake_counts_only_while_the_state_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = fleet_of("a", "b")
+    fleet.put_policy(a_policy("batch", mode="Enforce"))
+    reconciler = operator(fleet)
+    one_pass(reconciler)
+    fleet.answer("a")
+    one_pass(reconciler)
+    fleet.complete = False
+    at_later(monkeypatch, 60.0)
+    one_pass(reconciler)
+    fleet.complete = True
+    at_later(monkeypatch, 130.0)
+    one_pass(reconciler)
+    assert fleet.tierings["b"].spec == RESTORE
+    at_later(monkeypatch, 255.0)
+    one_pass(reconciler)
+    assert fleet.tierings["b"].spec == compile_spec(a_policy("batch", mode="Enforce"))
+
+
 def test_totals_alone_are_not_written_within_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     fleet = fleet_of("a")
     fleet.put_policy(BATCH)
