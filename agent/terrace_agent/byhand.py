@@ -26,8 +26,6 @@ from terrace_api.defaults import Json
 from terrace_api.node_tiering import Action, NodeTieringSpec, NodeTieringStatus, PolicyRef
 from terrace_api.policy import Mode, Settings, TieringPolicy
 
-IGNORED = "nodeSelector is ignored by hand: the policy is taken for this machine."
-
 
 def probe(host: HostFs, state_dir: Path, *, as_json: bool) -> str:
     """Returns topology, engines and reasons; changes nothing that lasts.
@@ -58,7 +56,7 @@ def plan(host: HostFs, state_dir: Path, file: Path) -> str:
     topology = discover(read_facts(host), policy.spec.tiers)
     if len(topology.tiers) < 2:
         return "# This machine has a single tier of memory: there is nothing to move, and nothing would be stored."
-    notes = [f"# {IGNORED}"] if policy.spec.node_selector else []
+    notes = [f"# {note}"] if (note := ignored(policy)) else []
     if policy.spec.mode is Mode.OBSERVE:
         notes.append("# The policy's mode is Observe: `run` would only watch. These are the stores of mode Enforce.")
     workloads = resolve(policy.spec.workloads or (), None, read_cgroups(host), topology.tiers)
@@ -91,6 +89,14 @@ def read_policy(file: Path) -> TieringPolicy:
         OSError: the file cannot be read.
     """
     return decode_policy_file(file.read_text(encoding="utf-8"))
+
+
+def ignored(policy: TieringPolicy) -> str:
+    """Returns in words what of a policy means nothing on a machine by itself; empty if nothing does."""
+    spec = policy.spec
+    meant_for_fleets = {"nodeSelector": spec.node_selector, "trial": spec.trial, "paused": spec.paused}
+    found = [name for name, value in meant_for_fleets.items() if value]
+    return f"ignored by hand, the policy is taken for this machine: {', '.join(found)}" if found else ""
 
 
 def as_received(policy: TieringPolicy, *, node: str, revision: str) -> dict[str, Json]:

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
-from terrace_agent.byhand import IGNORED, as_received, read_policy
+from terrace_agent.byhand import as_received, ignored, read_policy
 from terrace_agent.cycle import Cycle
 from terrace_agent.engines import make_engines, read_boot_id
 from terrace_agent.errors import AnotherAgentRuns
@@ -83,8 +83,8 @@ def run_file(host: HostFs, options: RunOptions, file: Path) -> int:
     inbox = Inbox()
     inbox.put(as_received(policy, node=options.node, revision=revision))
     terminal = _Terminal(sys.stdout)
-    if policy.spec.node_selector is not None:
-        terminal.say(IGNORED)
+    if note := ignored(policy):
+        terminal.say(note)
     loop = _assemble(host, options, inbox=inbox, publisher=terminal, last=None, log=log, on_turn=(terminal.show,))
     ended = _until_signal(loop, inbox, log)
     terminal.say(terminal.farewell())

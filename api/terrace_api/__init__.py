@@ -16,3 +16,6 @@ API_VERSION = f"{GROUP}/{VERSION}"
 OPT_OUT_LABEL = f"{GROUP}/tiering"
 """On a pod or a node, with the value `disabled`: Terrace keeps its hands off. Wins over every policy."""
 OPT_OUT_VALUE = "disabled"
+
+OUTRANKED_ANNOTATION = f"{GROUP}/outranked-policies"
+"""On a NodeTiering: the policies that select the node as well, and are outranked by the one that it follows."""

@@ -9,7 +9,7 @@ Before: YAML text or JSON objects. After: `policy` and `node_tiering` values.
 
 import dataclasses
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_origin
 
 import cattrs
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
@@ -18,14 +18,17 @@ from terrace_api import rules, schema, unreadable
 from terrace_api.defaults import Json, unknown_fields, with_defaults, without_defaults
 from terrace_api.errors import InvalidObject
 from terrace_api.node_tiering import NodeTiering, NodeTieringSpec, NodeTieringStatus
-from terrace_api.policy import TieringPolicy, TieringPolicySpec, TieringPolicyStatus
+from terrace_api.policy import Settings, TieringPolicy, TieringPolicySpec, TieringPolicyStatus
 from terrace_api.strict import load_one_document, schema_problems
-from terrace_api.units import Duration, Percent, Size
+from terrace_api.units import Duration, Percent, Portion, Size
 from terrace_api.unreadable import camel
 
 POLICIES = "tieringpolicies"
 NODES = "nodetierings"
 Value = TypeVar("Value")
+
+_BLANK: dict[Any, Json] = {int: 0, str: "", tuple: []}
+_UNITS: tuple[Any, ...] = (Duration, Percent, Portion, Size)
 
 
 def decode_policy_file(text: str) -> TieringPolicy:
@@ -69,10 +72,8 @@ def decode_node_tiering(manifest: dict[str, Json]) -> tuple[NodeTiering, tuple[s
         InvalidObject: the known part cannot be read.
     """
     metadata = manifest["metadata"]
-    spec = dict(manifest.get("spec") or {})
+    spec = manifest.get("spec") or {}
     unknown = unknown_fields(schema.part(NODES, "spec"), spec, "spec")
-    if spec.get("settings") is not None:
-        spec["settings"] = with_defaults(schema.part(POLICIES, "spec"), spec["settings"])
     status = manifest.get("status")
     node = NodeTiering(
         name=metadata["name"],
@@ -80,7 +81,7 @@ def decode_node_tiering(manifest: dict[str, Json]) -> tuple[NodeTiering, tuple[s
         generation=metadata.get("generation", 0),
         resource_version=metadata.get("resourceVersion", ""),
         node_uid=next((ref["uid"] for ref in metadata.get("ownerReferences", ()) if ref["kind"] == "Node"), None),
-        spec=_structure(spec, NodeTieringSpec, kind="NodeTiering"),
+        spec=_structure(_with_default_settings(spec), NodeTieringSpec, kind="NodeTiering"),
         status=decode_status(status) if status else None,
     )
     return node, unknown
@@ -95,9 +96,16 @@ def decode_status(status: dict[str, Json]) -> NodeTieringStatus | None:
 
 
 def decode_policy_status(status: dict[str, Json]) -> TieringPolicyStatus | None:
-    """Returns a TieringPolicy's status, or None if another version wrote what cannot be read here."""
+    """Returns a TieringPolicy's status, or None if another version wrote what cannot be read here.
+
+    What another version did not write is blank: the rollout is decided from a status, so that it must not be lost
+    because of a field that was added.
+    """
+    filled = _blank(TieringPolicyStatus) | status
     try:
-        return _structure(status, TieringPolicyStatus, kind="TieringPolicy")
+        if "lastGood" in status:
+            filled["lastGood"] = _with_default_settings(status["lastGood"])
+        return _structure(filled, TieringPolicyStatus, kind="TieringPolicy")
     except InvalidObject:
         return None
 
@@ -106,8 +114,7 @@ def encode_node_tiering_spec(spec: NodeTieringSpec) -> dict[str, Json]:
     """Returns the spec for the API server: settings that are the default are left out, `mode` never is."""
     encoded = _unstructure(spec)
     if spec.settings is not None:
-        sparse = without_defaults(schema.part(POLICIES, "spec"), encoded["settings"])
-        encoded["settings"] = {"mode": spec.settings.mode.value} | sparse
+        encoded["settings"] = _sparse(spec.settings)
     return encoded
 
 
@@ -118,12 +125,34 @@ def encode_status(status: NodeTieringStatus) -> dict[str, Json]:
 
 def encode_policy_status(status: TieringPolicyStatus) -> dict[str, Json]:
     """Returns a TieringPolicy's status for the API server."""
-    return _unstructure(status)
+    encoded = _unstructure(status)
+    if status.last_good is not None:
+        encoded["lastGood"]["settings"] = _sparse(status.last_good.settings)
+    return encoded
 
 
 def encode_settings(settings: Any) -> dict[str, Json]:
     """Returns settings (or a whole policy spec) in full: every default spelled out, nothing that is absent."""
     return _unstructure(settings)
+
+
+def _sparse(settings: Settings) -> dict[str, Json]:
+    """Returns the settings that are not the default, and `mode`."""
+    sparse: dict[str, Json] = without_defaults(schema.part(POLICIES, "spec"), _unstructure(settings))
+    return {"mode": settings.mode.value, **sparse}
+
+
+def _with_default_settings(holder: dict[str, Json]) -> dict[str, Json]:
+    """Returns what holds settings with their defaults filled in."""
+    if holder.get("settings") is None:
+        return holder
+    return {**holder, "settings": with_defaults(schema.part(POLICIES, "spec"), holder["settings"])}
+
+
+def _blank(cls: type) -> dict[str, Json]:
+    """Returns the fields that a value of a class cannot do without, saying nothing."""
+    required = (field for field in dataclasses.fields(cls) if field.default is dataclasses.MISSING)
+    return {camel(field.name): _BLANK[get_origin(field.type) or field.type] for field in required}
 
 
 def _structure(value: Json, to: type[Value], *, kind: str) -> Value:
@@ -148,9 +177,11 @@ def _make_converter() -> cattrs.Converter:
     converter = cattrs.Converter(unstruct_collection_overrides={tuple: list})
     for plain in (int, bool):
         converter.register_structure_hook(plain, _strict)
+    converter.register_structure_hook(Portion, lambda value, to: to.parse(value))
     for unit in (Duration, Percent, Size):
         converter.register_structure_hook(unit, lambda value, to: to.parse(str(value)))
         converter.register_unstructure_hook(unit, str)
+    converter.register_unstructure_hook(Portion, lambda portion: portion.plain)
     converter.register_unstructure_hook(StrEnum, _value)
     converter.register_structure_hook_factory(_is_plain_dataclass, lambda cls: _structure_hook(cls, converter))
     converter.register_unstructure_hook_factory(_is_plain_dataclass, lambda cls: _unstructure_hook(cls, converter))
@@ -162,7 +193,7 @@ def _value(member: StrEnum) -> Json:
 
 
 def _is_plain_dataclass(cls: type) -> bool:
-    return dataclasses.is_dataclass(cls) and cls not in {Duration, Percent, Size}
+    return dataclasses.is_dataclass(cls) and cls not in _UNITS
 
 
 def _structure_hook(cls: type, converter: cattrs.Converter) -> Any:

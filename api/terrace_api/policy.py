@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from terrace_api.conditions import Condition
 from terrace_api.selectors import LabelSelector
-from terrace_api.units import Duration, Percent, Size
+from terrace_api.units import Duration, Percent, Portion, Size
 from terrace_api.workloads import WorkloadRule
 
 
@@ -173,20 +173,84 @@ class Settings:
     workloads: tuple[WorkloadRule, ...] | None = None
 
 
+class OnFailure(StrEnum):
+    """What follows when too many nodes failed a new revision."""
+
+    PAUSE = "Pause"
+    ROLLBACK = "Rollback"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollout:
+    """How a new revision reaches the nodes; a `Portion` is of the policy's nodes, or of those that were told."""
+
+    canary: Portion
+    bake: Duration
+    max_updating: Portion
+    failure_threshold: Portion
+    on_failure: OnFailure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A few nodes for a while, counted from the creation of the policy."""
+
+    node_names: tuple[str, ...]
+    duration: Duration
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TieringPolicySpec(Settings):
-    """`TieringPolicy.spec`: the settings, and which nodes they are for."""
+    """`TieringPolicy.spec`: the settings, which nodes they are for, and how they get there."""
 
     priority: int
+    paused: bool
+    rollout: Rollout
+    trial: Trial | None = None
     all_nodes: bool | None = None
     node_selector: LabelSelector | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeProblem:
+    """What keeps some nodes from being ready.
+
+    Attributes:
+        sample: names of a few of them.
+        message: what the first of them says.
+    """
+
+    state: str
+    reason: str
+    nodes: int
+    sample: tuple[str, ...]
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastGood:
+    """The last revision that every node took and that baked."""
+
+    revision: str
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped:
+    """A rollout that failed: the revision and generation of the policy that were rolled out, and who failed."""
+
+    generation: int
+    revision: str
+    nodes: tuple[str, ...]
+    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TieringPolicyStatus:
     """`TieringPolicy.status`: where the policy stands over all its nodes. Written by the operator only.
 
-    Strings are for the columns of `kubectl get`; the integers beside them are exact (bytes, nodes).
+    Strings are for the columns of `kubectl get`; the integers beside them are exact (bytes, nodes). `last_good` and
+    `stopped` are more than a report: the next decisions are made from them.
     """
 
     observed_generation: int
@@ -199,12 +263,16 @@ class TieringPolicyStatus:
     unsupported_nodes: int
     degraded_nodes: int
     conflicted_nodes: int
+    silent_nodes: int
     promoted_bytes: int
     promoted: str
     demoted_bytes: int
     demoted: str
     engines: str
+    problems: tuple[NodeProblem, ...]
     conditions: tuple[Condition, ...]
+    last_good: LastGood | None = None
+    stopped: Stopped | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,11 +6,11 @@ The CRD states the same rules in CEL; a cluster test applies every bad case to a
 from collections.abc import Iterator
 
 from terrace_api.errors import Problem
-from terrace_api.policy import Guardrails, Quota, Tier, TieringPolicySpec, Watermarks
-from terrace_api.units import Duration, Percent
+from terrace_api.policy import Guardrails, Quota, Rollout, Tier, TieringPolicySpec, Watermarks
+from terrace_api.units import Duration, Percent, Portion
 from terrace_api.workload_rules import broken_selector, broken_workloads
 
-_MS, _S, _M = 1_000, 1_000_000, 60_000_000
+_MS, _S, _M, _H = 1_000, 1_000_000, 60_000_000, 3_600_000_000
 _LEAST_SHARE = Percent(1)
 _LEAST_QUOTA_BYTES = 2**20
 
@@ -27,6 +27,8 @@ def broken_rules(spec: TieringPolicySpec) -> tuple[Problem, ...]:
         *_guardrails(spec.guardrails),
         *broken_workloads(spec.workloads or ()),
         *_within("spec.applyInterval", spec.apply_interval, 10 * _MS, 10 * _M),
+        *_rollout(spec.rollout),
+        *_within("spec.trial.duration", spec.trial.duration if spec.trial else None, _M, 720 * _H),
     )
 
 
@@ -112,6 +114,18 @@ def _guardrails(guardrails: Guardrails) -> Iterator[Problem]:
     ):
         yield from _least_share(f"spec.guardrails.{name}.share", guard.share)
     yield from _within("spec.guardrails.cooldown", guardrails.cooldown, 10 * _S, 24 * 60 * _M)
+
+
+def _rollout(rollout: Rollout) -> Iterator[Problem]:
+    yield from _least_portion("spec.rollout.canary", rollout.canary)
+    yield from _within("spec.rollout.bake", rollout.bake, 0, 24 * _H)
+    yield from _least_portion("spec.rollout.maxUpdating", rollout.max_updating)
+    yield from _least_portion("spec.rollout.failureThreshold", rollout.failure_threshold)
+
+
+def _least_portion(field: str, portion: Portion) -> Iterator[Problem]:
+    if portion.share is not None:
+        yield from _least_share(field, portion.share)
 
 
 def _within(field: str, value: Duration | None, least_us: int, most_us: int, *, zero: str = "") -> Iterator[Problem]:

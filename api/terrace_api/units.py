@@ -106,6 +106,38 @@ class Size:
         return str(self.bytes)
 
 
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """Some of a number of things: so many (`5`), or a share of them (`10%`). Exactly one of the two is set."""
+
+    count: int | None = None
+    share: Percent | None = None
+
+    @classmethod
+    def parse(cls, value: str | int) -> Self:
+        """Returns the portion that `value` spells.
+
+        Raises:
+            UnitError: neither a whole number above 0 nor of the form `10%`.
+        """
+        if isinstance(value, str):
+            return cls(share=Percent.parse(value))
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise UnitError(f"{value!r} is not a portion; write a whole number above 0, or a share as in 10%")
+        return cls(count=value)
+
+    def of(self, total: int) -> int:
+        """Returns how many of `total` that is: a share is rounded up and at least 1, a count is what it is."""
+        if self.share is None:
+            return self.count or 1
+        return max(1, -(-self.share.bp * total // 10_000))
+
+    @property
+    def plain(self) -> str | int:
+        """As it is written in an object."""
+        return str(self.share) if self.share is not None else self.count or 1
+
+
 def display_bytes(count: int) -> str:
     """Returns `count` bytes rounded for people: three digits, binary units, as in `250Mi` or `1.2Gi`."""
     value = Decimal(count)

@@ -6,6 +6,6 @@ server.
 
 Flow of one pass (`reconcile`):
 
-    cluster ─► fleet ─► select ► rank ► compile ► decide ─► node_writes ─┐
-                          └────────► standing ► rollup ► pace ───────────┴─► cluster
+    cluster ─► fleet ─► select ► rank ► assign ─► progress ► rollout ► decide ─► node_writes ─┐
+                          └───────────► standing ─► tally ► verdict ► rollup ─► pace ─────────┴─► cluster
 """

@@ -9,7 +9,7 @@ from dataclasses import fields
 
 from terrace_api.codec import encode_node_tiering_spec
 from terrace_api.node_tiering import Action, NodeTieringSpec, PolicyRef
-from terrace_api.policy import Settings, TieringPolicy, TieringPolicySpec
+from terrace_api.policy import LastGood, Settings, TieringPolicy, TieringPolicySpec
 
 RESTORE = NodeTieringSpec(action=Action.RESTORE)
 """Leave the node as it was found."""
@@ -20,11 +20,16 @@ _REVISION_DIGITS = 12
 def compile_spec(policy: TieringPolicy) -> NodeTieringSpec:
     """Returns the spec of every node that follows `policy`."""
     settings = settings_of(policy.spec)
+    return compile_good(policy, LastGood(revision=revision(settings), settings=settings))
+
+
+def compile_good(policy: TieringPolicy, good: LastGood) -> NodeTieringSpec:
+    """Returns the spec of a node that gets the revision of `policy` that was good last."""
     return NodeTieringSpec(
         action=Action.MANAGE,
         policy=PolicyRef(name=policy.name, uid=policy.uid),
-        revision=revision(settings),
-        settings=settings,
+        revision=good.revision,
+        settings=good.settings,
     )
 
 

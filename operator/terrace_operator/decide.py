@@ -1,28 +1,20 @@
 """What each node's NodeTiering shall say, and why. Pure.
 
-Before: `rank`, `compile`. After: `node_writes` compares with what is there; `rollup` counts per policy.
+Before: `assign` says whom each node is to follow. After: `node_writes` compares with what is there, `tally` counts.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
-from terrace_api import OPT_OUT_LABEL, OPT_OUT_VALUE
 from terrace_api.node_tiering import NodeTieringSpec
-from terrace_api.policy import TieringPolicy
-from terrace_api.selectors import opted_out
-from terrace_operator.compile import RESTORE, compile_spec
-from terrace_operator.fleet import InvalidPolicy, Node, Tiering
-from terrace_operator.rank import contenders, ranked, why_it_wins
-
-
-class Cause(StrEnum):
-    """Why a node gets the spec that it gets."""
-
-    OPTED_OUT = "OptedOut"
-    HELD = "Held"
-    FOLLOWS = "Follows"
-    NOT_SELECTED = "NotSelected"
+from terrace_operator.assign import Assignment, Cause
+from terrace_operator.compile import RESTORE
+from terrace_operator.fleet import Agents, Node, Tiering
+from terrace_operator.member import Member, enroll
+from terrace_operator.phase import Lasting, Rollout, Since
+from terrace_operator.progress import Goal
+from terrace_operator.rollout import roll_out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +22,7 @@ class Decision:
     """One node's spec and the reason for it.
 
     Attributes:
-        follows: name of the policy that is in force; None with `Restore`.
+        follows: name of the policy that is, or after a wait will be, in force; None with `Restore`.
         selected_by: names of the valid policies that select the node, best rank first.
     """
 
@@ -42,57 +34,74 @@ class Decision:
     selected_by: tuple[str, ...] = ()
 
 
-Held = Mapping[str, NodeTieringSpec]
-"""Present specs by node name that must stay as they are."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """All that one look at the whole state came to.
 
-
-def held_specs(invalid: Iterable[InvalidPolicy], tierings: Iterable[Tiering]) -> Held:
-    """Returns what must not be touched: the specs of nodes that follow a policy which became unreadable.
-
-    Neither what such a policy wants nor its rank is known. To untier its nodes, or to give them to another policy,
-    would be a guess; they keep what they have until the policy is repaired or deleted.
+    Attributes:
+        decisions: one per node, in the order of node names.
+        rollouts: by the policy's name.
     """
-    unreadable = {policy.uid for policy in invalid}
-    if not unreadable:
-        return {}
-    return {
-        tiering.name: tiering.spec
-        for tiering in tierings
-        if tiering.spec and tiering.spec.policy and tiering.spec.policy.uid in unreadable
-    }
+
+    decisions: tuple[Decision, ...]
+    rollouts: Mapping[str, Rollout]
+
+    def lasting(self, goals: Iterable[Goal]) -> dict[tuple[str, str, Lasting], float]:
+        """Returns what the next look needs to know of this one, see `Since.at_s`."""
+        found = ((goal, self.rollouts[goal.policy.name].lasting) for goal in goals)
+        return {(*goal.key, one[0]): one[1] for goal, one in found if one is not None}
 
 
-def decide(policies: Iterable[TieringPolicy], nodes: Iterable[Node], held: Held) -> tuple[Decision, ...]:
-    """Returns one decision per node, in the order of node names."""
-    ranking = ranked(policies)
-    specs = {policy.name: compile_spec(policy) for policy in ranking}
-    return tuple(
-        _decide_one(node, contenders(ranking, node.labels), specs, held.get(node.name))
-        for node in sorted(nodes, key=lambda node: node.name)
+def decide(
+    assignments: Iterable[Assignment],
+    goals: Sequence[Goal],
+    tierings: Mapping[str, Tiering],
+    agents: Agents,
+    since: Since,
+    *,
+    unsure: Container[str] = (),
+) -> Decided:
+    """Returns what every node shall have now; see `Member.unsure` for the last argument."""
+    assigned = tuple(assignments)
+    members: defaultdict[str | None, list[Member]] = defaultdict(list)
+    for one in assigned:
+        if one.cause is Cause.FOLLOWS:
+            members[one.follows].append(enroll(one, tierings, agents, unsure))
+    rollouts = {goal.policy.name: roll_out(goal, members[goal.policy.name], since) for goal in goals}
+    targets = {goal.policy.name: goal.target for goal in goals}
+    decisions = tuple(
+        _by_rollout(one, rollouts[one.follows], targets[one.follows])
+        if one.cause is Cause.FOLLOWS and one.follows
+        else _at_once(one)
+        for one in assigned
     )
+    return Decided(decisions=decisions, rollouts=rollouts)
 
 
-def _decide_one(
-    node: Node,
-    contending: tuple[TieringPolicy, ...],
-    specs: Mapping[str, NodeTieringSpec],
-    held: NodeTieringSpec | None,
-) -> Decision:
-    names = tuple(policy.name for policy in contending)
-    if opted_out(node.labels):
-        reason = f"the node's label {OPT_OUT_LABEL}={OPT_OUT_VALUE} wins over every policy"
-        return Decision(node=node, spec=RESTORE, cause=Cause.OPTED_OUT, reason=reason, selected_by=names)
-    if held is not None and held.policy is not None:
-        name = held.policy.name
-        reason = f"policy {name} cannot be read, so its nodes keep what they have"
-        return Decision(node=node, spec=held, cause=Cause.HELD, reason=reason, follows=name, selected_by=names)
-    if not contending:
-        return Decision(node=node, spec=RESTORE, cause=Cause.NOT_SELECTED, reason="no policy selects it")
+def _at_once(assignment: Assignment) -> Decision:
+    """What no rollout holds up: `Restore`, and what must stay as it is."""
     return Decision(
-        node=node,
-        spec=specs[names[0]],
-        cause=Cause.FOLLOWS,
-        reason=why_it_wins(contending),
-        follows=names[0],
-        selected_by=names,
+        node=assignment.node,
+        spec=assignment.held or RESTORE,
+        cause=assignment.cause,
+        reason=assignment.reason,
+        follows=assignment.follows,
+        selected_by=_names(assignment),
     )
+
+
+def _by_rollout(assignment: Assignment, rollout: Rollout, target: NodeTieringSpec) -> Decision:
+    spec = rollout.specs[assignment.node.name]
+    current = (spec.policy, spec.revision) == (target.policy, target.revision)
+    return Decision(
+        node=assignment.node,
+        spec=spec,
+        cause=Cause.FOLLOWS if current else Cause.WAITS,
+        reason=assignment.reason if current else rollout.message,
+        follows=assignment.follows,
+        selected_by=_names(assignment),
+    )
+
+
+def _names(assignment: Assignment) -> tuple[str, ...]:
+    return tuple(policy.name for policy in assignment.selected_by)

@@ -10,6 +10,8 @@ from terrace_api.node_tiering import NodeTieringSpec
 from terrace_operator.decide import Decision
 from terrace_operator.fleet import Tiering
 
+_OUTRANKED = 16
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeWrite:
@@ -18,13 +20,17 @@ class NodeWrite:
     Attributes:
         uid: of the object that is changed, so that a write meant for it never lands on another one or makes it
             anew; None to make it.
+        outranked: the policies that select the node and are not in force there.
+        before: what the object says now.
     """
 
     name: str
     node_uid: str
     uid: str | None
     spec: NodeTieringSpec
+    outranked: str = ""
     reason: str
+    before: NodeTieringSpec | None = None
 
 
 def node_writes(
@@ -51,13 +57,25 @@ def outlived(decisions: Iterable[Decision], tierings: Mapping[str, Tiering]) -> 
 
 
 def _write(decision: Decision, tiering: Tiering | None, adoptable: Container[str]) -> NodeWrite | None:
-    node = decision.node
-    if tiering is None:
-        return NodeWrite(name=node.name, node_uid=node.uid, uid=None, spec=decision.spec, reason=decision.reason)
-    if tiering.deleting:
-        return None
-    if tiering.node_uid not in {None, node.uid} and tiering.uid not in adoptable:
-        return None
-    if tiering.node_uid == node.uid and tiering.spec == decision.spec:
-        return None
-    return NodeWrite(name=node.name, node_uid=node.uid, uid=tiering.uid, spec=decision.spec, reason=decision.reason)
+    node, outranked = decision.node, _outranked(decision)
+    if tiering is not None:
+        if tiering.deleting or (tiering.node_uid not in {None, node.uid} and tiering.uid not in adoptable):
+            return None
+        if (tiering.node_uid, tiering.outranked, tiering.spec) == (node.uid, outranked, decision.spec):
+            return None
+    return NodeWrite(
+        name=node.name,
+        node_uid=node.uid,
+        uid=tiering.uid if tiering else None,
+        spec=decision.spec,
+        outranked=outranked,
+        reason=decision.reason,
+        before=tiering.spec if tiering else None,
+    )
+
+
+def _outranked(decision: Decision) -> str:
+    """Returns the names of the policies that would like to have the node and do not, the best rank first."""
+    if decision.follows is None:
+        return ""
+    return ",".join([name for name in decision.selected_by if name != decision.follows][:_OUTRANKED])

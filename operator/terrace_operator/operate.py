@@ -19,6 +19,7 @@ from terrace_operator.handlers import watch_policies
 from terrace_operator.listen import Address, listening
 from terrace_operator.metrics import Metrics
 from terrace_operator.reconcile import Reconciler
+from terrace_operator.recorder import Recorder
 from terrace_operator.wake import Wake
 
 _log = logging.getLogger(__name__)
@@ -34,7 +35,8 @@ class Operator:
         self._connection = connection
         self._wake = Wake()
         self._cluster = Cluster(Requests(connection), self._wake.now, self._api_server_returned)
-        self._reconciler = Reconciler(self._cluster, self.metrics, self._wake)
+        self._recorder = Recorder(self._cluster.write_event, self.metrics)
+        self._reconciler = Reconciler(self._cluster, self.metrics, self._wake, self._recorder.tell)
         self._reflectors: tuple[Reflector[Any], ...] = (
             self._cluster.node_reflector,
             self._cluster.tiering_reflector,
@@ -55,6 +57,7 @@ class Operator:
             _start("nodes", self._cluster.node_reflector.run()),
             _start("nodetierings", self._cluster.tiering_reflector.run()),
             _start("reconcile", self._reconciler.run()),
+            _start("events", self._recorder.run()),
             _start("tieringpolicies", self._watch_policies(stop)),
         ]
         done, running = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""When a policy's status may be written: what people wait for at once, totals once a minute. Pure.
+"""When a policy's status may be written: what decisions wait for at once, totals once a minute. Pure.
 
 Before: `rollup`. After: `reconcile` writes what is due and sleeps until the rest is.
 """
@@ -6,6 +6,7 @@ Before: `rollup`. After: `reconcile` writes what is due and sleeps until the res
 from dataclasses import replace
 
 from terrace_api.policy import TieringPolicyStatus
+from terrace_operator.statuses import remembers
 
 CHANGES_S = 1.0
 """Least time between two writes of one status. A rollout over thousands of nodes changes counts continuously."""
@@ -23,7 +24,7 @@ def due_at(before: TieringPolicyStatus | None, after: TieringPolicyStatus, last_
     """
     if before is not None and _ordered(before) == _ordered(after):
         return None
-    if last_write_s is None:
+    if last_write_s is None or remembers(before) != remembers(after):
         return 0.0
     only_totals = before is not None and _without_totals(before) == _without_totals(after)
     return last_write_s + (TOTALS_S if only_totals else CHANGES_S)

@@ -3,12 +3,13 @@
 Exactly one policy is in force on a node, fields are never merged: the higher priority wins, then the older policy,
 then the first by name. Names are unique, so the order is total and does not depend on how policies were listed.
 
-Before: `select`. After: `decide` gives each node its winner.
+Before: `select`. After: `assign` gives each node its winner.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from terrace_api.policy import TieringPolicy
+from terrace_operator.fleet import Node
 from terrace_operator.select import selects
 
 
@@ -17,9 +18,9 @@ def ranked(policies: Iterable[TieringPolicy]) -> tuple[TieringPolicy, ...]:
     return tuple(sorted(policies, key=lambda policy: (-policy.spec.priority, policy.created, policy.name)))
 
 
-def contenders(ranking: tuple[TieringPolicy, ...], labels: Mapping[str, str]) -> tuple[TieringPolicy, ...]:
-    """Returns the policies that select a node with these labels, the winner first."""
-    return tuple(policy for policy in ranking if selects(policy.spec, labels))
+def contenders(ranking: tuple[TieringPolicy, ...], node: Node) -> tuple[TieringPolicy, ...]:
+    """Returns the policies that select the node, the winner first."""
+    return tuple(policy for policy in ranking if selects(policy.spec, node))
 
 
 def why_it_wins(contending: tuple[TieringPolicy, ...]) -> str:

@@ -10,20 +10,26 @@ import logging
 import random
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Protocol
 
-from terrace_operator.decide import Cause, Decision, Held, decide, held_specs
+from terrace_operator.assign import Cause
+from terrace_operator.decide import Decided, Decision
+from terrace_operator.decider import Decider
 from terrace_operator.errors import ApiGarbled, ApiRefused, ApiUnreachable
-from terrace_operator.fleet import Node, Policies, Tiering
+from terrace_operator.events import Event, Troubles, change_of_hands, policy_events, troubles, turns
+from terrace_operator.fleet import Agents, Node, Policies, Tiering
 from terrace_operator.logs import fields
 from terrace_operator.metrics import Metrics
 from terrace_operator.node_writes import NodeWrite, node_writes, outlived
 from terrace_operator.pace import due_at
-from terrace_operator.statuses import StatusWrite, policy_statuses
+from terrace_operator.standing import Standing
+from terrace_operator.statuses import StatusWrite, policy_statuses, remembers
+from terrace_operator.tally import tally
 from terrace_operator.wake import Wake
 from terrace_operator.writer import Writer
 
@@ -59,6 +65,11 @@ class Fleet(Protocol):
         """All NodeTierings by name; changes in place."""
         ...
 
+    @property
+    def agents(self) -> Agents:
+        """What is known of the agents of nodes."""
+        ...
+
     async def list_policies(self) -> Policies:
         """Returns all policies as they are now."""
         ...
@@ -80,17 +91,21 @@ class Reconciler:
         settled: a pass has ended with nothing left to write.
     """
 
-    def __init__(self, fleet: Fleet, metrics: Metrics, wake: Wake) -> None:
+    def __init__(self, fleet: Fleet, metrics: Metrics, wake: Wake, tell: Callable[[Iterable[Event]], None]) -> None:
+        """Makes one that knows nothing yet; `tell` takes events over."""
         self.policies: Policies | None = None
         self.settled = False
         self._fleet = fleet
         self._metrics = metrics
         self._wake = wake
         self._list_due_s = 0.0
-        self._decided: tuple[object, tuple[Decision, ...]] | None = None
+        self._decider = Decider(fleet)
+        self._tell = tell
+        self._troubles: Troubles | None = None
+        self._unsure: set[str] = set()
         self._outlived_since: dict[str, float] = {}
         self._status_written_s: dict[str, float] = {}
-        self._specs = Writer("NodeTiering", fleet.write_tiering, _spec_written, metrics)
+        self._specs = Writer("NodeTiering", self._write_spec, self._spec_written, metrics)
         self._statuses = Writer("TieringPolicy", fleet.write_status, self._status_written, metrics)
 
     def policies_changed(self) -> None:
@@ -111,17 +126,26 @@ class Reconciler:
         if self._list_due_s <= time.monotonic():
             await self._list_policies()
         if self.policies is None or not self._fleet.complete:
+            self._forget()
             return
+        now = datetime.now(UTC)
         with self._deciding():
-            decisions = self._decide(self.policies)
-            writes = node_writes(decisions, self._fleet.tierings, self._adoptable(decisions))
+            decided = self._decider.decide(self.policies, self._unsure, now)
+            writes = node_writes(decided.decisions, self._fleet.tierings, self._adoptable(decided.decisions))
+            self._unsure &= {write.name for write in writes}
         _, specs_again_s = await self._specs.write_all(writes)
-        statuses_again_s = await self._write_statuses(self.policies, decisions)
-        for due_s in (specs_again_s, statuses_again_s):
+        statuses_again_s = await self._write_statuses(self.policies, decided, now)
+        for due_s in (specs_again_s, statuses_again_s, *self._decider.due_s):
             if due_s is not None:
                 self._wake.at(due_s)
         self.settled = specs_again_s is None
-        self._measure(self.policies, decisions)
+        self._measure(self.policies, decided.decisions)
+
+    def _forget(self) -> None:
+        """Begins as a new process would: what is known of time, and of writes without an answer, is of another time."""
+        self._decider.forget()
+        self._troubles = None
+        self._unsure.clear()
 
     async def _list_policies(self) -> None:
         self._list_due_s = time.monotonic() + random.uniform(*RESYNC_S)
@@ -130,14 +154,6 @@ class Reconciler:
         except (ApiRefused, ApiUnreachable, ApiGarbled) as error:
             _log.warning("cannot list policies", extra=fields(error=str(error)))
             self._list_due_s = time.monotonic() + _LIST_AGAIN_S
-
-    def _decide(self, policies: Policies) -> tuple[Decision, ...]:
-        """Decides anew only if something that decisions depend on changed: statuses change far more often."""
-        held: Held = held_specs(policies.invalid, self._fleet.tierings.values())
-        basis = (policies.valid, held, self._fleet.nodes_version)
-        if self._decided is None or self._decided[0] != basis:
-            self._decided = (basis, decide(policies.valid, self._fleet.nodes.values(), held))
-        return self._decided[1]
 
     def _adoptable(self, decisions: Iterable[Decision]) -> frozenset[str]:
         now_s = time.monotonic()
@@ -148,12 +164,25 @@ class Reconciler:
             self._wake.at(since_s + ADOPT_AFTER_S)
         return frozenset(uid for uid, since_s in self._outlived_since.items() if since_s + ADOPT_AFTER_S <= now_s)
 
-    async def _write_statuses(self, policies: Policies, decisions: Iterable[Decision]) -> float | None:
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    async def _write_spec(self, write: NodeWrite) -> None:
+        """Writes a spec, and remembers that it may be there if no answer says whether it is."""
+        self._unsure.add(write.name)
+        try:
+            await self._fleet.write_tiering(write)
+        except ApiRefused as error:
+            if error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                self._unsure.discard(write.name)
+            raise
+        self._unsure.discard(write.name)
+
+    async def _write_statuses(self, policies: Policies, decided: Decided, now: datetime) -> float | None:
         due: list[StatusWrite] = []
         later: list[float] = []
         with self._deciding():
-            writes = policy_statuses(policies, decisions, self._fleet.tierings, now)
+            names = (policy.name for policy in policies.all)
+            tallies = tally(names, decided.decisions, self._fleet.tierings, self._fleet.agents)
+            self._tell_turns([standing for one in tallies.values() for standing in one.followers])
+            writes = policy_statuses(policies, decided.rollouts, tallies, now)
         for write in writes:
             due_s = due_at(write.before, write.after, self._status_written_s.get(write.uid))
             if due_s is None:
@@ -169,14 +198,29 @@ class Reconciler:
             self._list_due_s = min(self._list_due_s, time.monotonic() + _LIST_AGAIN_S)
         return min([*later, *([again_s] if again_s is not None else [])], default=None)
 
+    def _tell_turns(self, standings: Sequence[Standing]) -> None:
+        """Tells who got into trouble and out of it; the first look finds only what is so already."""
+        if self._troubles is not None:
+            self._tell(turns(self._troubles, standings, self._fleet.nodes))
+        self._troubles = troubles(standings)
+
+    def _spec_written(self, write: NodeWrite) -> None:
+        policy = write.spec.policy.name if write.spec.policy else ""
+        fact = fields(node=write.name, action=write.spec.action, policy=policy, revision=write.spec.revision or "")
+        _log.info("spec written: %s", write.reason, extra=fact)
+        self._tell(change_of_hands(write))
+
     def _status_written(self, write: StatusWrite) -> None:
         """Keeps what was written: the next list may come long after the next pass."""
         self._status_written_s[write.uid] = time.monotonic()
+        if remembers(write.after) != remembers(write.before):
+            self._wake.now()  # what follows from it is decided by the next pass
         if self.policies is not None:
             self.policies = replace(self.policies, statuses={**self.policies.statuses, write.uid: write.after})
         ready = next(condition for condition in write.after.conditions if condition.type == "Ready")
         fact = fields(policy=write.name, ready=write.after.ready, status=ready.reason)
         _log.info("status written: %s", ready.message, extra=fact)
+        self._tell(policy_events(write))
 
     @contextmanager
     def _deciding(self) -> Iterator[None]:
@@ -192,9 +236,3 @@ class Reconciler:
             self._metrics.nodes.labels(cause=cause.value).set(causes[cause])
         self._metrics.policies.labels(readable="true").set(len(policies.valid))
         self._metrics.policies.labels(readable="false").set(len(policies.invalid))
-
-
-def _spec_written(write: NodeWrite) -> None:
-    policy = write.spec.policy.name if write.spec.policy else ""
-    fact = fields(node=write.name, action=write.spec.action, policy=policy, revision=write.spec.revision or "")
-    _log.info("spec written: %s", write.reason, extra=fact)

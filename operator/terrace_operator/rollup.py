@@ -1,45 +1,63 @@
 """The status of a policy: where it stands over all its nodes. Pure; the time comes in as an argument.
 
-Before: `tally`, `verdict`. After: `pace` says when the status is written.
+Before: `tally`, `verdict`, `problems`. After: `pace` says when the status is written.
 """
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from terrace_api.conditions import Condition, carry_transitions
-from terrace_api.errors import Problem
 from terrace_api.node_tiering import EngineName
-from terrace_api.policy import TieringPolicyStatus
+from terrace_api.policy import LastGood, Stopped, TieringPolicyStatus
 from terrace_api.units import display_bytes
+from terrace_operator.phase import Rollout
+from terrace_operator.problems import node_problems
 from terrace_operator.standing import Standing, State
 from terrace_operator.tally import Tally
-from terrace_operator.verdict import verdicts
+from terrace_operator.verdict import NotInForce, verdicts
+
+_MESSAGE_CHARS = 4096
 
 
-def roll_up(
-    tally: Tally,
-    *,
-    generation: int,
-    revision: str,
-    problems: tuple[Problem, ...] = (),
-    before: TieringPolicyStatus | None,
-    now: str,
-) -> TieringPolicyStatus:
-    """Returns the status of the policy of `generation`, with transition times carried over from `before`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What one look came to for one policy.
 
-    Columns such as `3/5` are out of the nodes that can run an engine or need none: a policy is ready when both
-    numbers are equal, and the nodes that were left out are in `unsupported_nodes`.
+    Attributes:
+        generation: of the policy.
+        revision: the current one; empty if the policy cannot be read.
+        rollout: None for a policy that is not in force.
+        good: what is to be recorded as the last good revision.
+        stopped: what is to be recorded as the rollout that failed last.
     """
+
+    generation: int
+    revision: str
+    tally: Tally
+    rollout: Rollout | None
+    not_in_force: NotInForce | None
+    good: LastGood | None
+    stopped: Stopped | None
+
+
+def roll_up(outcome: Outcome, *, before: TieringPolicyStatus | None, now: str) -> TieringPolicyStatus:
+    """Returns the status of a policy, with transition times carried over from `before`.
+
+    Columns such as `3/5` are out of the nodes that speak and can run an engine or need none: a policy is ready when
+    both numbers are equal, and the nodes that were left out are in `unsupported_nodes` and `silent_nodes`.
+    """
+    tally = outcome.tally
     followers = tally.followers
-    unsupported = len(tally.among(State.UNSUPPORTED))
-    counted = len(followers) - unsupported
+    unsupported, silent = len(tally.among(State.UNSUPPORTED)), len(tally.among(State.SILENT))
+    counted = len(followers) - unsupported - silent
     updated = sum(standing.updated for standing in followers)
     ready = len(tally.among(State.READY))
     promoted = sum(standing.report.promoted_bytes for standing in followers if standing.report)
     demoted = sum(standing.report.demoted_bytes for standing in followers if standing.report)
     return TieringPolicyStatus(
-        observed_generation=generation,
-        revision=revision,
+        observed_generation=outcome.generation,
+        revision=outcome.revision,
         nodes=len(followers),
         updated_nodes=updated,
         updated=f"{updated}/{counted}",
@@ -48,12 +66,16 @@ def roll_up(
         unsupported_nodes=unsupported,
         degraded_nodes=len(tally.among(State.DEGRADED)),
         conflicted_nodes=tally.lost_nodes,
+        silent_nodes=silent,
         promoted_bytes=promoted,
         promoted=display_bytes(promoted),
         demoted_bytes=demoted,
         demoted=display_bytes(demoted),
         engines=_engines(followers),
-        conditions=_conditions(tally, generation, problems, before, now),
+        problems=node_problems(followers),
+        conditions=_conditions(outcome, before, now),
+        last_good=outcome.good,
+        stopped=outcome.stopped,
     )
 
 
@@ -63,18 +85,16 @@ def _engines(followers: Iterable[Standing]) -> str:
     return ",".join(f"{engine.value}={count[engine]}" for engine in sorted(count) if engine is not EngineName.NONE)
 
 
-def _conditions(
-    tally: Tally, generation: int, problems: tuple[Problem, ...], before: TieringPolicyStatus | None, now: str
-) -> tuple[Condition, ...]:
+def _conditions(outcome: Outcome, before: TieringPolicyStatus | None, now: str) -> tuple[Condition, ...]:
     found = tuple(
         Condition(
             type=verdict.type,
             status=verdict.status,
             reason=verdict.reason,
-            message=verdict.message,
+            message=verdict.message[:_MESSAGE_CHARS],
             last_transition_time=now,
-            observed_generation=generation,
+            observed_generation=outcome.generation,
         )
-        for verdict in verdicts(tally, problems)
+        for verdict in verdicts(outcome.tally, outcome.rollout, outcome.not_in_force)
     )
     return carry_transitions(before.conditions if before else (), found)

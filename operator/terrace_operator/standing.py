@@ -1,25 +1,34 @@
-"""Where one node stands under the policy that it follows. Pure.
+"""What a node has made of what it was told. Pure.
 
-Before: `decide` says what the node shall run, its NodeTiering what it reports. After: `rollup` counts.
+Before: a NodeTiering, its spec by `decide` and its status by the agent. After: `progress` looks how far a rollout is,
+`tally` counts.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from terrace_api.conditions import Condition, ConditionStatus
-from terrace_api.node_tiering import ConditionType, EngineName
-from terrace_operator.decide import Decision
-from terrace_operator.fleet import Report, Tiering
+from terrace_api.node_tiering import ConditionType, EngineName, NodeTieringSpec
+from terrace_operator.fleet import Agent, Node, Report, Tiering
+
+_UNHEARD = {
+    Agent.SILENT: "its agent missed three heartbeats; look at the agent's pod on that node",
+    Agent.NODE_NOT_READY: "nothing is heard of the node; look at its condition Ready",
+    Agent.NONE: "no agent runs there",
+}
 
 
 class State(StrEnum):
     """How far a node is. Every node is in exactly one state."""
 
+    WAITING = "Waiting"
+    """It keeps what it has until its turn comes."""
     PENDING = "Pending"
     """What its agent says is not, or not yet, about the current spec."""
     DEGRADED = "Degraded"
     """The agent refused the current spec, or failed to apply it."""
+    SILENT = "Silent"
+    """Nothing is heard of its agent, or of the whole node: not waited for."""
     UNSUPPORTED = "Unsupported"
     """No engine can run there: not a failure, and not waited for."""
     UNREADY = "Unready"
@@ -32,7 +41,7 @@ class Standing:
     """One node's state and why.
 
     Attributes:
-        updated: the current revision is in force.
+        updated: the revision that it was asked about is in force.
     """
 
     node: str
@@ -43,23 +52,33 @@ class Standing:
     report: Report | None = None
 
 
-def stand(decision: Decision, tierings: Mapping[str, Tiering]) -> Standing:
-    """Returns where the node stands: only a status that answers the current spec counts."""
-    node = decision.node.name
-    tiering = tierings.get(node)
+def stand(node: Node, spec: NodeTieringSpec, tiering: Tiering | None) -> Standing:
+    """Returns what the node has made of `spec`: only a status that answers it counts."""
     report = tiering.report if tiering else None
-    if tiering is None or tiering.node_uid != decision.node.uid or tiering.spec != decision.spec:
-        return _pending(node, "SpecNotWritten", "its NodeTiering does not have this spec yet", report)
+    if tiering is None or tiering.node_uid != node.uid or (tiering.spec is not spec and tiering.spec != spec):
+        return _pending(node.name, "SpecNotWritten", "its NodeTiering does not have this spec yet", report)
     if report is None:
-        return _pending(node, "NoReport", "no agent has reported from this node", None)
+        return _pending(node.name, "NoReport", "no agent has reported from this node", None)
     if report.observed_generation != tiering.generation:
-        return _pending(node, "NotObserved", "its agent has not answered the current spec", report)
-    return _judge(node, report, decision.spec.revision or "")
+        return _pending(node.name, "NotObserved", "its agent has not answered the current spec", report)
+    return _judge(node.name, report, spec.revision or "")
+
+
+def unheard(node: str, agent: Agent, tiering: Tiering | None) -> Standing:
+    """Returns the standing of a node whose agent is not alive; what it reported before no longer counts."""
+    report = tiering.report if tiering else None
+    message = _UNHEARD[agent]
+    return Standing(node=node, state=State.SILENT, updated=False, reason=agent.value, message=message, report=report)
+
+
+def has_engine(report: Report | None) -> bool:
+    """Returns whether the node said that an engine can run there, whatever it runs at the moment."""
+    return report is not None and _is(report.condition(ConditionType.ENGINE_AVAILABLE), ConditionStatus.TRUE)
 
 
 def _judge(node: str, report: Report, revision: str) -> Standing:
     ready = report.condition(ConditionType.READY)
-    updated = _in_force(report, revision, ready)
+    updated = report.active_revision == revision or _single_tier(report)
     if updated and _is(ready, ConditionStatus.TRUE):
         return _standing(node, State.READY, ready, report, updated=True)
     engine = report.condition(ConditionType.ENGINE_AVAILABLE)
@@ -73,10 +92,9 @@ def _judge(node: str, report: Report, revision: str) -> Standing:
     return _standing(node, State.UNREADY, ready, report, updated=True)
 
 
-def _in_force(report: Report, revision: str, ready: Condition | None) -> bool:
+def _single_tier(report: Report) -> bool:
     """A node with a single tier has nothing to put in force: being ready is all there is."""
-    single_tier = report.engine is EngineName.NONE and _is(ready, ConditionStatus.TRUE)
-    return report.active_revision == revision or single_tier
+    return report.engine is EngineName.NONE and _is(report.condition(ConditionType.READY), ConditionStatus.TRUE)
 
 
 def _is(condition: Condition | None, status: ConditionStatus) -> bool:

@@ -3,15 +3,18 @@
 Before: `decide`. After: `reconcile` writes those that differ and are due.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
-from terrace_api.policy import TieringPolicyStatus
+from terrace_api.policy import LastGood, Stopped, TieringPolicy, TieringPolicyStatus
 from terrace_operator.compile import revision, settings_of
-from terrace_operator.decide import Decision
-from terrace_operator.fleet import Policies, Tiering
-from terrace_operator.rollup import roll_up
-from terrace_operator.tally import tally
+from terrace_operator.fleet import InvalidPolicy, Policies
+from terrace_operator.phase import Rollout
+from terrace_operator.rollup import Outcome, roll_up
+from terrace_operator.tally import Tally
+from terrace_operator.trial import ends_at
+from terrace_operator.verdict import NotInForce, invalid, trial_ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,26 +27,66 @@ class StatusWrite:
     after: TieringPolicyStatus
 
 
+def remembers(status: TieringPolicyStatus | None) -> tuple[LastGood | None, Stopped | None]:
+    """Returns what the next decisions are made from."""
+    return (status.last_good, status.stopped) if status else (None, None)
+
+
 def policy_statuses(
-    policies: Policies, decisions: Iterable[Decision], tierings: Mapping[str, Tiering], now: str
+    policies: Policies, rollouts: Mapping[str, Rollout], tallies: Mapping[str, Tally], now: datetime
 ) -> tuple[StatusWrite, ...]:
     """Returns each policy's status; those that say nothing new are among them."""
-    tallies = tally((policy.name for policy in policies.all), decisions, tierings)
-    revisions = {policy.uid: revision(settings_of(policy.spec)) for policy in policies.valid}
-    problems = {policy.uid: policy.problems for policy in policies.invalid}
+    said = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     return tuple(
         StatusWrite(
             name=policy.name,
             uid=policy.uid,
             before=(before := policies.statuses.get(policy.uid)),
             after=roll_up(
-                tallies[policy.name],
-                generation=policy.generation,
-                revision=revisions.get(policy.uid, ""),
-                problems=problems.get(policy.uid, ()),
+                _outcome(policy, tallies[policy.name], rollouts.get(policy.name), before),
                 before=before,
-                now=now,
+                now=said,
             ),
         )
         for policy in policies.all
     )
+
+
+def _outcome(
+    policy: TieringPolicy | InvalidPolicy, counted: Tally, rollout: Rollout | None, before: TieringPolicyStatus | None
+) -> Outcome:
+    current = "" if isinstance(policy, InvalidPolicy) else revision(settings_of(policy.spec))
+    return Outcome(
+        generation=policy.generation,
+        revision=current,
+        tally=counted,
+        rollout=rollout,
+        not_in_force=_not_in_force(policy) if rollout is None else None,
+        good=_good(policy, current, rollout, before),
+        stopped=_stopped(current, rollout, before),
+    )
+
+
+def _not_in_force(policy: TieringPolicy | InvalidPolicy) -> NotInForce:
+    if isinstance(policy, InvalidPolicy):
+        return invalid(policy.problems)
+    end = ends_at(policy)
+    return trial_ended(f"{end:%Y-%m-%dT%H:%M:%SZ}" if end else "")
+
+
+def _good(
+    policy: TieringPolicy | InvalidPolicy, current: str, rollout: Rollout | None, before: TieringPolicyStatus | None
+) -> LastGood | None:
+    if isinstance(policy, TieringPolicy) and rollout is not None and rollout.good:
+        return LastGood(revision=current, settings=settings_of(policy.spec))
+    return before.last_good if before else None
+
+
+def _stopped(current: str, rollout: Rollout | None, before: TieringPolicyStatus | None) -> Stopped | None:
+    """What failed is remembered until another revision is wanted, or this one has proved itself after all."""
+    if rollout is not None and rollout.failed is not None:
+        return rollout.failed
+    known = before.stopped if before else None
+    if rollout is None or known is None:
+        return known
+    return None if rollout.good or rollout.recovered or known.revision != current else known

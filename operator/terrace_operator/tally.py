@@ -5,11 +5,12 @@ Before: `decide`, `standing`. After: `rollup` makes numbers of it, `verdict` mak
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from terrace_operator.decide import Cause, Decision
-from terrace_operator.fleet import Tiering
-from terrace_operator.standing import Standing, State, stand
+from terrace_operator.assign import Cause
+from terrace_operator.decide import Decision
+from terrace_operator.fleet import Agent, Agents, Tiering
+from terrace_operator.standing import Standing, State, stand, unheard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,11 +21,13 @@ class Tally:
         followers: one standing per node that follows the policy, in the order of names.
         lost: how many selected nodes follow which other policy.
         opted_out: how many selected nodes opted out by label.
+        without_agent: how many selected nodes have no agent; they are not among the followers.
     """
 
     followers: tuple[Standing, ...] = ()
     lost: Mapping[str, int]
     opted_out: int = 0
+    without_agent: int = 0
 
     def among(self, *states: State) -> tuple[Standing, ...]:
         """Returns the followers in one of these states."""
@@ -36,19 +39,44 @@ class Tally:
         return sum(self.lost.values())
 
 
-def tally(names: Iterable[str], decisions: Iterable[Decision], tierings: Mapping[str, Tiering]) -> dict[str, Tally]:
+def tally(
+    names: Iterable[str], decisions: Iterable[Decision], tierings: Mapping[str, Tiering], agents: Agents
+) -> dict[str, Tally]:
     """Returns a tally for each policy name."""
     followers: dict[str, list[Standing]] = {name: [] for name in names}
     lost: dict[str, Counter[str]] = {name: Counter() for name in followers}
     opted_out: Counter[str] = Counter()
+    without_agent: Counter[str] = Counter()
     for decision in decisions:
-        if decision.follows in followers:
-            followers[decision.follows].append(stand(decision, tierings))
+        agent = agents.get(decision.node.name, Agent.ALIVE)
+        if decision.follows in followers and agent is Agent.NONE:
+            without_agent[decision.follows] += 1
+        elif decision.follows in followers:
+            followers[decision.follows].append(_stand(decision, agent, tierings.get(decision.node.name)))
         for name in decision.selected_by:
             if decision.cause is Cause.OPTED_OUT:
                 opted_out[name] += 1
             elif decision.follows and name != decision.follows:
                 lost[name][decision.follows] += 1
     return {
-        name: Tally(followers=tuple(followers[name]), lost=lost[name], opted_out=opted_out[name]) for name in followers
+        name: Tally(
+            followers=tuple(followers[name]),
+            lost=lost[name],
+            opted_out=opted_out[name],
+            without_agent=without_agent[name],
+        )
+        for name in followers
     }
+
+
+def _stand(decision: Decision, agent: Agent, tiering: Tiering | None) -> Standing:
+    """Returns where the node stands on the policy's current revision."""
+    if agent is not Agent.ALIVE:
+        return unheard(decision.node.name, agent, tiering)
+    standing = stand(decision.node, decision.spec, tiering)
+    if decision.cause is not Cause.WAITS:
+        return standing
+    ours = decision.spec.policy is not None and decision.spec.policy.name == decision.follows
+    if ours and standing.state is State.DEGRADED:
+        return replace(standing, updated=False)
+    return replace(standing, state=State.WAITING, updated=False, reason="Waits", message=decision.reason)

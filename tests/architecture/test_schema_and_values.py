@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from terrace_api.node_tiering import NodeTieringSpec, NodeTieringStatus
-from terrace_api.policy import TieringPolicySpec, TieringPolicyStatus
+from terrace_api.policy import Settings, TieringPolicySpec, TieringPolicyStatus
 from terrace_api.schema import object_schema, part
 from terrace_api.selectors import LabelSelector
-from terrace_api.units import Duration, Percent, Size
+from terrace_api.units import Duration, Percent, Portion, Size
 
 ROOT = Path(__file__).parents[2]
 SCALARS = {int: "integer", str: "string", bool: "boolean", Duration: "string", Percent: "string"}
@@ -41,14 +41,16 @@ def without_none(hint: Any) -> tuple[Any, bool]:
 def compare(path: str, hint: Any, schema: dict[str, Any]) -> list[str]:
     """Returns every difference between a type and a schema."""
     kind, _ = without_none(hint)
+    if schema.get("x-kubernetes-preserve-unknown-fields"):
+        return [] if kind is Settings else [f"{path}: only settings are stored without a schema of their own"]
     if typing.get_origin(kind) is tuple:
         if schema.get("type") != "array":
             return [f"{path}: a tuple for {schema.get('type')}"]
         return compare(f"{path}[]", typing.get_args(kind)[0], schema["items"])
     if typing.get_origin(kind) is dict:
         return [] if "additionalProperties" in schema else [f"{path}: a dict for {schema.get('type')}"]
-    if kind is Size:
-        return [] if schema.get("x-kubernetes-int-or-string") else [f"{path}: Size needs int-or-string"]
+    if kind in {Portion, Size}:
+        return [] if schema.get("x-kubernetes-int-or-string") else [f"{path}: {kind} needs int-or-string"]
     if dataclasses.is_dataclass(kind) and kind not in SCALARS:
         return compare_fields(path, kind, schema)
     if issubclass(kind, StrEnum):
@@ -83,7 +85,7 @@ def values_without_default(path: str, kind: Any, schema: dict[str, Any]) -> list
     for name, hint in typing.get_type_hints(kind).items():
         inner, optional = without_none(hint)
         child = schema["properties"][camel(name)]
-        if dataclasses.is_dataclass(inner) and inner not in {Duration, Percent, Size}:
+        if dataclasses.is_dataclass(inner) and inner not in {Duration, Percent, Portion, Size}:
             missing += values_without_default(f"{path}.{name}", inner, child)
         elif optional == ("default" in child or camel(name) in schema.get("required", ())):
             missing.append(f"{path}.{name}")
@@ -130,8 +132,8 @@ def test_derived_files_are_up_to_date() -> None:
     assert stale == [], "run `make generate`"
 
 
-def test_selection_is_the_only_part_of_a_policy_that_is_not_compiled() -> None:
+def test_everything_is_compiled_but_which_nodes_get_it_and_how() -> None:
     settings = part("nodetierings", "spec", "settings")["properties"].keys()
     policy = part("tieringpolicies", "spec")["properties"].keys()
-    assert policy - settings == {"priority", "allNodes", "nodeSelector"}
+    assert policy - settings == {"priority", "allNodes", "nodeSelector", "paused", "rollout", "trial"}
     assert LabelSelector.__dataclass_fields__.keys() == {"match_labels", "match_expressions"}

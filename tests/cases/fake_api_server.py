@@ -171,7 +171,9 @@ class FakeApiServer:
             now["status"] = manifest["status"]
         else:
             now |= {"spec": manifest["spec"]}
-            now["metadata"] |= {"ownerReferences": manifest["metadata"].get("ownerReferences", [])}
+            given = manifest["metadata"]
+            now["metadata"] |= {"ownerReferences": given.get("ownerReferences", [])}
+            now["metadata"] |= {"annotations": given.get("annotations", {})}
         if known and known.get("spec") != now.get("spec"):
             now["metadata"]["generation"] += 1
         if now != known:

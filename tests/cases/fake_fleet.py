@@ -7,26 +7,44 @@ generations count, a NodeTiering of a node that is gone can be collected, reques
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from cases.fleets import a_tiering
+from cases.fleets import READY, a_report, a_tiering
+from terrace_api.conditions import Condition
 from terrace_api.policy import TieringPolicy, TieringPolicyStatus
 from terrace_operator.errors import ApiConflict, ApiRefused, ApiUnreachable
-from terrace_operator.fleet import InvalidPolicy, Node, Policies, Report, Tiering
+from terrace_operator.events import Event
+from terrace_operator.fleet import Agent, InvalidPolicy, Node, Policies, Report, Tiering
 from terrace_operator.node_writes import NodeWrite
 from terrace_operator.statuses import StatusWrite
 
 
+class Killed(Exception):
+    """The operator ends here; nothing of it runs any more."""
+
+
 @dataclass(kw_only=True)
 class FakeFleet:
-    """Nodes, policies and NodeTierings by name, and a record of all writes."""
+    """Nodes, policies and NodeTierings by name, and a record of all writes.
+
+    Attributes:
+        fails: which requests are refused.
+        loses: which writes happen without the operator ever learning it.
+        lives_for: after how many writes the operator is killed, before it learns of the last one.
+        after_write: called after each write.
+    """
 
     nodes: dict[str, Node] = field(default_factory=dict)
     tierings: dict[str, Tiering] = field(default_factory=dict)
     stored: dict[str, TieringPolicy | InvalidPolicy] = field(default_factory=dict)
     statuses: dict[str, TieringPolicyStatus] = field(default_factory=dict)
     writes: list[NodeWrite | StatusWrite] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    agents: dict[str, Agent] = field(default_factory=dict)
     complete: bool = True
     nodes_version: int = 0
     fails: Callable[[object], bool] = lambda _: False
+    loses: Callable[[object], bool] = lambda _: False
+    lives_for: int | None = None
+    after_write: Callable[[], None] = lambda: None
     unreachable: bool = False
 
     def add_node(self, node: Node) -> None:
@@ -47,6 +65,12 @@ class FakeFleet:
     def put_policy(self, policy: TieringPolicy | InvalidPolicy) -> None:
         """Somebody writes a policy."""
         self.stored[policy.name] = policy
+
+    def answer(self, name: str, *conditions: Condition) -> None:
+        """A node's agent makes of its spec what it is told to, without conditions the best of it, and says so."""
+        tiering = self.tierings.get(name)
+        if tiering is not None and tiering.spec is not None:
+            self.report(name, a_report(*(conditions or (READY,)), revision=tiering.spec.revision))
 
     def report(self, name: str, report: Report) -> None:
         """A node's agent answers its current spec."""
@@ -69,26 +93,92 @@ class FakeFleet:
         known = self.tierings.get(write.name)
         if write.uid is not None and (known is None or known.uid != write.uid):
             raise ApiConflict(status=409, reason="Conflict", message="uid mismatch")
-        self.writes.append(write)
         owner = Node(name=write.name, uid=write.node_uid, labels={})
         if known is None:
-            self.tierings[write.name] = a_tiering(owner, write.spec)
+            self.tierings[write.name] = a_tiering(owner, write.spec, outranked=write.outranked)
         else:
             changed = int(known.spec != write.spec)
             self.tierings[write.name] = replace(
-                known, spec=write.spec, node_uid=owner.uid, generation=known.generation + changed
+                known,
+                spec=write.spec,
+                node_uid=owner.uid,
+                outranked=write.outranked,
+                generation=known.generation + changed,
             )
+        self._written(write)
 
     async def write_status(self, write: StatusWrite) -> None:
         """As `cluster.access`."""
         self._answer(write)
         if write.name not in self.stored or self.stored[write.name].uid != write.uid:
             raise ApiConflict(status=409, reason="Conflict", message="uid mismatch")
-        self.writes.append(write)
         self.statuses[write.name] = write.after
+        self._written(write)
+
+    def _written(self, write: NodeWrite | StatusWrite) -> None:
+        self.writes.append(write)
+        self.after_write()
+        if self.lives_for is not None:
+            self.lives_for -= 1
+            if not self.lives_for:
+                raise Killed
+        if self.loses(write):
+            raise ApiUnreachable("the connection was cut")
 
     def _answer(self, request: object) -> None:
+        if self.lives_for == 0:
+            raise Killed
         if self.unreachable:
             raise ApiUnreachable("connection refused")
         if self.fails(request):
             raise ApiRefused(status=500, reason="InternalError", message="etcd is away")
+
+
+class Watched:
+    """A fleet as one operator sees it: its own writes at once if it got the answer, all others when they come.
+
+    Attributes:
+        tierings: what the operator knows of.
+    """
+
+    def __init__(self, fleet: FakeFleet) -> None:
+        """Makes one that has just listed everything."""
+        self.tierings = dict(fleet.tierings)
+        self._fleet = fleet
+
+    @property
+    def complete(self) -> bool:
+        """As `cluster.access`."""
+        return self._fleet.complete
+
+    @property
+    def nodes_version(self) -> int:
+        """As `cluster.access`."""
+        return self._fleet.nodes_version
+
+    @property
+    def nodes(self) -> dict[str, Node]:
+        """As `cluster.access`."""
+        return self._fleet.nodes
+
+    @property
+    def agents(self) -> dict[str, Agent]:
+        """As `cluster.access`."""
+        return self._fleet.agents
+
+    async def list_policies(self) -> Policies:
+        """As `cluster.access`."""
+        return await self._fleet.list_policies()
+
+    async def write_tiering(self, write: NodeWrite) -> None:
+        """As `cluster.access`."""
+        await self._fleet.write_tiering(write)
+        self.hear(write.name)
+
+    async def write_status(self, write: StatusWrite) -> None:
+        """As `cluster.access`."""
+        await self._fleet.write_status(write)
+
+    def hear(self, name: str) -> None:
+        """The watch tells what became of one NodeTiering."""
+        self.tierings[name] = self._fleet.tierings[name]

@@ -115,6 +115,19 @@ GOOD = {
         ],
     ),
     "a size in bytes": policy(allNodes=True, quota={"size": 209715200}),
+    "a rollout": policy(
+        allNodes=True,
+        paused=True,
+        rollout={
+            "canary": "0.5%",
+            "bake": "0s",
+            "maxUpdating": 100,
+            "failureThreshold": "100%",
+            "onFailure": "Rollback",
+        },
+    ),
+    "a part of a rollout": policy(allNodes=True, rollout={"canary": 5}),
+    "a trial": policy(allNodes=True, trial={"nodeNames": ["n1", "n2"], "duration": "24h"}),
 }
 
 _MONITORING = "spec.monitoring"
@@ -268,6 +281,55 @@ BAD = (
         spec={"watermarks": {"high": "5%", "mid": "15%", "low": "20%"}},
         field="spec.watermarks",
         says="must descend",
+    ),
+    BadPolicy(about="no canary", spec={"rollout": {"canary": 0}}, field="spec.rollout.canary", says="1"),
+    BadPolicy(
+        about="a canary of nothing",
+        spec={"rollout": {"canary": "0%"}},
+        field="spec.rollout.canary",
+        says="at least 0.01%",
+    ),
+    BadPolicy(
+        about="a number of nodes as text",
+        spec={"rollout": {"maxUpdating": "10"}},
+        field="spec.rollout.maxUpdating",
+        says="10",
+    ),
+    BadPolicy(
+        about="a threshold above all",
+        spec={"rollout": {"failureThreshold": "101%"}},
+        field="spec.rollout.failureThreshold",
+        says="101%",
+    ),
+    BadPolicy(
+        about="a bake of days",
+        spec={"rollout": {"bake": "48h"}},
+        field="spec.rollout.bake",
+        says="between 0s and 24h",
+    ),
+    BadPolicy(
+        about="a way out that is none",
+        spec={"rollout": {"onFailure": "Panic"}},
+        field="spec.rollout.onFailure",
+        says="Rollback",
+    ),
+    BadPolicy(
+        about="a trial without an end",
+        spec={"trial": {"nodeNames": ["n1"]}},
+        field="spec.trial",
+        says="duration",
+    ),
+    BadPolicy(
+        about="a trial nowhere",
+        spec={"trial": {"nodeNames": [], "duration": "1h"}},
+        field="spec.trial.nodeNames",
+        says="",
+    ),
+    BadPolicy(
+        about="a trial for ever",
+        spec={"trial": {"nodeNames": ["n1"], "duration": "1000h"}},
+        field="spec.trial.duration",
+        says="between 1m and 720h",
     ),
     BadPolicy(
         about="an interval too short",

@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
 from terrace_operator.cluster.objects import (
+    EVENTS_PATH,
     NODES_PATH,
     POLICIES_PATH,
     TIERINGS_PATH,
+    event_manifest,
     read_node,
     read_policies,
     read_tiering,
@@ -19,8 +21,9 @@ from terrace_operator.cluster.objects import (
 from terrace_operator.cluster.reflector import Reflector, Source
 from terrace_operator.cluster.requests import Requests
 from terrace_operator.errors import ApiGarbled
-from terrace_operator.fleet import Node, Policies, Tiering
+from terrace_operator.fleet import Agents, Node, Policies, Tiering
 from terrace_operator.node_writes import NodeWrite
+from terrace_operator.series import EventWrite
 from terrace_operator.statuses import StatusWrite
 
 NODES = Source(kind="Node", path=NODES_PATH, read=read_node, as_="PartialObjectMetadata")
@@ -56,6 +59,11 @@ class Cluster:
         """All NodeTierings by name; changes in place."""
         return self.tiering_reflector.items
 
+    @property
+    def agents(self) -> Agents:
+        """What is known of agents: of none that it is not alive."""
+        return {}
+
     async def list_policies(self) -> Policies:
         """Returns all policies as they are now; they are few."""
         found = await self._requests.get(POLICIES_PATH)
@@ -79,3 +87,7 @@ class Cluster:
     async def write_status(self, write: StatusWrite) -> None:
         """Writes a policy's status."""
         await self._requests.apply(f"{POLICIES_PATH}/{quote(write.name)}/status", status_manifest(write))
+
+    async def write_event(self, write: EventWrite) -> None:
+        """Writes an event, or how often it came."""
+        await self._requests.apply(f"{EVENTS_PATH}/{quote(write.name)}", event_manifest(write))

@@ -3,11 +3,13 @@
 Before: `requests`. After: `reflector` keeps nodes and NodeTierings; policies are few and listed whole.
 """
 
+import socket
 import sys
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from terrace_api import API_VERSION, GROUP, VERSION
+from terrace_api import API_VERSION, GROUP, OUTRANKED_ANNOTATION, VERSION
 from terrace_api.codec import (
     decode_node_tiering,
     decode_policy,
@@ -21,14 +23,19 @@ from terrace_api.node_tiering import NodeTieringSpec
 from terrace_api.policy import TieringPolicy
 from terrace_operator.fleet import InvalidPolicy, Node, Policies, Report, Tiering
 from terrace_operator.node_writes import NodeWrite
+from terrace_operator.series import EventWrite
 from terrace_operator.statuses import StatusWrite
 
 Json = Any
 
 NODES_PATH = "/api/v1/nodes"
 TIERINGS_PATH = f"/apis/{GROUP}/{VERSION}/nodetierings"
+EVENTS_PATH = "/apis/events.k8s.io/v1/namespaces/default/events"
+"""Events about cluster-scoped objects live in this namespace: pkg/apis/core/validation/events.go of Kubernetes."""
 POLICIES_PATH = f"/apis/{GROUP}/{VERSION}/tieringpolicies"
 
+_NOTE_BYTES = 1024
+_INSTANCE = socket.gethostname()
 _NOT_KEPT: Json = {"numaNodes": [], "engines": [], "kdamonds": [], "plan": [], "pods": [], "unknownFields": []}
 """Parts of a status that are large and that no policy's status needs."""
 
@@ -53,6 +60,7 @@ def read_tiering(manifest: Json) -> Tiering:
         spec=spec,
         report=_read_report(manifest.get("status")),
         deleting="deletionTimestamp" in metadata,
+        outranked=sys.intern((metadata.get("annotations") or {}).get(OUTRANKED_ANNOTATION, "")),
     )
 
 
@@ -75,11 +83,12 @@ def read_policies(manifests: list[Json]) -> Policies:
 def tiering_manifest(write: NodeWrite) -> Json:
     """Returns what is applied as a NodeTiering: all that the operator owns of it."""
     owner = {"apiVersion": "v1", "kind": "Node", "name": write.name, "uid": write.node_uid}
-    metadata = {"name": write.name, "ownerReferences": [owner]} | ({"uid": write.uid} if write.uid else {})
+    uid = {"uid": write.uid} if write.uid else {}
+    outranked = {"annotations": {OUTRANKED_ANNOTATION: write.outranked}} if write.outranked else {}
     return {
         "apiVersion": API_VERSION,
         "kind": "NodeTiering",
-        "metadata": metadata,
+        "metadata": {"name": write.name, "ownerReferences": [owner], **uid, **outranked},
         "spec": encode_node_tiering_spec(write.spec),
     }
 
@@ -92,6 +101,35 @@ def status_manifest(write: StatusWrite) -> Json:
         "metadata": {"name": write.name, "uid": write.uid},
         "status": encode_policy_status(write.after),
     }
+
+
+def event_manifest(write: EventWrite) -> Json:
+    """Returns what is applied as an Event; of a series only the count may change."""
+    event, about = write.event, write.event.regarding
+    series = {"count": write.count, "lastObservedTime": _micro(write.last)}
+    return {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"name": write.name, "namespace": "default"},
+        "eventTime": _micro(write.first),
+        "type": event.type.value,
+        "reason": event.reason,
+        "note": _cut(event.note),
+        "action": "Reconcile",
+        "reportingController": f"{GROUP}/operator",
+        "reportingInstance": _INSTANCE,
+        "regarding": {"apiVersion": about.api_version, "kind": about.kind, "name": about.name, "uid": about.uid},
+    } | ({"series": series} if write.count > 1 else {})
+
+
+def _micro(at: datetime) -> str:
+    """Returns a `metav1.MicroTime`."""
+    return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _cut(note: str) -> str:
+    """Returns as much of a note as an Event may hold, which is counted in bytes."""
+    return note.encode()[:_NOTE_BYTES].decode(errors="ignore")
 
 
 def _read_policy(manifest: Json) -> TieringPolicy | InvalidPolicy:

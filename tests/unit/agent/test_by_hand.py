@@ -98,9 +98,10 @@ def test_plan_says_that_observe_stores_nothing(state: Path, policy: Path) -> Non
     assert "mode is Observe" in byhand.plan(SimHost(), state, policy)
 
 
-def test_plan_says_that_the_selector_is_ignored(state: Path, policy: Path) -> None:
-    policy.write_text(ENFORCE.replace("allNodes: true", "nodeSelector: {matchLabels: {memory: cxl}}"))
-    assert byhand.IGNORED in byhand.plan(SimHost(), state, policy)
+def test_plan_says_what_is_ignored_because_it_is_for_fleets(state: Path, policy: Path) -> None:
+    selector = "nodeSelector: {matchLabels: {memory: cxl}}, trial: {nodeNames: [other], duration: 1h}"
+    policy.write_text(ENFORCE.replace("allNodes: true", selector))
+    assert "taken for this machine: nodeSelector, trial" in byhand.plan(SimHost(), state, policy)
 
 
 def test_plan_says_that_by_hand_no_pod_has_a_name_to_exclude_it_by(state: Path, policy: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from terrace_api.units import Duration, Percent, Size, UnitError, display_bytes
+from terrace_api.units import Duration, Percent, Portion, Size, UnitError, display_bytes
 
 
 @given(st.integers(min_value=0, max_value=10**12))
@@ -46,6 +46,30 @@ def test_shares(text: str, bp: int) -> None:
 def test_what_is_no_share_is_refused(text: str) -> None:
     with pytest.raises(UnitError, match=r"as in 99\.6%"):
         Percent.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("written", "total", "count"),
+    [
+        (1, 100, 1),
+        (5, 3, 5),
+        ("10%", 100, 10),
+        ("10%", 101, 11),
+        ("10%", 1, 1),
+        ("0.01%", 5000, 1),
+        ("10%", 0, 1),
+        ("100%", 7, 7),
+    ],
+)
+def test_a_share_of_things_is_rounded_up_and_at_least_one(written: str | int, total: int, count: int) -> None:
+    assert Portion.parse(written).of(total) == count
+    assert Portion.parse(written).plain == written
+
+
+@pytest.mark.parametrize("value", [0, -1, True, "5", "101%"])
+def test_what_is_no_portion_is_refused(value: str | int) -> None:
+    with pytest.raises(UnitError):
+        Portion.parse(value)
 
 
 @pytest.mark.parametrize(

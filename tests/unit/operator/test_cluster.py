@@ -8,14 +8,13 @@ import pytest
 from kubernetes.aio.client import Configuration
 
 from cases.fake_api_server import FakeApiServer
-from cases.fleets import a_node, a_policy
+from cases.fleets import a_node, a_policy, statuses
 from cases.policies import policy as policy_manifest
 from terrace_operator.cluster.access import Cluster
 from terrace_operator.cluster.connection import Connection, connect
 from terrace_operator.cluster.objects import POLICIES_PATH, TIERINGS_PATH, read_policies, read_tiering
 from terrace_operator.cluster.requests import Requests
 from terrace_operator.compile import RESTORE, compile_spec
-from terrace_operator.decide import decide
 from terrace_operator.errors import (
     ApiConflict,
     ApiForbidden,
@@ -25,7 +24,7 @@ from terrace_operator.errors import (
     NotConfigured,
 )
 from terrace_operator.node_writes import NodeWrite
-from terrace_operator.statuses import policy_statuses
+from terrace_operator.statuses import StatusWrite
 
 SPEC = compile_spec(a_policy("batch", mode="Enforce"))
 METADATA = {"name": "a", "uid": "nt-a", "generation": 4, "resourceVersion": "9"}
@@ -111,8 +110,8 @@ def test_a_status_is_written_to_the_policy_that_was_read() -> None:
     async def test(server: FakeApiServer, requests: Requests) -> None:
         await server.put(POLICIES_PATH, "batch", **policy_manifest("batch", allNodes=True) | {"metadata": {}})
         found = cluster(requests)
-        policies = await found.list_policies()
-        (status,) = policy_statuses(policies, decide(policies.valid, [a_node("a")], {}), {}, "2026-01-01T00:00:00Z")
+        after = statuses(await found.list_policies(), [a_node("a")])["batch"]
+        status = StatusWrite(name="batch", uid="uid-batch", before=None, after=after)
         await found.write_status(status)
         again = await found.list_policies()
         assert again.statuses == {"uid-batch": status.after}

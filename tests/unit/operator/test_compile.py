@@ -27,10 +27,10 @@ def test_restore_carries_nothing() -> None:
     assert encode_node_tiering_spec(RESTORE) == {"action": "Restore"}
 
 
-def test_every_field_of_a_policy_is_either_selection_or_a_setting() -> None:
-    selection = {"priority", "all_nodes", "node_selector"}
+def test_every_field_of_a_policy_is_a_setting_or_says_which_nodes_get_it_and_how() -> None:
+    not_compiled = {"priority", "all_nodes", "node_selector", "paused", "rollout", "trial"}
     fields = {field.name for field in dataclasses.fields(TieringPolicySpec)}
-    assert fields - selection == {field.name for field in dataclasses.fields(Settings)}
+    assert fields - not_compiled == {field.name for field in dataclasses.fields(Settings)}
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,9 @@ def test_every_field_of_a_policy_is_either_selection_or_a_setting() -> None:
     [
         {"priority": 7},
         {"nodeSelector": {"matchLabels": {"zone": "a"}}},
+        {"paused": True},
+        {"rollout": {"canary": "5%", "onFailure": "Rollback"}},
+        {"trial": {"nodeNames": ["a"], "duration": "1h"}},
         {"mode": "Observe"},
         {"youngFilter": True},
         {"quota": {"time": "50ms"}},

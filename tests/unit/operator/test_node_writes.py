@@ -1,17 +1,16 @@
-from cases.fleets import a_node, a_policy, a_tiering
+from cases.fleets import AT_ONCE, a_node, a_policy, a_tiering, look, policies
 from terrace_operator.compile import RESTORE, compile_spec
-from terrace_operator.decide import decide
 from terrace_operator.fleet import Node, Tiering
 from terrace_operator.node_writes import NodeWrite, node_writes, outlived
 
-POLICY = a_policy("batch")
+POLICY = a_policy("batch", **AT_ONCE)
 SPEC = compile_spec(POLICY)
 NODE = a_node("a")
 
 
 def writes(node: Node, tiering: Tiering | None, *, adoptable: frozenset[str] = frozenset()) -> tuple[NodeWrite, ...]:
     tierings = {tiering.name: tiering} if tiering else {}
-    return node_writes(decide([POLICY], [node], {}), tierings, adoptable)
+    return node_writes(look(policies(POLICY), [node], tierings.values()).decisions, tierings, adoptable)
 
 
 def test_a_node_without_a_node_tiering_gets_one() -> None:
@@ -41,7 +40,7 @@ def test_a_node_tiering_without_an_owner_gets_one() -> None:
 
 def test_a_node_tiering_of_a_vanished_node_is_left_to_the_garbage_collector() -> None:
     gone = a_tiering(a_node("gone"), SPEC)
-    assert node_writes(decide([POLICY], [], {}), {"gone": gone}, frozenset()) == ()
+    assert node_writes(look(policies(POLICY), [], [gone]).decisions, {"gone": gone}, frozenset()) == ()
 
 
 def test_one_of_an_earlier_registration_is_left_until_it_is_collected() -> None:
@@ -51,10 +50,10 @@ def test_one_of_an_earlier_registration_is_left_until_it_is_collected() -> None:
     assert (write.node_uid, write.uid) == ("second", None)
 
 
-def test_one_that_nobody_collects_is_taken_over() -> None:
+def test_one_that_nobody_collects_is_taken_over_without_what_the_earlier_node_was_told() -> None:
     again = a_node("a", uid="second")
     (write,) = writes(again, a_tiering(NODE, SPEC), adoptable=frozenset({"nt-uid-a"}))
-    assert (write.node_uid, write.uid, write.spec) == ("second", "nt-uid-a", SPEC)
+    assert (write.node_uid, write.uid, write.spec) == ("second", "nt-uid-a", RESTORE)
 
 
 def test_one_that_is_being_deleted_is_left_alone() -> None:
@@ -69,4 +68,4 @@ def test_only_those_of_an_earlier_registration_have_outlived_it() -> None:
         "c": a_tiering(unowned, node_uid=None),
         "gone": a_tiering(a_node("gone")),
     }
-    assert outlived(decide([], [again, fresh, unowned], {}), tierings) == {"nt-uid-a"}
+    assert outlived(look(policies(), [again, fresh, unowned], tierings.values()).decisions, tierings) == {"nt-uid-a"}

@@ -1,14 +1,12 @@
 from dataclasses import replace
 
-from cases.fleets import READY, a_condition, a_node, a_policy, policies
-from terrace_operator.decide import decide
+from cases.fleets import READY, a_condition, a_node, a_policy, policies, statuses
 from terrace_operator.pace import CHANGES_S, TOTALS_S, due_at
 from terrace_operator.retry import after_failure, may_try
-from terrace_operator.statuses import policy_statuses
+from terrace_operator.statuses import StatusWrite
 
-POLICY = a_policy("batch")
-(WRITE,) = policy_statuses(policies(POLICY), decide([POLICY], [a_node("a")], {}), {}, "2026-06-01T12:00:00Z")
-STATUS = WRITE.after
+STATUS = statuses(policies(a_policy("batch")), [a_node("a")])["batch"]
+WRITE = StatusWrite(name="batch", uid="uid-batch", before=None, after=STATUS)
 MOVED = replace(STATUS, promoted_bytes=2**20, promoted="1Mi")
 OTHER = replace(STATUS, ready_nodes=1, ready="1/1")
 

@@ -1,5 +1,4 @@
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -7,6 +6,7 @@ from hypothesis import strategies as st
 
 from cases.fleets import (
     FAILED,
+    NO_AGENTS_MISSING,
     NO_ENGINE,
     NOW,
     READY,
@@ -14,18 +14,20 @@ from cases.fleets import (
     a_node,
     a_policy,
     a_report,
+    a_status,
     a_tiering,
     an_invalid_policy,
     policies,
+    proven,
+    statuses,
 )
+from cases.rehearsal import Rehearsal
 from terrace_api.codec import decode_policy_status, encode_policy_status
 from terrace_api.conditions import Condition
 from terrace_api.node_tiering import EngineName
-from terrace_api.policy import TieringPolicyStatus
+from terrace_api.policy import Stopped, TieringPolicyStatus
 from terrace_operator.compile import RESTORE, compile_spec
-from terrace_operator.decide import decide, held_specs
-from terrace_operator.fleet import Node, Policies, Report, Tiering
-from terrace_operator.statuses import policy_statuses
+from terrace_operator.fleet import Agent, Agents, Policies, Report
 
 BATCH = a_policy("batch", generation=3)
 SPEC = compile_spec(BATCH)
@@ -36,17 +38,12 @@ DEGRADED = a_report(FAILED, a_condition("Ready", "False"))
 CONVERGING = a_report(a_condition("Ready", "False", "Converging", "8 s to go"), revision=SPEC.revision)
 
 
-def statuses(known: Policies, nodes: list[Node], tierings: list[Tiering], now: str = NOW) -> dict[str, Any]:
-    found = {tiering.name: tiering for tiering in tierings}
-    decisions = decide(known.valid, nodes, held_specs(known.invalid, tierings))
-    return {write.name: write.after for write in policy_statuses(known, decisions, found, now)}
-
-
-def status_of(*reports: Report | None, known: Policies | None = None, now: str = NOW) -> TieringPolicyStatus:
+def status_of(
+    *reports: Report | None, known: Policies | None = None, now: str = NOW, agents: Agents = NO_AGENTS_MISSING
+) -> TieringPolicyStatus:
     nodes = [a_node(f"n{i}") for i in range(len(reports))]
     tierings = [a_tiering(node, SPEC, report) for node, report in zip(nodes, reports, strict=True)]
-    found: TieringPolicyStatus = statuses(known or policies(BATCH), nodes, tierings, now)["batch"]
-    return found
+    return statuses(known or proven(BATCH), nodes, tierings, now=now, agents=agents)["batch"]
 
 
 def condition(status: TieringPolicyStatus, type_: str) -> Condition:
@@ -129,6 +126,109 @@ def test_nodes_that_opted_out_are_mentioned_and_not_counted() -> None:
     assert condition(status, "Ready").message == "no node is selected; 1 node opted out by label"
 
 
+@pytest.mark.parametrize("agent", [Agent.SILENT, Agent.NODE_NOT_READY])
+def test_a_node_that_is_not_heard_of_is_neither_ready_nor_waited_for(agent: Agent) -> None:
+    status = status_of(IS_READY, IS_READY, agents={"n1": agent})
+    assert (status.nodes, status.silent_nodes, status.ready, status.updated) == (2, 1, "1/1", "1/1")
+    ready = condition(status, "Ready")
+    assert ready.status == "True"
+    assert f"nothing is heard of 1 node: n1 ({agent.value}" in ready.message
+    assert condition(status, "Degraded").status == "False"
+
+
+def test_a_policy_of_silent_nodes_only_is_not_ready() -> None:
+    ready = condition(status_of(IS_READY, agents={"n0": Agent.SILENT}), "Ready")
+    assert (ready.status, ready.reason) == ("False", "NoSupportedNodes")
+
+
+def test_a_node_without_an_agent_is_mentioned_and_not_counted() -> None:
+    status = status_of(IS_READY, None, agents={"n1": Agent.NONE})
+    assert (status.nodes, status.ready) == (1, "1/1")
+    assert condition(status, "Ready").message.endswith("; no agent runs on 1 node")
+
+
+def test_a_problem_is_named_once_with_up_to_ten_nodes() -> None:
+    status = status_of(*[DEGRADED] * 12, UNSUPPORTED, IS_READY, agents={"n13": Agent.SILENT})
+    found = [(one.state, one.reason, one.nodes, len(one.sample)) for one in status.problems]
+    assert found == [
+        ("Degraded", "StoreRefused", 12, 10),
+        ("Silent", "AgentSilent", 1, 1),
+        ("Unsupported", "NoDAMON", 1, 1),
+    ]
+    assert status.problems[0].message == "storing 'on' in state: EBUSY"
+    assert status.problems[2].sample == ("n12",)
+
+
+def test_ready_nodes_are_no_problem() -> None:
+    assert status_of(IS_READY, IS_READY).problems == ()
+
+
+def test_a_rollout_is_told_in_ready_and_progressing() -> None:
+    on = Rehearsal()
+    on.add("n0", "n1", "n2")
+    on.put(BATCH)
+    on.step()
+    on.answer("n0")
+    on.step()
+    status = on.statuses[BATCH.uid]
+    assert [condition(status, type_).reason for type_ in ("Ready", "Progressing")] == ["Baking", "Baking"]
+    assert "is well on 1 of 3 nodes; when it has been so for 2m, the next of 2 nodes get it" in (
+        condition(status, "Progressing").message
+    )
+    assert (status.updated, status.ready, status.problems) == ("1/3", "1/3", ())
+
+
+def test_a_node_that_fails_what_it_keeps_is_degraded_although_it_waits() -> None:
+    on = Rehearsal()
+    on.add("n0", "n1")
+    on.put(BATCH)
+    for _ in range(6):
+        on.step()
+        on.answer_all()
+        on.now_s += 120
+    on.put(a_policy("batch", generation=4, mode="Enforce", paused=True))
+    on.answer("n1", FAILED)
+    on.step()
+    status = on.statuses[BATCH.uid]
+    assert (status.degraded_nodes, status.updated) == (1, "0/2")
+    assert condition(status, "Ready").reason == "NodesDegraded"
+    assert condition(status, "Progressing").reason == "Paused"
+
+
+def test_a_failed_rollout_is_degraded_with_what_the_node_said() -> None:
+    on = Rehearsal()
+    on.add("n0", "n1")
+    on.put(BATCH)
+    on.step()
+    on.answer("n0", FAILED)
+    on.step()
+    on.now_s += 30
+    on.step()
+    status = on.statuses[BATCH.uid]
+    for type_, expected in (("Ready", "False"), ("Progressing", "False"), ("Degraded", "True")):
+        found = condition(status, type_)
+        assert (found.status, found.reason) == (expected, "RolloutStopped")
+        assert "n0 (StoreRefused: storing 'on' in state: EBUSY)" in found.message
+        assert "edit the policy to go on" in found.message
+
+
+def test_a_trial_that_ended_says_when_and_what_to_do() -> None:
+    trial = a_policy("trial", created="2026-06-01T10:00:00Z", trial={"nodeNames": ["n0"], "duration": "1h"})
+    during = statuses(policies(trial), [a_node("n0")], now="2026-06-01T10:59:59Z")["trial"]
+    assert (during.nodes, condition(during, "Ready").reason) == (1, "NodesUpdating")
+    status = statuses(policies(trial), [a_node("n0")], now="2026-06-01T11:00:00Z")["trial"]
+    ready = condition(status, "Ready")
+    assert (status.nodes, ready.status, ready.reason) == (0, "False", "TrialEnded")
+    assert "ended at 2026-06-01T11:00:00Z" in ready.message
+
+
+def test_what_is_remembered_survives_a_policy_that_cannot_be_read() -> None:
+    before = a_status(good=BATCH, stopped=Stopped(generation=3, revision="r", nodes=("n0",), message="failed"))
+    known = Policies(invalid=(an_invalid_policy("batch"),), statuses={BATCH.uid: before})
+    status = statuses(known, [], [])["batch"]
+    assert (status.last_good, status.stopped) == (before.last_good, before.stopped)
+
+
 def test_an_unreadable_policy_says_what_is_wrong_and_keeps_its_nodes() -> None:
     broken, node = an_invalid_policy("batch"), a_node("n0")
     status = statuses(policies(invalid=(broken,)), [node], [a_tiering(node, SPEC, IS_READY)])["batch"]
@@ -140,7 +240,7 @@ def test_an_unreadable_policy_says_what_is_wrong_and_keeps_its_nodes() -> None:
 
 def test_transition_times_move_only_with_the_status_of_a_condition() -> None:
     before = status_of(IS_READY, None)
-    known = replace(policies(BATCH), statuses={BATCH.uid: before})
+    known = replace(proven(BATCH), statuses={BATCH.uid: before})
     later = "2026-06-01T13:00:00Z"
     same = status_of(IS_READY, CONVERGING, known=known, now=later)
     assert condition(same, "Ready").last_transition_time == NOW

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cases.fleets import a_policy
+from cases.fleets import a_node, a_policy
 from terrace_api.policy import TieringPolicy
 from terrace_operator.rank import contenders, ranked, why_it_wins
 
@@ -59,12 +59,12 @@ def test_the_order_in_which_policies_were_listed_means_nothing(
     policies: list[TieringPolicy], zone: str, data: st.DataObject
 ) -> None:
     shuffled = data.draw(st.permutations(policies))
-    assert contenders(ranked(policies), {"zone": zone}) == contenders(ranked(shuffled), {"zone": zone})
+    assert contenders(ranked(policies), a_node("a", zone=zone)) == contenders(ranked(shuffled), a_node("a", zone=zone))
 
 
 @given(policies=any_policies(), zone=st.sampled_from(["a", "b"]))
 def test_no_contender_outranks_the_winner(policies: list[TieringPolicy], zone: str) -> None:
-    contending = contenders(ranked(policies), {"zone": zone})
+    contending = contenders(ranked(policies), a_node("a", zone=zone))
     for loser in contending[1:]:
         winner = contending[0]
         assert (-winner.spec.priority, winner.created, winner.name) < (-loser.spec.priority, loser.created, loser.name)

@@ -1,13 +1,14 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cases.fake_fleet import FakeFleet
-from cases.fleets import READY, a_node, a_policy, a_report, an_invalid_policy
+from cases.fleets import AT_ONCE, READY, a_node, a_policy, a_report, an_invalid_policy
 from terrace_api.node_tiering import Action
 from terrace_operator import reconcile as reconcile_module
 from terrace_operator.compile import RESTORE, compile_spec
@@ -17,12 +18,12 @@ from terrace_operator.reconcile import Reconciler
 from terrace_operator.statuses import StatusWrite
 from terrace_operator.wake import Wake
 
-BATCH = a_policy("batch", mode="Enforce")
+BATCH = a_policy("batch", mode="Enforce", **AT_ONCE)
 SPEC = compile_spec(BATCH)
 
 
 def operator(fleet: FakeFleet) -> Reconciler:
-    return Reconciler(fleet, Metrics(), Wake())
+    return Reconciler(fleet, Metrics(), Wake(), fleet.events.extend)
 
 
 def one_pass(reconciler: Reconciler) -> None:
@@ -94,7 +95,7 @@ def test_another_priority_alone_gives_no_node_a_new_generation() -> None:
     fleet.put_policy(BATCH)
     reconciler = operator(fleet)
     one_pass(reconciler)
-    fleet.put_policy(a_policy("batch", mode="Enforce", priority=7, generation=2))
+    fleet.put_policy(a_policy("batch", mode="Enforce", priority=7, generation=2, **AT_ONCE))
     one_pass(reconciler)
     assert fleet.tierings["a"].generation == 1
     assert len(spec_writes(fleet)) == 1
@@ -191,6 +192,25 @@ def test_an_object_that_nobody_collects_is_taken_over_after_a_while(monkeypatch:
     assert fleet.tierings["a"].node_uid == "second"
 
 
+def test_a_bake_counts_only_while_the_state_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = fleet_of("a", "b")
+    fleet.put_policy(a_policy("batch", mode="Enforce"))
+    reconciler = operator(fleet)
+    one_pass(reconciler)
+    fleet.answer("a")
+    one_pass(reconciler)
+    fleet.complete = False
+    at_later(monkeypatch, 60.0)
+    one_pass(reconciler)
+    fleet.complete = True
+    at_later(monkeypatch, 130.0)
+    one_pass(reconciler)
+    assert fleet.tierings["b"].spec == RESTORE
+    at_later(monkeypatch, 255.0)
+    one_pass(reconciler)
+    assert fleet.tierings["b"].spec == compile_spec(a_policy("batch", mode="Enforce"))
+
+
 def test_totals_alone_are_not_written_within_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     fleet = fleet_of("a")
     fleet.put_policy(BATCH)
@@ -218,11 +238,22 @@ def at_later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     monkeypatch.setattr(time, "monotonic", lambda: real(time.CLOCK_MONOTONIC) + seconds)
 
 
+def live(fleet: FakeFleet, reconciler: Reconciler) -> None:
+    """Passes and answers of agents in turn, until nothing changes any more."""
+    before: object = None
+    while before != (fleet.writes, fleet.tierings):
+        before = (list(fleet.writes), dict(fleet.tierings))
+        one_pass(reconciler)
+        for name in fleet.tierings:
+            fleet.answer(name)
+
+
+BAKED_AT_ONCE: dict[str, Any] = {"rollout": {"bake": "0s"}}
 POLICIES = (
-    BATCH,
-    a_policy("batch", mode="Observe", generation=2),
-    a_policy("prod", priority=1, nodeSelector={"matchLabels": {"zone": "x"}}),
-    a_policy("zone", nodeSelector={"matchExpressions": [{"key": "zone", "operator": "Exists"}]}),
+    a_policy("batch", mode="Enforce", **BAKED_AT_ONCE),
+    a_policy("batch", mode="Observe", generation=2, **BAKED_AT_ONCE),
+    a_policy("prod", priority=1, nodeSelector={"matchLabels": {"zone": "x"}}, **BAKED_AT_ONCE),
+    a_policy("zone", nodeSelector={"matchExpressions": [{"key": "zone", "operator": "Exists"}]}, **BAKED_AT_ONCE),
 )
 NODES = (
     a_node("a"),
@@ -233,6 +264,7 @@ NODES = (
 )
 Event = Callable[[FakeFleet], None]
 events = st.one_of(
+    st.sampled_from("ab").map(lambda name: lambda fleet: fleet.answer(name)),
     st.sampled_from(POLICIES).map(lambda policy: lambda fleet: fleet.put_policy(policy)),
     st.sampled_from(["batch", "prod", "zone"]).map(lambda name: lambda fleet: fleet.stored.pop(name, None)),
     st.sampled_from(NODES).map(lambda node: lambda fleet: fleet.add_node(node)),
@@ -253,9 +285,9 @@ def test_the_result_depends_on_the_final_state_only(history: list[tuple[Event, b
         if seen:
             one_pass(watching)
     lived.collect_garbage()
-    one_pass(watching)
+    live(lived, watching)
     fresh = FakeFleet(nodes=dict(lived.nodes), stored=dict(lived.stored))
-    one_pass(operator(fresh))
+    live(fresh, operator(fresh))
     assert {name: (one.node_uid, one.spec) for name, one in lived.tierings.items()} == {
         name: (one.node_uid, one.spec) for name, one in fresh.tierings.items()
     }

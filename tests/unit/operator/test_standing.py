@@ -3,7 +3,6 @@ import pytest
 from cases.fleets import FAILED, NO_ENGINE, READY, REFUSED, a_condition, a_node, a_policy, a_report, a_tiering
 from terrace_api.node_tiering import EngineName
 from terrace_operator.compile import RESTORE, compile_spec
-from terrace_operator.decide import decide
 from terrace_operator.fleet import Report, Tiering
 from terrace_operator.standing import Standing, State, stand
 
@@ -13,8 +12,7 @@ REVISION = SPEC.revision
 
 
 def standing(tiering: Tiering | None) -> Standing:
-    (decision,) = decide([a_policy("batch")], [NODE], {})
-    return stand(decision, {"a": tiering} if tiering else {})
+    return stand(NODE, SPEC, tiering)
 
 
 def reported(report: Report | None, *, generation: int = 1) -> Standing:

@@ -1,0 +1,177 @@
+"""Who gets which revision of one policy now, from the objects alone. Pure; the time comes in as an argument.
+
+A new revision goes to the canary, then in waves to the others. A wave is filled up, must settle (everybody who was told
+has answered and is well) and then bake, before the next one begins. When everybody has the revision and it has baked,
+it is good: nodes that join get it, and a later rollout that fails goes back to it.
+
+What must be remembered is in the policy's status: the good revision, and that a rollout failed. Only a rollout that is
+*recorded* as failed is rolled back, or else a restart in between would find healthy nodes and begin again. For how long
+a wave has been well is measured by the running process: a restart makes a bake longer, never shorter.
+
+Limits are for what is new. Going back (rollback, restore) is not held up by any.
+
+Before: `progress` says how far it is. After: `phase` has what comes out.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from terrace_api.node_tiering import NodeTieringSpec
+from terrace_api.policy import Stopped
+from terrace_operator.compile import RESTORE
+from terrace_operator.member import Member
+from terrace_operator.phase import Lasting, Phase, Rollout, Since, Specs
+from terrace_operator.progress import Goal, Progress, look
+from terrace_operator.waves import Limits, take
+from terrace_operator.wording import nodes, some
+
+PATIENCE_S = 30.0
+"""How long too many nodes must have failed before it is called a failure: agents try again several times meanwhile."""
+_S_US = 1_000_000
+_RECORDED_NODES = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Turn:
+    """All that one decision is made from.
+
+    Attributes:
+        slots: how many more nodes may begin to update.
+        specs: what members have if none of them takes the revision now.
+    """
+
+    goal: Goal
+    seen: Progress
+    limits: Limits
+    slots: int
+    specs: Specs
+    since: Since
+
+
+def roll_out(goal: Goal, members: Sequence[Member], since: Since) -> Rollout:
+    """Returns what every member is to have now, and what is to be recorded."""
+    seen = look(goal, members)
+    limits = Limits.of(goal.policy.spec.rollout, seen.nodes)
+    joining, slots = take(
+        seen.joining, room=len(seen.joining), slots=limits.wave - len(seen.updating), of=seen.updating
+    )
+    specs = {member.name: _as_told(goal, member) for member in members} | _give(goal.good, joining)
+    turn = _Turn(goal=goal, seen=seen, limits=limits, slots=slots, specs=specs, since=since)
+    if goal.reached:
+        return _join(turn)
+    failing = len(seen.failed) >= limits.failures(seen.told)
+    if goal.has_stopped and (goal.rolls_back or seen.behind or failing):
+        return _after_failure(turn, members)
+    if failing:
+        return _fail(turn)
+    if goal.policy.spec.paused and seen.behind:
+        message = f"spec.paused is true: {len(seen.behind)} of {nodes(seen.nodes)} keep what they have"
+        return Rollout(phase=Phase.PAUSED, message=message, specs=specs)
+    return _go_on(turn)
+
+
+def _join(turn: _Turn) -> Rollout:
+    """Gives what is known to be good: neither canary nor bake is needed."""
+    seen, revision = turn.seen, turn.goal.target.revision
+    taken, _ = take(seen.behind, room=len(seen.behind), slots=turn.slots, of=seen.updating)
+    specs = turn.specs | _give(turn.goal.target, taken)
+    if missing := len(seen.behind) - len(taken):
+        message = f"{missing} of {nodes(seen.nodes)} do not have revision {revision} yet, which is good"
+        return Rollout(phase=Phase.JOINING, message=message, specs=specs)
+    return Rollout(phase=Phase.SETTLED, message=f"revision {revision} is good", specs=specs)
+
+
+def _after_failure(turn: _Turn, members: Sequence[Member]) -> Rollout:
+    goal = turn.goal
+    assert goal.stopped is not None
+    if not goal.rolls_back:
+        return Rollout(phase=Phase.STOPPED, message=_paused(goal.stopped), specs=turn.specs)
+    back = [member for member in members if member.follows(goal.target) and not member.was_told(goal.good)]
+    where = f"nodes go back to revision {goal.good.revision}" if goal.good else "no revision was good before: restored"
+    message = f"{goal.stopped.message}; {where}. Edit the policy to try again"
+    return Rollout(phase=Phase.ROLLED_BACK, message=message, specs=turn.specs | _give(goal.good or RESTORE, back))
+
+
+def _fail(turn: _Turn) -> Rollout:
+    """Gives the revision to nobody while too many fail; if that lasts, has it recorded."""
+    goal, seen = turn.goal, turn.seen
+    since_s = turn.since.begin(goal, Lasting.FAILING)
+    due_s = since_s + PATIENCE_S
+    if turn.since.now_s < due_s:
+        return replace(_tell(turn, room=0), lasting=(Lasting.FAILING, since_s), due_s=due_s)
+    message = (
+        f"revision {goal.target.revision} failed on {len(seen.failed)} of the {seen.told} that were told it: "
+        f"{some(seen.failed)}"
+    )
+    failed = Stopped(
+        generation=goal.policy.generation,
+        revision=goal.target.revision or "",
+        nodes=(*seen.aside, *(one.node for one in seen.failed))[:_RECORDED_NODES],
+        message=message,
+    )
+    lasting = (Lasting.FAILING, since_s)
+    return Rollout(phase=Phase.STOPPED, message=_paused(failed), specs=turn.specs, failed=failed, lasting=lasting)
+
+
+def _go_on(turn: _Turn) -> Rollout:
+    """Fills up the wave; or if it is full, waits until it has settled and baked, and begins the next one."""
+    goal, seen, revision = turn.goal, turn.seen, turn.goal.target.revision
+    room = turn.limits.room(seen.told) if seen.behind else 0
+    if room or seen.unsettled:
+        return _tell(turn, room)
+    if not seen.behind and not seen.proven:
+        return Rollout(phase=Phase.SETTLED, message=f"no node has proved revision {revision}", specs=turn.specs)
+    since_s = turn.since.begin(goal, Lasting.WELL)
+    due_s = since_s + goal.policy.spec.rollout.bake.us / _S_US
+    well = (Lasting.WELL, since_s)
+    if turn.since.now_s < due_s:
+        message = _baking(turn)
+        recovered = goal.has_stopped
+        return Rollout(
+            phase=Phase.BAKING, message=message, specs=turn.specs, lasting=well, due_s=due_s, recovered=recovered
+        )
+    if seen.behind:
+        told = _tell(turn, turn.limits.wave)
+        return replace(told, lasting=well) if told.specs == turn.specs else told
+    return Rollout(
+        phase=Phase.SETTLED, message=f"revision {revision} is good", specs=turn.specs, lasting=well, good=True
+    )
+
+
+def _tell(turn: _Turn, room: int) -> Rollout:
+    """Tells the revision to as many nodes as there is room in the wave."""
+    goal, seen = turn.goal, turn.seen
+    taken, _ = take(seen.behind, room=room, slots=turn.slots, of=seen.updating)
+    told = seen.told + len(taken)
+    first = told <= turn.limits.canary and len(taken) < len(seen.behind)
+    return Rollout(
+        phase=Phase.CANARY if first else Phase.UPDATING,
+        message=f"{told} of {nodes(seen.nodes)} were told revision {goal.target.revision}",
+        specs=turn.specs | _give(goal.target, taken),
+    )
+
+
+def _baking(turn: _Turn) -> str:
+    goal, seen = turn.goal, turn.seen
+    then = f"the next of {nodes(len(seen.behind))} get it" if seen.behind else "it is good"
+    return (
+        f"revision {goal.target.revision} is well on {seen.told} of {nodes(seen.nodes)}; when it has been so for "
+        f"{goal.policy.spec.rollout.bake}, {then}"
+    )
+
+
+def _as_told(goal: Goal, member: Member) -> NodeTieringSpec:
+    """Returns what the member has if nothing is given to it; what somebody tampered with is as it should be again."""
+    if member.was_told(goal.target):
+        return goal.target
+    if goal.good is not None and member.was_told(goal.good):
+        return goal.good
+    return member.stays
+
+
+def _give(spec: NodeTieringSpec | None, members: Iterable[Member]) -> dict[str, NodeTieringSpec]:
+    return {member.name: spec for member in members} if spec is not None else {}
+
+
+def _paused(failed: Stopped) -> str:
+    return f"{failed.message}. Nodes keep what they have; edit the policy to go on"
