@@ -1,0 +1,25 @@
+"""The chart's values and their schema say the same: helm refuses an installation otherwise."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+CHART = Path(__file__).parents[2] / "deploy/helm/terrace"
+
+
+def problems(values: dict[str, Any]) -> list[str]:
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    return [error.message for error in jsonschema.Draft7Validator(schema).iter_errors(values)]
+
+
+def test_the_chart_installs_with_its_own_values() -> None:
+    assert problems(yaml.safe_load((CHART / "values.yaml").read_text())) == []
+
+
+@pytest.mark.parametrize("wrong", [{"agent": {"hostPorc": True}}, {"agent": {"port": 0}}, {"crds": {"install": "yes"}}])
+def test_a_value_that_means_nothing_is_refused(wrong: dict[str, Any]) -> None:
+    assert problems(wrong)
