@@ -118,7 +118,7 @@ class Kdamond:
     Attributes:
         target_nid: `NOWHERE` for one that only watches.
         direction: promotion, demotion, or monitoring.
-        arrived_bytes: what really changed nid, counted by kernel.md fact 27; never tried bytes.
+        arrived_bytes: what really changed nid, counted by kernel fact 27; never tried bytes.
     """
 
     index: int

@@ -1,4 +1,4 @@
-"""Which staged trees `on` and `commit` take (kernel.md 3 and 4.2). Pure; paths are relative to the kdamond."""
+"""Which staged trees `on` and `commit` take. Pure; paths are relative to the kdamond."""
 
 import re
 from collections.abc import Mapping

@@ -24,7 +24,7 @@ SAMPLES = ROOT / "deploy/samples"
 NAMESPACE = "terrace-system"
 NODE = "tiered"
 ALONE = "numa_balancing=disable"
-"""Without it the kernel's NUMA balancing promotes, too (kernel.md fact 36), and nobody could tell who moved what."""
+"""Without it the kernel's NUMA balancing promotes, too (kernel fact 36), and nobody could tell who moved what."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

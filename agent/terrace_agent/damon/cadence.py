@@ -37,7 +37,7 @@ def safe_apply_interval_us(settings: Settings, *, can_tune: bool) -> tuple[int, 
 
     Every tuning step puts off the next application to now + apply interval, even when it changes nothing, and a step
     comes every `aggrs` aggregations. So it must be shorter than (aggrs - 1) x the shortest aggregation that tuning may
-    choose, or the schemes never run while accesses are plentiful (kernel.md fact 17; `kdamond_tune_intervals()`,
+    choose, or the schemes never run while accesses are plentiful (kernel fact 17; `kdamond_tune_intervals()`,
     `damos_set_next_apply_sis()` in Linux mm/damon/core.c, 7.2).
     """
     monitoring = settings.monitoring
@@ -67,7 +67,7 @@ def is_tuning(before: Mapping[int, CurrentIntervals], now: Mapping[int, CurrentI
 def age_count(age_us: int, aggr_us: int) -> int:
     """Returns how many aggregations `age_us` are, to the nearest and at least one, 0 for no age.
 
-    A scheme's age is a count that tuning does not rescale (kernel.md fact 18), so it holds for `aggr_us` only. Rounded
+    A scheme's age is a count that tuning does not rescale (kernel fact 18), so it holds for `aggr_us` only. Rounded
     up it would ask for half as much again once tuning has made an aggregation as long as the age.
     """
     return max(1, (2 * age_us + aggr_us) // (2 * aggr_us)) if age_us else 0
@@ -77,7 +77,7 @@ def demotion_age_us(settings: Settings, slow: CurrentIntervals) -> int:
     """Returns the age from which a fast region counts as cold.
 
     Each context tunes itself: what one aggregation of an idle slow nid calls hot must not be cold on a busy fast nid
-    (kernel.md fact 19).
+    (kernel fact 19).
     """
     return max(settings.demotion.min_age.us, 2 * slow.aggr_us)
 

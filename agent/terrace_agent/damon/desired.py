@@ -3,7 +3,7 @@
 Before: `topology`, `features`, `seen`. After: `plan`.
 
 One kdamond per source nid, whatever the number of targets; a nid of a middle tier has a promotion and a demotion
-scheme in it (design.md section 4, kernel.md 5.5 and 11).
+scheme in it.
 """
 
 import hashlib
@@ -194,7 +194,7 @@ def _kdamond(
 def _refresh_ms(settings: Settings, kdamonds: int) -> int:
     """Returns how often the kernel refreshes stats and intervals files by itself; 0 leaves it to commands.
 
-    Before 7.3 one timer serves all kdamonds and the fastest starves the others (kernel.md fact 31), so with more than
+    Before 7.3 one timer serves all kdamonds and the fastest starves the others (kernel fact 31), so with more than
     one `verify` asks by command. Where watermarks may put schemes to sleep, commands wait for their interval and block
     everybody's (4.1): late files are better then.
     """

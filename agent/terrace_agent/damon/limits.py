@@ -1,6 +1,6 @@
 """How much may move per window, and when each direction stops. Pure.
 
-Goals are wishes (design.md section 2): they are clamped to what the nid can bear (kernel.md fact 21). Promotion stops
+Goals are wishes: they are clamped to what the nid can bear (kernel fact 21). Promotion stops
 at free = max(the policy's free share, floor), demotion at that plus a margin, so that demotion makes room first,
 promotion never eats what kswapd holds free, and at rest neither moves.
 

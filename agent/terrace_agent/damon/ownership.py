@@ -2,7 +2,7 @@
 
 Ours is what the journal of this boot claims *and* what the kernel shows: the pid that we started, or, where a crash
 came before the pid was journaled, a content that our stores could have made. All else is somebody else's and is never
-touched (design.md section 5, "one tree, many users"), a tree that is only staged included.
+touched (one tree, many users), a tree that is only staged included.
 """
 
 import dataclasses

@@ -1,6 +1,6 @@
 """Trying again where the kernel says EBUSY.
 
-All state commands take one lock without waiting (kernel.md fact 8), so anybody's command makes ours fail for as long
+All state commands take one lock without waiting (kernel fact 8), so anybody's command makes ours fail for as long
 as it runs: up to a sampling interval, for the long ones of others up to minutes. We wait a bounded time.
 """
 

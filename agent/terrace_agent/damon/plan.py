@@ -8,7 +8,7 @@ Before: `desired`, `surroundings`, the journal. After: `apply`.
 - Its schemes have to begin anew: commit none, then the new ones (what monitoring has learnt is the context's).
 - Ours is off, or was cut off while being staged: stage what is missing and `on`.
 - The set of kdamonds has to change: `off`, make the tree anew, `on`.
-- Somebody else's kdamond, even a staged one: nothing is touched (design.md section 5).
+- Somebody else's kdamond, even a staged one: nothing is touched.
 
 The unit of a change is one kdamond: two cannot be switched by one store. So each is always complete, old or new, and
 the order makes the mixture safe: room is made before it is filled, and of two goals the one that moves less goes first.
@@ -209,7 +209,7 @@ def _in_order(needed: list[Change]) -> list[Change]:
 
 
 def _restores(originals: tuple[Original, ...], *, others_on: bool) -> Iterator[Step]:
-    # damon_stat cannot be enabled while anybody's kdamond runs (kernel.md fact 7): it stays remembered until then.
+    # damon_stat cannot be enabled while anybody's kdamond runs (kernel fact 7): it stays remembered until then.
     for original in originals:
         if not (original.path == DAMON_STAT and others_on):
             yield Restore(path=original.path, value=original.value)

@@ -1,7 +1,7 @@
 """From sysfs to values: the tree, and what the kernel says about a kdamond.
 
 After: `plan` (what differs from the desired tree) and `verify` (what moved). A file that this kernel does not have
-reads as None. Every file below `kdamonds/` may answer EBUSY while any command runs (kernel.md fact 8): that is tried
+reads as None. Every file below `kdamonds/` may answer EBUSY while any command runs (kernel fact 8): that is tried
 again here.
 """
 
@@ -23,7 +23,7 @@ from terrace_agent.journal import OwnedKdamond
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchemeStats:
-    """`stats/` of one scheme: since its start, as last refreshed (kernel.md 3.7)."""
+    """`stats/` of one scheme: since its start, as last refreshed."""
 
     sz_tried: int = 0
     sz_applied: int = 0

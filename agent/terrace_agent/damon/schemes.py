@@ -111,7 +111,7 @@ def _cleaning(mover: Scheme, flow: Flow) -> Scheme:
 
     A page's accessed bit says "since it was last cleared", which may be since boot. The young filter turns such pages
     away, clearing the bit, and the try resets the region's age: without this scheme each cold region would have to get
-    old twice (kernel.md section 11: 15% of the first tries passed). `stat` with a young filter clears bits, moves
+    old twice (seen on 7.2: 15% of the first tries passed). `stat` with a young filter clears bits, moves
     nothing and leaves ages alone. Its quota bounds the rmap walks, and it has the goals of `moving`: where no room has
     to be made there is nothing to prepare, and a node at rest shall cost nothing.
     """
@@ -167,7 +167,7 @@ def access_pattern(settings: Settings, flow: Flow) -> AccessPattern:
 
 def _quotas(settings: Settings, flow: Flow, features: frozenset[Feature]) -> Quotas:
     # Demotion's first passes meet stale accessed bits everywhere, the young filter turns those pages away, and tried
-    # bytes are charged: charged in full they stall it (kernel.md section 11). To turn a page away takes an rmap walk,
+    # bytes are charged: charged in full they stall it. To turn a page away takes an rmap walk,
     # to move it several times that, so an eighth is about what it costs: a time quota, which the kernel turns into
     # charged bytes per time, stays true, and looking in vain stays bounded to eight windows' worth of memory.
     charges_less = Feature.FAIL_CHARGE in features

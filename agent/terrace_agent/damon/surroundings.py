@@ -18,7 +18,7 @@ _EXCLUSIVE_MODULES = (
     "damon_sample_prcl",
     "damon_sample_wsse",
 )
-"""Modules that start a kdamond which tolerates no other (kernel.md 4.4); damon_stat is treated on its own."""
+"""Modules that start a kdamond which tolerates no other; damon_stat is treated on its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,7 +42,7 @@ class Action(StrEnum):
 
 
 class GoalMetric(StrEnum):
-    """What a quota goal measures (kernel.md 3.5)."""
+    """What a quota goal measures."""
 
     USER_INPUT = "user_input"
     SOME_MEM_PSI_US = "some_mem_psi_us"
@@ -102,7 +102,7 @@ class IntervalsGoal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intervals:
-    """How often is sampled and aggregated; while `intervals_goal` is on, a stale reading (kernel.md fact 11)."""
+    """How often is sampled and aggregated; while `intervals_goal` is on, a stale reading (kernel fact 11)."""
 
     sample_us: int | None = 5_000
     aggr_us: int | None = 100_000
@@ -153,7 +153,7 @@ class Weights:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaGoal:
-    """A stop: of several, the nearest to being met counts (kernel.md fact 22)."""
+    """A stop: of several, the nearest to being met counts (kernel fact 22)."""
 
     target_metric: GoalMetric = GoalMetric.USER_INPUT
     target_value: int = 0
@@ -187,7 +187,7 @@ class Watermarks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """One filter; the first that matches decides (kernel.md fact 6, recipes in 5.4).
+    """One filter; the first that matches decides (kernel fact 6, recipes in `scope`).
 
     Attributes:
         memcg_path: of the type memcg only: from the root of the hierarchy, as `cgroup_path()` has it.

@@ -1,6 +1,6 @@
 """How much of a nid must stay free, whatever a policy wishes. Pure.
 
-kernel.md fact 21: kswapd holds the high watermarks free, and on top of them what `lowmem_reserve` (`protection` in
+kernel fact 21: kswapd holds the high watermarks free, and on top of them what `lowmem_reserve` (`protection` in
 `/proc/zoneinfo`) keeps from movable allocations in the lower zones. Promotion that goes below fights kswapd for ever.
 The quota window of the promoters comes on top; the engine adds it, since it knows the quota.
 """

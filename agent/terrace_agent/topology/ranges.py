@@ -2,8 +2,7 @@
 
 Memory blocks leave holes out but may straddle two nids (both list the block); zone spans know the nid but include
 holes. Their intersection is right on both counts, needs no `/proc/iomem` (zeros without CAP_SYS_ADMIN), and starts
-above page 0, as DAMON wants. Without `CONFIG_MEMORY_HOTPLUG` there are no blocks, and the spans stand alone
-(kernel.md section 9).
+above page 0, as DAMON wants. Without `CONFIG_MEMORY_HOTPLUG` there are no blocks, and the spans stand alone.
 """
 
 from collections.abc import Iterable

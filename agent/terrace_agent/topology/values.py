@@ -28,7 +28,7 @@ class Nid:
         cpus: numbers of its CPUs; empty for memory-only nodes.
         distances: by nid, the kernel's `distance` row.
         ranges: its online memory blocks, ascending, coalesced.
-        floor_bytes: free memory that promotion must leave, without the quota window (kernel.md fact 21).
+        floor_bytes: free memory that promotion must leave, without the quota window (kernel fact 21).
         memory_tier: N of `memory_tierN`.
     """
 

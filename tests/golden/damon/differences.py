@@ -4,13 +4,13 @@ from terrace_agent.damon.stores import kdamond_stores
 from terrace_agent.damon.tree import Kdamond
 
 WHY = {
-    "quotas/goal_tuner": "consist would start from one byte and stall (kernel.md fact 1)",
+    "quotas/goal_tuner": "consist would start from one byte and stall (kernel fact 1)",
     "quotas/goals/0/target_value": "a wish, bounded by what the kernel needs free (fact 21)",
     "quotas/goals/nr_goals": "demotion also stops where its target needs its memory (fact 22)",
     "quotas/goals/1/": "demotion also stops where its target needs its memory (fact 22)",
     "apply_interval_us": "one second would starve the schemes while intervals are tuned (fact 17)",
-    "quotas/reset_interval_ms": "shorter windows of the same rate overshoot less (design.md section 2)",
-    "quotas/bytes": "shorter windows of the same rate overshoot less (design.md section 2)",
+    "quotas/reset_interval_ms": "shorter windows of the same rate overshoot less",
+    "quotas/bytes": "shorter windows of the same rate overshoot less",
     "quotas/fail_charge_": "what the young filter turns away is charged an eighth (section 11)",
     "access_pattern/age/min": "no page is cold before the slow nid has looked twice (fact 19)",
     "access_pattern/age/max": "the largest count that the kernel holds",

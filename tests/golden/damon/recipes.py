@@ -40,7 +40,7 @@ _DAMO_AGE_MAX = ULONG_MAX // 100_000
 
 
 def mem_tier() -> tuple[Kdamond, ...]:
-    """damo's scripts/mem_tier.sh (kernel.md 5.2): one kdamond per NUMA node."""
+    """damo's scripts/mem_tier.sh: one kdamond per NUMA node."""
     demotion = Scheme(
         action=Action.MIGRATE_COLD,
         target_nid=1,
@@ -65,7 +65,7 @@ def mem_tier() -> tuple[Kdamond, ...]:
 
 
 def damon_tier() -> tuple[Kdamond, ...]:
-    """The DAMON_TIER module (kernel.md section 6; mm/damon/tier.c of 2026-03-26): one context for both NUMA nodes."""
+    """The DAMON_TIER module (mm/damon/tier.c of 2026-03-26): one context for both NUMA nodes."""
     promotion = Scheme(
         action=Action.MIGRATE_HOT,
         target_nid=0,

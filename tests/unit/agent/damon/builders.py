@@ -136,7 +136,7 @@ def topology(*tiers: tuple[Nid, ...]) -> Topology:
 
 
 def guest(*, fast_floor_bytes: int = 77 * MIB) -> Topology:
-    """Returns the guest of kernel.md section 11: 1.5 GiB fast, 512 MiB slow, high watermarks of 5%."""
+    """Returns a guest: 1.5 GiB fast, 512 MiB slow, high watermarks of 5%."""
     return topology(
         (nid(0, 1536 * MIB, floor_bytes=fast_floor_bytes, distances={0: 10, 1: 20}, memory_tier=4),),
         (nid(1, 512 * MIB, start=1536 * MIB, floor_bytes=26 * MIB, distances={0: 20, 1: 10}, memory_tier=120),),
