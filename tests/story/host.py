@@ -14,6 +14,15 @@ _SETTINGS = {
 }
 ABSENT = "-"
 _PAGE_BYTES = 4_096
+_PIDS = """
+cd /sys/kernel/mm/damon/admin/kdamonds 2>/dev/null || exit
+for k in [0-9]*; do
+    [ -e $k ] || continue
+    # EBUSY while a command of the agent's runs.
+    until pid=$(cat $k/pid 2>/dev/null); do sleep 0.05; done
+    echo "$k $pid"
+done
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +57,7 @@ def settings(guest: Guest) -> Settings:
 
 def running_kdamonds(guest: Guest) -> dict[int, int]:
     """Returns the pid of every kdamond of the sysfs tree that runs, by its index."""
-    directory = "/sys/kernel/mm/damon/admin/kdamonds"
-    script = f'cd {directory} 2>/dev/null && for k in [0-9]*; do [ -e $k ] && echo "$k $(cat $k/pid)"; done'
-    pairs = (line.split() for line in guest.run(script, check=False).stdout.splitlines())
+    pairs = (line.split() for line in guest.run(_PIDS, check=False).stdout.splitlines())
     return {int(index): int(pid) for index, pid in pairs if int(pid) > 0}
 
 
