@@ -10,7 +10,7 @@ from terrace_api.node_tiering import QuotaControl
 
 RELEASED = frozenset({QuotaControl.TEMPORAL})
 """How quotas may be steered here. `AgentLoop` is not released: on Debian's 6.12 the first window of a quota was seen to
-bound nothing, so allowances, which are one window without an end, do not hold there."""
+bound nothing (kernel fact 41), so allowances, which are one window without an end, do not hold there."""
 
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 

@@ -57,4 +57,4 @@ def _matches(files: Mapping[str, str], directory: str, page: Page) -> bool:
         case "unmapped":
             return not page.mapped
         case other:
-            raise NotImplementedError(other)
+            raise NotImplementedError(f"no kernel behaviour is simulated for filters of type {other!r}")

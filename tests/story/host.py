@@ -17,10 +17,11 @@ _PAGE_BYTES = 4_096
 _PIDS = """
 cd /sys/kernel/mm/damon/admin/kdamonds 2>/dev/null || exit
 for k in [0-9]*; do
-    [ -e $k ] || continue
-    # EBUSY while a command of the agent's runs.
-    until pid=$(cat $k/pid 2>/dev/null); do sleep 0.05; done
-    echo "$k $pid"
+    # EBUSY while a command of the agent's runs; a directory may also vanish.
+    while [ -e $k ]; do
+        if pid=$(cat $k/pid 2>/dev/null); then echo "$k $pid"; break; fi
+        sleep 0.05
+    done
 done
 """
 

@@ -37,7 +37,7 @@ class DamonEngine:
     """See `terrace_agent.engine.Engine`.
 
     Args:
-        quota_controls: the ways of steering quotas that may be gone; a kernel that has none of them is refused.
+        quota_controls: how quotas may be steered; a kernel on which it would have to be otherwise is refused.
     """
 
     def __init__(
