@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONPATH := tests
 KERNEL ?= newest
+# Two workers: tests with an API server mostly wait, and each worker has a control plane of its own.
+PARALLEL := -n 2 --dist worksteal
 LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml
 
 .PHONY: help
@@ -32,16 +34,16 @@ check: $(VENV)/ready ## The fast loop: format, lint, types, import contracts, un
 	$(BIN)/ruff check .
 	$(BIN)/mypy api agent operator tests
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q -m "not cluster and not kernel and not e2e"
+	$(BIN)/pytest -q $(PARALLEL) -m "not cluster and not kernel and not e2e"
 
 .PHONY: test
 test: $(VENV)/ready ## Sets everything up and passes all tests: fast ones, a real API server, real kernels and nodes
 	@echo "make test: needs root or sudo, 6 GiB of free memory, 15 GiB of disk, a Debian mirror, PyPI and a Go module proxy."
-	@echo "make test: about 40 min the first time (a control plane is compiled), 25 min after that."
+	@echo "make test: about 40 min the first time (a control plane is compiled), 15 min after that."
 	@$(MAKE) --no-print-directory check
 	@$(MAKE) --no-print-directory packages
 	@$(BIN)/python -m testbed prepare --kernel newest --kernel 6.1
-	$(BIN)/pytest -v -m cluster
+	$(BIN)/pytest -v $(PARALLEL) -m cluster
 	@$(MAKE) --no-print-directory test-guests
 
 .PHONY: test-kernels
