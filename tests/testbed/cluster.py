@@ -20,7 +20,7 @@ from typing import Any
 from testbed import components, ports, progress, waiting
 from testbed.build_controlplane import controlplane
 from testbed.components import Layout, Ports
-from testbed.errors import CommandError, tail
+from testbed.errors import CommandError, WaitError, tail
 from testbed.kubeconfig import kubeconfig
 from testbed.pki import Authority, KeyPair
 from testbed.processes import Daemon
@@ -132,6 +132,7 @@ class Cluster:
 
         Raises:
             CommandError: it failed and `check` is set.
+            WaitError: it took too long.
         """
         return self._client("kubectl", args, stdin=stdin, check=check, limit_s=limit_s)
 
@@ -142,6 +143,7 @@ class Cluster:
 
         Raises:
             CommandError: it failed and `check` is set.
+            WaitError: it took too long.
         """
         return self._client("helm", args, stdin=stdin, check=check, limit_s=limit_s)
 
@@ -223,19 +225,23 @@ class Cluster:
     def _client(
         self, program: str, args: tuple[str | Path, ...], *, stdin: str | None, check: bool, limit_s: float
     ) -> subprocess.CompletedProcess[str]:
-        argv = [str(self.layout.programs / program), *map(str, args)]
-        done = subprocess.run(
-            argv,
-            env={**os.environ, **self.environment},
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
-            text=True,
-            timeout=limit_s,
-            check=False,
-        )
+        words = [program, *map(str, args)]
+        try:
+            done = subprocess.run(
+                [str(self.layout.programs / program), *words[1:]],
+                env={**os.environ, **self.environment},
+                input=stdin,
+                stdin=subprocess.DEVNULL if stdin is None else None,
+                capture_output=True,
+                text=True,
+                timeout=limit_s,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as expired:
+            said = (expired.stdout or b"") + (expired.stderr or b"")
+            raise WaitError(" ".join(words)[:200], limit_s, said.decode(errors="replace")) from expired
         if check and done.returncode != 0:
-            raise CommandError([program, *map(str, args)], done.returncode, done.stdout + done.stderr)
+            raise CommandError(words, done.returncode, done.stdout + done.stderr)
         return done
 
 
