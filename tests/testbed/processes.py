@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -148,11 +147,6 @@ def stop_all(directory: Path, limit_s: float = STOP_LIMIT_S) -> int:
 def any_running(directory: Path) -> bool:
     """Whether a server that was started for this directory, or one below it, still runs."""
     return any(_processes_of(directory))
-
-
-def stop_command(directory: Path) -> str:
-    """What a person types to end them."""
-    return f"PYTHONPATH=tests {sys.executable} -m testbed down --directory {directory}"
 
 
 def dying_with_parent(argv: Sequence[str]) -> list[str]:
