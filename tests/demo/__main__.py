@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from demo.options import kernel_argument
-from demo.scenes import supported, unsupported
+from demo.scenes import play
 from story.stage import Stage, stage
 from testbed import byhand, progress
 from testbed.errors import BedError
@@ -42,7 +42,7 @@ def _options() -> argparse.Namespace:
 
 def _run(directory: Path, options: argparse.Namespace) -> int:
     with stage(directory, kernel=options.kernel, keep=options.keep) as ready:
-        figures = supported(ready, keep=options.keep) if ready.engine_available() else unsupported(ready)
+        figures = play(ready, keep=options.keep)
         if options.keep:
             _say_how_to_use(ready)
     print(figures.json_line(), flush=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from story import host
 from story.figures import Figures, Unsupported, agrees, placement
@@ -12,12 +13,35 @@ from story.stage import SAMPLES, Stage
 from story.workload import NAMESPACE, Load, Workload
 from testbed import progress, waiting
 from testbed.errors import BedError
+from testbed.kernels import Kernel
 
 POLICY = "demo"
 CONVERGE_LIMIT_S = 240.0
 REST_S = 12.0
 RESTORE_LIMIT_S = 60.0
 _COLUMNS = ("guest s", "hot on fast", "cold on fast", "promoted", "demoted")
+
+
+def play(stage: Stage, *, keep: bool) -> Figures | Unsupported:
+    """Plays the scene that belongs to the node's kernel.
+
+    Raises:
+        BedError: Terrace says otherwise of this kernel.
+    """
+    kernel = stage.guest.machine.boot.kernel
+    expect_engine(kernel, stage.engines())
+    return supported(stage, keep=keep) if kernel.engine else unsupported(stage)
+
+
+def expect_engine(kernel: Kernel, told: Sequence[Mapping[str, Any]]) -> None:
+    """Holds what a node told of its engines to the table of kernels.
+
+    Raises:
+        BedError: it has an engine where it should have none, or none where it should have one.
+    """
+    if any(engine["available"] for engine in told) != kernel.engine:
+        said = "; ".join(f"{engine['name']}: {engine['reason']}, {engine['message']}" for engine in told)
+        raise BedError(f"on linux {kernel.version} there should be {'an' if kernel.engine else 'no'} engine. {said}")
 
 
 def supported(stage: Stage, *, keep: bool) -> Figures:
@@ -42,7 +66,7 @@ def supported(stage: Stage, *, keep: bool) -> Figures:
         demoted_bytes=status["demotedBytes"],
         migrated_bytes=host.migrated_bytes(stage.guest) - migrated_before,
     )
-    restored = keep or _restored(stage, before)
+    restored = None if keep else _restored(stage, before)
     return Figures(
         kernel=stage.guest.machine.boot.release,
         placement=placed,

@@ -30,7 +30,7 @@ class Figures:
 
     Attributes:
         tables_agree: whether what kubectl shows is what the workload and the kernel counted.
-        restored: whether every setting was back after the policy was deleted.
+        restored: whether every setting was back after the policy was deleted; `None` if it was kept.
     """
 
     kernel: str
@@ -38,7 +38,7 @@ class Figures:
     promoted_bytes: int
     demoted_bytes: int
     tables_agree: bool
-    restored: bool
+    restored: bool | None
     agent_rss_bytes: int
     operator_rss_bytes: int
 
@@ -46,7 +46,7 @@ class Figures:
     def good(self) -> bool:
         """Whether the run did what it is to show."""
         arrived = self.placement.hot_fast_ratio >= ARRIVED and self.placement.cold_promoted_ratio <= 0.01
-        return arrived and self.tables_agree and self.restored
+        return arrived and self.tables_agree and self.restored is not False
 
     def json_line(self) -> str:
         """Returns the figures as one line of flat JSON."""

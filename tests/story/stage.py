@@ -43,11 +43,11 @@ class Stage:
         """Returns the node's NodeTiering as the API server has it."""
         return self._get("nodetierings", self.guest.name)
 
-    def engine_available(self) -> bool:
-        """Returns whether the agent says that an engine can run on the node."""
+    def engines(self) -> list[dict[str, Any]]:
+        """Returns what the agent says of each engine on the node, once it has."""
         self.wait("condition=Accepted", f"nodetiering/{self.guest.name}")
-        engines = self.node_tiering()["status"]["engines"]
-        return any(engine["available"] for engine in engines)
+        engines: list[dict[str, Any]] = self.node_tiering()["status"]["engines"]
+        return engines
 
     def wait(self, condition: str, what: str, *, limit_s: int = 120) -> None:
         """Waits with `kubectl wait` for an object such as `tieringpolicy/x` and its `condition=Ready`."""

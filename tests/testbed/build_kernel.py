@@ -42,6 +42,10 @@ class Kernel:
     suite: str
     cpu: str = "max"
     """QEMU's CPU model."""
+    migrates: bool = True
+    """Whether its DAMON can migrate pages."""
+    engine: bool = True
+    """Whether Terrace has an engine for it; where it has none, it says why and changes nothing."""
     note: str = ""
 
 

@@ -1,6 +1,10 @@
-"""Whether what was reported is what others counted."""
+"""Whether what was reported is what others counted, and whether a run was good."""
 
-from story.figures import agrees
+import json
+
+import pytest
+
+from story.figures import Figures, Placement, agrees
 from story.placement import Sample
 
 MIB = 2**20
@@ -24,3 +28,23 @@ def test_promoted_bytes_that_the_workload_did_not_see_do_not_agree() -> None:
 
 def test_demoted_bytes_that_the_kernel_did_not_migrate_do_not_agree() -> None:
     assert not told(200, 300, 400)
+
+
+def figures(restored: bool | None) -> Figures:
+    placed = Placement(hot_fast_ratio=1.0, cold_promoted_ratio=0.0, seconds_to_90_percent=1, seconds_to_99_percent=2)
+    return Figures(
+        kernel="7.2",
+        placement=placed,
+        promoted_bytes=1,
+        demoted_bytes=1,
+        tables_agree=True,
+        restored=restored,
+        agent_rss_bytes=1,
+        operator_rss_bytes=1,
+    )
+
+
+@pytest.mark.parametrize(("restored", "good"), [(True, True), (False, False), (None, True)])
+def test_a_node_is_to_be_restored_unless_the_policy_is_kept(restored: bool | None, good: bool) -> None:
+    assert figures(restored).good is good
+    assert json.loads(figures(restored).json_line())["restored"] is restored
