@@ -24,6 +24,11 @@ $(VENV)/ready: deploy/locks/dev.txt pyproject.toml
 .PHONY: venv
 venv: $(VENV)/ready ## Python environment from the lock file
 
+# The control plane, the guests and the images need mount namespaces, chroots and device nodes.
+.PHONY: root
+root:
+	@[ "$$(id -u)" = 0 ] || { echo "make $(MAKECMDGOALS) must run as root" >&2; exit 1; }
+
 .PHONY: packages
 packages: ## Debian packages that the testbed needs
 	@bash tests/testbed/packages.sh all
@@ -37,8 +42,8 @@ check: $(VENV)/ready ## The fast loop: format, lint, types, import contracts, un
 	$(BIN)/pytest -q $(PARALLEL) -m "not cluster and not kernel and not e2e"
 
 .PHONY: test
-test: $(VENV)/ready ## Sets everything up and passes all tests: fast ones, a real API server, real kernels and nodes
-	@echo "make test: needs root or sudo, 6 GiB of free memory, 15 GiB of disk, a Debian mirror, PyPI and a Go module proxy."
+test: root $(VENV)/ready ## Sets everything up and passes all tests: fast ones, a real API server, real kernels and nodes
+	@echo "make test: needs root, 6 GiB of free memory, 15 GiB of disk, a Debian mirror, PyPI and a Go module proxy."
 	@echo "make test: about 40 min the first time (a control plane is compiled), 15 min after that."
 	@$(MAKE) --no-print-directory check
 	@$(MAKE) --no-print-directory packages
@@ -47,30 +52,30 @@ test: $(VENV)/ready ## Sets everything up and passes all tests: fast ones, a rea
 	@$(MAKE) --no-print-directory test-guests
 
 .PHONY: test-kernels
-test-kernels: $(VENV)/ready packages ## The tests on real kernels, on every kernel of tests/testbed/kernels.py that has DAMON's migration
+test-kernels: root $(VENV)/ready packages ## The tests on real kernels, on every kernel of tests/testbed/kernels.py that has DAMON's migration
 	$(BIN)/pytest -m kernel --kernels all
 
 # pytest ends with 1 when all tests ran and some failed. With another code (a signal, no memory) most never ran.
 .PHONY: test-guests
-test-guests: $(VENV)/ready packages ## The tests on real kernels and nodes in QEMU, on the newest kernel; give them the machine for themselves
+test-guests: root $(VENV)/ready packages ## The tests on real kernels and nodes in QEMU, on the newest kernel; give them the machine for themselves
 	$(BIN)/pytest -v -m "kernel or e2e" || { code=$$?; [ $$code = 1 ] || exit $$code; \
 	  echo "test-guests: once more what failed, in new guests: emulated, a kernel panics now and then (int3 in patched code)"; \
 	  $(BIN)/pytest -v -m "kernel or e2e" --last-failed --last-failed-no-failures none; }
 
 .PHONY: demo
-demo: $(VENV)/ready packages ## The main job on real parts; KERNEL=6.1 chooses a kernel, KEEP=1 leaves the cluster up
+demo: root $(VENV)/ready packages ## The main job on real parts; KERNEL=6.1 chooses a kernel, KEEP=1 leaves the cluster up
 	@$(BIN)/python -m demo --kernel $(KERNEL) $(if $(KEEP),--keep)
 
 .PHONY: bench-latency
-bench-latency: $(VENV)/ready packages ## Time from apply to state=on and from agent start to Ready, by step
+bench-latency: root $(VENV)/ready packages ## Time from apply to state=on and from agent start to Ready, by step
 	@$(BIN)/python -m bench.latency --kernel $(KERNEL)
 
 .PHONY: cluster
-cluster: $(VENV)/ready packages ## A real control plane on loopback, for work by hand
+cluster: root $(VENV)/ready packages ## A real control plane on loopback, for work by hand
 	@$(BIN)/python -m testbed cluster
 
 .PHONY: node
-node: $(VENV)/ready packages ## A node with a fast and a slow NUMA node, joined to `make cluster`
+node: root $(VENV)/ready packages ## A node with a fast and a slow NUMA node, joined to `make cluster`
 	@$(BIN)/python -m testbed node --kernel $(KERNEL)
 
 .PHONY: down
