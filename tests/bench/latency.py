@@ -14,7 +14,8 @@ from bench.steps import Steps, apply_to_on, median_run, start_to_ready
 from demo.options import kernel_argument
 from story import host
 from story.stage import NAMESPACE, SAMPLES, Stage, stage
-from testbed import progress, waiting
+from testbed import command, progress, waiting
+from testbed.kernels import Kernel
 
 POLICY = "demo"
 ROUNDS = 5
@@ -25,7 +26,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench-latency")
     parser.add_argument("--kernel", type=kernel_argument, default=None)
     options = parser.parse_args()
-    with stage(Path(tempfile.mkdtemp(prefix="terrace-bench-")) / "stage", kernel=options.kernel) as ready:
+    return command.run(lambda: _run(options.kernel))
+
+
+def _run(kernel: Kernel | None) -> int:
+    with (
+        tempfile.TemporaryDirectory(prefix="terrace-bench-", ignore_cleanup_errors=True) as directory,
+        stage(Path(directory), kernel=kernel) as ready,
+    ):
         applies = [_apply_round(ready) for _ in range(ROUNDS)]
         starts = [_start_round(ready) for _ in range(ROUNDS)]
     for title, runs in (("kubectl apply to state=on", applies), ("agent start to status", starts)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -11,26 +10,13 @@ from pathlib import Path
 from demo.options import kernel_argument
 from demo.scenes import play
 from story.stage import Stage, stage
-from testbed import byhand, progress
-from testbed.errors import BedError
+from testbed import byhand, command, progress
 
 
 def main() -> int:
     """Runs the demo and returns the exit code."""
     options = _options()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        if options.keep:
-            byhand.stop_all(byhand.directory())
-            return _run(byhand.directory(), options)
-        with tempfile.TemporaryDirectory(prefix="terrace-demo-", ignore_cleanup_errors=True) as directory:
-            return _run(Path(directory), options)
-    except BedError as error:
-        progress.say(f"failed: {error}")
-        return 1
-    except KeyboardInterrupt:
-        progress.say("interrupted; everything that was started has ended")
-        return 130
+    return command.run(lambda: _run(options))
 
 
 def _options() -> argparse.Namespace:
@@ -40,7 +26,15 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _run(directory: Path, options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace) -> int:
+    if options.keep:
+        byhand.stop_all(byhand.directory())
+        return _play(byhand.directory(), options)
+    with tempfile.TemporaryDirectory(prefix="terrace-demo-", ignore_cleanup_errors=True) as directory:
+        return _play(Path(directory), options)
+
+
+def _play(directory: Path, options: argparse.Namespace) -> int:
     with stage(directory, kernel=options.kernel, keep=options.keep) as ready:
         figures = play(ready, keep=options.keep)
         if options.keep:

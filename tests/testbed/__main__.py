@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from pathlib import Path
 
-from testbed import byhand, kernels, prepare, progress
+from testbed import byhand, command, kernels, prepare, progress
 from testbed.cluster import Cluster
-from testbed.errors import BedError
 
 _KERNELS = ("newest", *(one.version for one in kernels.KERNELS))
 
 
 def main() -> int:
     """Runs one command and returns the exit code."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     options = _options()
-    try:
-        _run(options)
-    except BedError as error:
-        progress.say(f"failed: {error}")
-        return 1
-    except KeyboardInterrupt:
-        progress.say("interrupted")
-        return 130
-    return 0
+    return command.run(lambda: _run(options))
 
 
 def _options() -> argparse.Namespace:
@@ -44,7 +33,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _run(options: argparse.Namespace) -> None:
+def _run(options: argparse.Namespace) -> int:
     match options.command:
         case "prepare":
             prepare.everything(options.kernel or ["newest"])
@@ -58,6 +47,7 @@ def _run(options: argparse.Namespace) -> None:
         case "kernels":
             for one in kernels.KERNELS:
                 print(f"{one.version:6} {one.suite:18} {one.note}".rstrip())
+    return 0
 
 
 def _say_how_to_use(cluster: Cluster) -> None:
