@@ -76,11 +76,13 @@ def prepare(
         append: more of the kernel's command line.
         outlive: whether the guest goes on when this process ends.
     """
-    (kubelet_port,) = ports.free(1)
+    boot = kernels.boot_files(kernel or kernels.newest())
+    root_disk, disk = node_root() / "root.img", node_disk(images)
+    (kubelet_port,) = ports.free(1)  # after the builds, which may take minutes
     machine = Machine(
-        boot=kernels.boot_files(kernel or kernels.newest()),
-        root_disk=node_root() / "root.img",
-        node_disk=node_disk(images),
+        boot=boot,
+        root_disk=root_disk,
+        node_disk=disk,
         kubelet_port=kubelet_port,
         topology=topology,
         seed=_seed(cluster, name, kubelet_port),

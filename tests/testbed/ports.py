@@ -9,7 +9,8 @@ from contextlib import ExitStack
 def free(count: int) -> tuple[int, ...]:
     """Different ports that nobody listens on right now.
 
-    Another process can still take one before its server binds it: the starter of the server retries.
+    Another process can still take one before its server binds it, which then ends and says so in its log: ask right
+    before the server starts.
     """
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
