@@ -23,6 +23,7 @@ from testbed.ports import free
 Json = Any
 _NOT_PASSED_ON = {"host", "content-length", "transfer-encoding", "connection", "content-encoding"}
 _OURS = "/apis/terrace.dev/"
+READY_LIMIT_S = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,10 +119,10 @@ def opened(cluster: Cluster) -> Iterator[Door]:
     door, ready = Door(cluster=cluster, port=port), threading.Event()
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()
-    thread = threading.Thread(target=loop.run_until_complete, args=(door.serve(stop, ready),))
+    thread = threading.Thread(target=loop.run_until_complete, args=(door.serve(stop, ready),), daemon=True)
     thread.start()
-    assert ready.wait(10)
     try:
+        assert ready.wait(READY_LIMIT_S), "the door opens"
         yield door
     finally:
         loop.call_soon_threadsafe(stop.set)

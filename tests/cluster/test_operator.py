@@ -1,7 +1,9 @@
 """The operator beside a real API server and garbage collector: whatever happens, the NodeTierings come out right."""
 
+import json
 import time
 from collections.abc import Iterator
+from datetime import datetime
 
 import pytest
 import yaml
@@ -60,9 +62,21 @@ def test_a_policy_reaches_its_nodes_with_what_is_not_default(world: World) -> No
 def test_a_policy_is_in_its_nodes_specs_within_two_seconds(world: World) -> None:
     world.until(lambda: world.follows("a", None), "the operator")
     world.apply(a_policy("batch"))
-    applied_s = time.monotonic()
     world.until(lambda: world.follows("a", "batch"), "the policy on a")
-    assert time.monotonic() - applied_s < 2.0
+    [*_, applied_s] = written_at_s(world, "tieringpolicies", "batch", "create")
+    told_s = next(at_s for at_s in written_at_s(world, "nodetierings", "a", "patch") if at_s > applied_s)
+    assert told_s - applied_s < 2.0
+
+
+def written_at_s(world: World, resource: str, name: str, verb: str) -> list[float]:
+    """When the API server had each such write, by its own clock: the time of the tests' kubectl is left out."""
+    lines = map(json.loads, world.cluster.layout.audit_log.read_text().splitlines())
+    found = [line for line in lines if line["verb"] == verb and line.get("objectRef", {}).get("name") == name]
+    return [
+        datetime.fromisoformat(line["stageTimestamp"]).timestamp()
+        for line in found
+        if (line["objectRef"]["resource"], line["responseStatus"]["code"] < 300) == (resource, True)
+    ]
 
 
 def test_a_policy_gets_nothing_from_the_operator_but_its_status(world: World) -> None:
@@ -263,7 +277,7 @@ def test_a_restart_of_the_operator_writes_nothing(world: World) -> None:
     world.stop_operator()
     said = len(world.log())
     world.start_operator()
-    world.until(lambda: world.log()[said:].count("listed") == 2, "the operator to know the state again")
+    world.until(lambda: world.log()[said:].count("listed") >= 2, "the operator to know the state again")
     time.sleep(2)
     assert [
         world.get("nodetiering", "a"), world.get("nodetiering", "b"), world.get("tieringpolicy", "batch")

@@ -151,20 +151,28 @@ def test_an_event_fits_what_the_api_server_takes() -> None:
     assert "series" not in event_manifest(replace(write, count=1))
 
 
+END = replace(AN_EVENT, regarding=replace(NODE_A, kind="TieringPolicy"), note="the end")
+
+
 def recorded(events: list[Event], *, refuse: bool = False) -> list[str]:
-    """Returns the notes that are written within a moment."""
+    """Returns the notes that are written, in order; `END` is told last, and nothing is written after it."""
     written: list[str] = []
+    ended = asyncio.Event()
 
     async def write(one: EventWrite) -> None:
-        if refuse:
+        if one.event == END:
+            ended.set()
+        elif refuse:
             raise ApiForbidden(status=403, reason="Forbidden", message="no")
-        written.append(one.event.note)
+        else:
+            written.append(one.event.note)
 
     async def main() -> None:
         recorder = Recorder(write, Metrics(), per_second=10_000)
-        recorder.tell(events)
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(recorder.run(), 0.5)
+        recorder.tell([*events, END])
+        running = asyncio.create_task(recorder.run())
+        await asyncio.wait_for(ended.wait(), 30)
+        running.cancel()
 
     asyncio.run(main())
     return written
