@@ -15,7 +15,7 @@ from pathlib import Path
 from testbed import cache, progress
 from testbed.build_controlplane import controlplane
 from testbed.build_node import make_disk, node_root
-from testbed.processes import run
+from testbed.processes import in_own_namespaces, run
 
 IMPORT = Path(__file__).parent / "import-images.sh"
 DISK_SIZE = "4G"
@@ -47,7 +47,7 @@ def _build(root: Path, programs: Path, images: Sequence[Path], directory: Path) 
         with tempfile.TemporaryDirectory(dir=directory) as archives:
             for number, image in enumerate(images):
                 os.link(image, Path(archives) / f"{number}-{image.name}")
-            namespaces = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"]
-            run([*namespaces, IMPORT, root, contents, archives], log=directory / "import.log")
+            words = map(str, (IMPORT, root, contents, archives))
+            run(in_own_namespaces(words), log=directory / "import.log")
         make_disk(directory / "node.img", contents, size=DISK_SIZE)
     shutil.rmtree(contents)

@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from testbed import apt, cache, debian, progress
+from testbed import apt, buildah, cache, debian, progress
+from testbed.buildah import Buildah
 from testbed.processes import run
 
 ROOT = Path(__file__).parents[2]
@@ -35,8 +36,9 @@ _PIP_SETTINGS = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeo
 
 def project_images() -> tuple[Path, ...]:
     """The docker-archives of `OPERATOR_IMAGE` and `AGENT_IMAGE`, built of the tree as it is."""
-    base = _base()
-    entry_key = cache.key(Path(__file__), DOCKERFILE, base.name, *_copied(DOCKERFILE.read_text()))
+    base = base_root()
+    makers = (Path(__file__), Path(buildah.__file__))
+    entry_key = cache.key(*makers, DOCKERFILE, base.name, *_copied(DOCKERFILE.read_text()))
     directory = cache.entry("project-images", entry_key, lambda into: _build(base, into), keep=KEEP)
     return tuple(directory / f"{target}.tar" for target in _TARGETS)
 
@@ -46,8 +48,8 @@ def _copied(dockerfile: str) -> list[Path]:
     return [ROOT / source for source in re.findall(r"^COPY (?!--)(\S+) ", dockerfile, re.MULTILINE)]
 
 
-def _base() -> Path:
-    """The cache entry with the base image's root as `base.tar`."""
+def base_root() -> Path:
+    """The cache entry with `base.tar`: the root directory that both images are built on here."""
     source = apt.machine_source().line(SUITE)
     entry_key = cache.key(BASE_DOCKERFILE, Path(debian.__file__), source, *PACKAGES)
     return cache.entry("image-base", entry_key, _install_base)
@@ -59,52 +61,25 @@ def _install_base(directory: Path) -> None:
 
 
 def _build(base: Path, into: Path) -> None:
-    _forget_old_layers()
+    builder = Buildah(cache.root() / "buildah")
+    _forget_old_layers(builder)
     base_image = f"localhost/terrace-base:{base.name}"
+    if not builder.has(base_image):
+        with progress.step("importing the base image", usually="5 s"):
+            builder.build(base, BASE_DOCKERFILE, "--tag", base_image)
     with _mounts() as mounts:
-        if not _exists(base_image):
-            with progress.step("importing the base image", usually="5 s"):
-                _buildah(
-                    "build", "--layers", "--isolation=chroot", "--tag", base_image, "--file", BASE_DOCKERFILE, base
-                )
         for target, name in _TARGETS.items():
+            options = ("--pull-never", *mounts, "--build-arg", f"BASE={base_image}", "--target", target, "--tag", name)
             with progress.step(f"building the {target}'s image", usually="60 s, 10 s if only code changed"):
-                _buildah(
-                    *("build", "--layers", "--isolation=chroot", "--pull-never", *mounts),
-                    *("--build-arg", f"BASE={base_image}", "--target", target),
-                    *("--tag", name, "--file", DOCKERFILE, ROOT),
-                    log=into / f"{target}.log",
-                )
-                _buildah("push", name, f"docker-archive:{into / f'{target}.tar'}:{name}")
+                builder.build(ROOT, DOCKERFILE, *options, log=into / f"{target}.log")
+                builder.run("push", name, f"docker-archive:{into / f'{target}.tar'}:{name}")
 
 
-def _forget_old_layers() -> None:
+def _forget_old_layers(builder: Buildah) -> None:
     """Empties buildah's storage once in a while: nothing else ever removes layers of former builds."""
-    layers = _storage() / "root" / _storage_driver()
-    if layers.exists() and len(list(layers.iterdir())) > MOST_LAYERS:
+    if builder.layers() > MOST_LAYERS:
         with progress.step("removing the layers of former builds", usually="10 s"):
-            _buildah("rmi", "--all", "--force")
-
-
-def _exists(image: str) -> bool:
-    return bool(_buildah("images", "--quiet", "--filter", f"reference={image}").strip())
-
-
-def _buildah(command: str, *args: str | Path, log: Path | None = None) -> str:
-    """Runs buildah with a storage of its own, so that it does not meet what the machine's user keeps."""
-    storage = _storage()
-    storage.mkdir(parents=True, exist_ok=True)
-    options = [f"--root={storage / 'root'}", f"--runroot={storage / 'run'}", f"--storage-driver={_storage_driver()}"]
-    return run(["buildah", *options, command, *args], log=log)
-
-
-def _storage() -> Path:
-    return cache.root() / "buildah"
-
-
-def _storage_driver() -> str:
-    """Overlay is fast, and every file system that is no overlay itself can carry it."""
-    return "overlay" if "overlay" in Path("/proc/filesystems").read_text() else "vfs"
+            builder.clear()
 
 
 @contextmanager

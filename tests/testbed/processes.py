@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -20,6 +20,7 @@ from testbed.errors import CommandError, WaitError, tail
 
 MARKER = "TERRACE_TESTBED_DIR"
 STOP_LIMIT_S = 20.0
+_NAMESPACES = ("--mount", "--propagation=private", "--pid", "--fork", "--kill-child", "--mount-proc")
 
 
 def run(
@@ -152,6 +153,11 @@ def any_running(directory: Path) -> bool:
 def dying_with_parent(argv: Sequence[str]) -> list[str]:
     """The command, to be killed by the kernel when the thread that starts it ends."""
     return ["setpriv", "--pdeathsig", "KILL", "--", *argv]
+
+
+def in_own_namespaces(argv: Iterable[str]) -> list[str]:
+    """The command, whose mounts nobody else sees, and which takes all its mounts and processes along when it ends."""
+    return ["unshare", *_NAMESPACES, "--", *argv]
 
 
 def _processes_of(directory: Path) -> Iterator[int]:
