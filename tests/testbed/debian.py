@@ -8,6 +8,8 @@ from pathlib import Path
 from testbed import apt
 from testbed.processes import run
 
+_OF_THIS_MACHINE = ("/etc/apt/sources.list", "/etc/apt/apt.conf.d/99mmdebstrap")
+"""Where mmdebstrap leaves the mirror and apt's settings, such as proxies."""
 _NOT_NEEDED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
 
 
@@ -15,6 +17,8 @@ def install_root(
     suite: str, packages: Sequence[str], target: Path, *, variant: str = "minbase", log: Path | None = None
 ) -> None:
     """Installs a suite's packages into a directory (or into a tar file, by the target's name).
+
+    The result tells nothing of the machine that made it: apt in it has no sources.
 
     Args:
         suite: as in "sid".
@@ -25,6 +29,7 @@ def install_root(
     """
     options = [f"--aptopt={setting}" for setting in (*apt.options(), 'Apt::Install-Recommends "false"')]
     options += [f"--dpkgopt=path-exclude={path}" for path in _NOT_NEEDED]
+    options += [f'--customize-hook=rm "$1{path}"' for path in _OF_THIS_MACHINE]
     include = f"--include={','.join(packages)}"
     source = apt.machine_source().line(suite)
     run(["mmdebstrap", "--mode=root", f"--variant={variant}", *options, include, suite, target, source], log=log)
