@@ -1,6 +1,5 @@
 """The ValidatingAdmissionPolicy: an agent's token writes its own node's status and nothing else."""
 
-import base64
 import json
 import ssl
 import subprocess
@@ -13,10 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from cluster.operating import NAMESPACE, a_node, installed, with_token
 from testbed.cluster import Cluster
 
-CHART = Path(__file__).parents[2] / "deploy/helm/terrace"
-NAMESPACE = "terrace-system"
 PARTS = ("crds", "admission", "agent-rbac")
 Kubectl = Callable[..., subprocess.CompletedProcess[str]]
 pytestmark = pytest.mark.cluster
@@ -31,19 +29,12 @@ def node_tiering(name: str) -> str:
 
 @pytest.fixture(scope="module", autouse=True)
 def chart_parts(cluster: Cluster) -> Iterator[None]:
-    show = [word for part in PARTS for word in ("--show-only", f"templates/{part}.yaml")]
-    manifests = cluster.helm("template", "terrace", CHART, "--namespace", NAMESPACE, *show).stdout
-    cluster.kubectl("create", "namespace", NAMESPACE)
-    cluster.kubectl("apply", "-f", "-", stdin=manifests)
-    cluster.kubectl("wait", "--for=condition=Established", "crd/nodetierings.terrace.dev")
-    for name in ("node-a", "node-b"):
-        node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}}
-        cluster.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(node))
-        cluster.kubectl("apply", "-f", "-", stdin=node_tiering(name))
-    yield
-    cluster.kubectl("delete", "node", "node-a", "node-b")
-    cluster.kubectl("delete", "-f", "-", "--ignore-not-found", stdin=manifests)
-    cluster.kubectl("delete", "namespace", NAMESPACE)
+    with installed(cluster, *PARTS):
+        for name in ("node-a", "node-b"):
+            cluster.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(a_node(name)))
+            cluster.kubectl("apply", "-f", "-", stdin=node_tiering(name))
+        yield
+        cluster.kubectl("delete", "node", "node-a", "node-b")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,19 +52,16 @@ def agent_of_node_a(cluster: Cluster, chart_parts: None, tmp_path_factory: pytes
     """A token as the kubelet of node-a would mount it into the agent's pod."""
     bound = ("--bound-object-kind", "Node", "--bound-object-name", "node-a")
     token = cluster.kubectl("create", "token", "terrace-agent", "-n", NAMESPACE, *bound).stdout.strip()
-    return _with_token(cluster, token, tmp_path_factory.mktemp("agent"))
+    return an_agent(cluster, token, tmp_path_factory.mktemp("agent"))
 
 
-def _with_token(cluster: Cluster, token: str, directory: Path) -> Agent:
-    config = yaml.safe_load(cluster.kubeconfig.read_text())
-    config["users"][0]["user"] = {"token": token}
+def an_agent(cluster: Cluster, token: str, directory: Path) -> Agent:
     path = directory / "kubeconfig"
-    path.write_text(yaml.safe_dump(config))
-    authority = base64.b64decode(config["clusters"][0]["cluster"]["certificate-authority-data"]).decode()
+    path.write_text(with_token(cluster, token))
     return Agent(
         server=cluster.server,
         token=token,
-        tls=ssl.create_default_context(cadata=authority),
+        tls=ssl.create_default_context(cafile=str(cluster.authority.certificate)),
         kubectl=lambda *args, **more: cluster.kubectl("--kubeconfig", str(path), *args, check=False, **more),
     )
 
@@ -104,7 +92,7 @@ def test_another_nodes_status_is_refused_with_the_reason(agent_of_node_a: Agent)
 
 def test_a_token_without_a_node_writes_nothing(cluster: Cluster, tmp_path: Path) -> None:
     token = cluster.kubectl("create", "token", "terrace-agent", "-n", NAMESPACE).stdout.strip()
-    code, message = patch_status(_with_token(cluster, token, tmp_path), "node-a")
+    code, message = patch_status(an_agent(cluster, token, tmp_path), "node-a")
     assert code == 403
     assert "bound to node (none)" in message
 

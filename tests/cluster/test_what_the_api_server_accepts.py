@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from cases.policies import BAD, GOOD, BadPolicy, policy
+from cluster.operating import CHART
 from testbed.cluster import Cluster
 
-CHART = Path(__file__).parents[2] / "deploy/helm/terrace"
 SAMPLES = sorted((CHART.parents[1] / "samples").glob("*.yaml"))
 pytestmark = pytest.mark.cluster
 
