@@ -76,7 +76,7 @@ def stage(
         directory: new or empty.
         kernel: the node's; the newest if None.
         topology: the node's memory.
-        keep: leave everything running when the story ends well; `processes.stop_all(directory)` ends it.
+        keep: leave everything running when the story ends well; `leftovers.stop_all(directory)` ends it.
     """
     images = (*project_images(), *workload().images)
     cluster = Cluster.create(directory / "cluster")

@@ -6,17 +6,15 @@ disk at boot. So every kernel boots the same disk. `kernels` is the table of the
 
 from __future__ import annotations
 
-import lzma
 import re
 import shutil
-import subprocess
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from testbed import cache, newc, progress
+from testbed import cache, kernel_modules, newc, progress
 from testbed.apt import Suite
 from testbed.errors import BedError, MissingKernelError
+from testbed.kernel_modules import ModuleTree, module_name
 from testbed.processes import run
 
 KEEP_PACKAGES = 1000
@@ -85,7 +83,8 @@ def boot_files(one: Kernel) -> BootFiles:
     Raises:
         MissingKernelError: the suite does not carry the version.
     """
-    entry_key = f"{one.version}-{one.suite}-{cache.key(Path(__file__), INIT, _busybox())}"
+    makers = (Path(__file__), Path(kernel_modules.__file__))
+    entry_key = f"{one.version}-{one.suite}-{cache.key(*makers, INIT, _busybox())}"
     directory = cache.entry("kernel", entry_key, lambda target: _build(one, target))
     return BootFiles(kernel=one, directory=directory)
 
@@ -114,7 +113,7 @@ def _pick(packages: Path, target: Path) -> None:
     # Until 7.1 below /boot, since then beside the modules.
     places = (tree / "boot" / f"vmlinuz-{release}", directory / "vmlinuz")
     next(place for place in places if place.exists()).rename(target / "vmlinuz")
-    modules = _ModuleTree(tree, release)
+    modules = ModuleTree(tree, release)
     (target / "boot.cpio").write_bytes(newc.archive(_boot_archive(modules)))
     (target / "modules.cpio").write_bytes(newc.archive(_modules_archive(modules)))
     shutil.rmtree(tree)
@@ -147,53 +146,7 @@ def _has_all_parts(image: str, suite: Suite) -> bool:
     return not any(re.match(r"<linux-(binary|modules)-\d", name) for name in suite.dependencies(image))
 
 
-class _ModuleTree:
-    """An extracted kernel's modules, with what each of them needs."""
-
-    def __init__(self, tree: Path, release: str) -> None:
-        self.release = release
-        self._tree = tree
-        self._directory = tree / "usr/lib/modules" / release
-        run(["depmod", "--basedir", tree / "usr", release])
-        lines = (self._directory / "modules.dep").read_text().splitlines()
-        self._needs = {path: needs.split() for path, needs in (line.split(":", 1) for line in lines)}
-        self._paths = {_module_name(path): path for path in self._needs}
-
-    def load_order(self, names: Iterable[str]) -> list[str]:
-        """The paths of modules and of what they need, each after what it needs itself.
-
-        A name without a file is built into this kernel, or not known to it.
-        """
-        order: list[str] = []
-        for name in names:
-            if path := self._paths.get(name):
-                order += [one for one in (*reversed(self._needs[path]), path) if one not in order]
-        return order
-
-    def read(self, path: str) -> bytes:
-        """A module, uncompressed."""
-        data = (self._directory / path).read_bytes()
-        if path.endswith(".xz"):
-            return lzma.decompress(data)
-        if path.endswith(".zst"):
-            return subprocess.run(["zstd", "-dc"], input=data, stdout=subprocess.PIPE, check=True).stdout
-        return data
-
-    def index(self, paths: Iterable[str]) -> dict[str, bytes]:
-        """These modules as a directory of their own, with depmod's files, by path below it."""
-        small = self._tree / "small"
-        target = small / "lib/modules" / self.release
-        for path in paths:
-            file = target / _uncompressed(path)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(self.read(path))
-        for name in ("modules.order", "modules.builtin", "modules.builtin.modinfo"):
-            shutil.copy(self._directory / name, target / name)
-        run(["depmod", "--basedir", small, self.release])
-        return {str(file.relative_to(target)): file.read_bytes() for file in target.rglob("*") if file.is_file()}
-
-
-def _boot_archive(modules: _ModuleTree) -> dict[str, newc.File]:
+def _boot_archive(modules: ModuleTree) -> dict[str, newc.File]:
     files = {
         "init": newc.File(data=INIT.read_bytes(), executable=True),
         "bin/busybox": newc.File(data=_busybox().read_bytes(), executable=True),
@@ -201,22 +154,14 @@ def _boot_archive(modules: _ModuleTree) -> dict[str, newc.File]:
         "dev/.keep": newc.File(data=b""),
     }
     for number, path in enumerate(modules.load_order(_BOOT_MODULES)):
-        files[f"modules/{number:02}-{_module_name(path)}.ko"] = newc.File(data=modules.read(path))
+        files[f"modules/{number:02}-{module_name(path)}.ko"] = newc.File(data=modules.read(path))
     return files
 
 
-def _modules_archive(modules: _ModuleTree) -> dict[str, newc.File]:
+def _modules_archive(modules: ModuleTree) -> dict[str, newc.File]:
     files = modules.index(modules.load_order((*_BOOT_MODULES, *_NODE_MODULES)))
     where = f"seed/usr/lib/modules/{modules.release}"
     return {f"{where}/{path}": newc.File(data=data) for path, data in files.items()}
-
-
-def _module_name(path: str) -> str:
-    return Path(path).name.split(".ko")[0].replace("-", "_")
-
-
-def _uncompressed(path: str) -> str:
-    return path.split(".ko", maxsplit=1)[0] + ".ko"
 
 
 def _busybox() -> Path:

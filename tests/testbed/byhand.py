@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from testbed import cache, kernels, node, processes, progress
+from testbed import cache, kernels, leftovers, node, progress
 from testbed.build_workload import workload
 from testbed.cluster import Cluster
 from testbed.errors import BedError
@@ -41,7 +41,7 @@ def start_node(name: str, kernel_version: str) -> Guest:
     where = directory() / "nodes" / name
     if not (directory() / "cluster").exists():
         raise BedError("there is no cluster: start one with `python -m testbed cluster`")
-    if processes.any_running(where):
+    if leftovers.any_running(where):
         raise BedError(f"there is a node {name} already: choose another --name")
     shutil.rmtree(where, ignore_errors=True)
     kernel = kernels.newest() if kernel_version == "newest" else kernels.kernel(kernel_version)
@@ -52,6 +52,6 @@ def start_node(name: str, kernel_version: str) -> Guest:
 
 def stop_all(where: Path) -> None:
     """Ends every process that was started for a directory, and removes it."""
-    count = processes.stop_all(where)
+    count = leftovers.stop_all(where)
     shutil.rmtree(where, ignore_errors=True)
     progress.say(f"{count} processes ended")

@@ -96,7 +96,7 @@ class Cluster:
         """Starts all servers and returns when the API server is ready.
 
         Args:
-            outlive: whether they go on when this process ends; `processes.stop_all` ends them then.
+            outlive: whether they go on when this process ends; `leftovers.stop_all` ends them then.
         """
         with progress.step("starting the control plane", usually="10 s"):
             self._start("etcd", components.etcd(self.layout, self.ports), outlive)

@@ -11,8 +11,9 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from shlex import quote
 
-from testbed import newc, ports, progress, shell, waiting
+from testbed import ports, progress, shell, waiting
 from testbed.errors import BedError, CommandError, GuestError, WaitError, tail
+from testbed.initrd import initrd
 from testbed.machine import READY_LINE, Machine, qemu
 from testbed.processes import Daemon
 from testbed.shell import Result
@@ -178,20 +179,9 @@ class Guest:
     def _initrd(self) -> Path:
         return self.directory / "initrd"
 
-    def _write_initrd(self) -> None:
-        machine, boot = self.machine, self.machine.boot
-        files = {f"seed/{path.lstrip('/')}": file for path, file in machine.seed.items()}
-        parts = [boot.boot_archive.read_bytes()]
-        if machine.node_disk:
-            files["seed/is-node"] = newc.File(data=b"")
-            parts.append(boot.modules_archive.read_bytes())
-        if files:
-            parts.append(newc.archive(files))
-        self._initrd.write_bytes(b"".join(parts))
-
     def _boot_once(self, limit_s: float) -> None:
         (self.shell_port,) = ports.free(1)
-        self._write_initrd()
+        self._initrd.write_bytes(initrd(self.machine))
         self.console_log.write_bytes(b"")
         argv = qemu(self.machine, initrd=self._initrd, console=self.console_log, shell_port=self.shell_port)
         self._qemu = Daemon.start(

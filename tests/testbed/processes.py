@@ -1,7 +1,7 @@
 """Runs commands and keeps servers: no child outlives who started it, unless that was asked for.
 
-Every server carries `MARKER` in its environment, whose value names the directory it belongs to. `stop_all`
-finds the processes of a directory by it, so there are no pid files that could name somebody else's process.
+Every server carries `MARKER` in its environment, whose value names the directory it belongs to: `leftovers` finds
+by it what outlived its starter.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from testbed import waiting
 from testbed.errors import CommandError, WaitError, tail
 
 MARKER = "TERRACE_TESTBED_DIR"
@@ -46,15 +45,7 @@ def run(
     """
     words = [str(word) for word in argv]
     with _output(log) as output:
-        process = subprocess.Popen(
-            dying_with_parent(words),
-            cwd=cwd,
-            env={**os.environ, **(env or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        process = _start(dying_with_parent(words), cwd, env or {}, output)
         with _killed_on_error(process):
             try:
                 returncode = process.wait(limit_s)
@@ -84,22 +75,15 @@ class Daemon:
         Args:
             name: for messages.
             argv: the command.
-            directory: where it runs, and what `stop_all` will find it by.
+            directory: where it runs, and what `leftovers` will find it by.
             log: gets both streams, appended.
             outlive: whether it goes on when this process ends. Otherwise it is killed when the thread
                 that started it ends: start servers from the main thread.
         """
         words = [str(word) for word in argv]
         with log.open("ab") as output:
-            process = subprocess.Popen(
-                words if outlive else dying_with_parent(words),
-                cwd=directory,
-                env={**os.environ, MARKER: str(directory.resolve())},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            command = words if outlive else dying_with_parent(words)
+            process = _start(command, directory, {MARKER: str(directory.resolve())}, output)
         return cls(name, process, log)
 
     @property
@@ -132,24 +116,6 @@ class Daemon:
         self._process.wait()
 
 
-def stop_all(directory: Path, limit_s: float = STOP_LIMIT_S) -> int:
-    """Ends every server that was started for this directory or one below it, and returns how many there were."""
-    found = tuple(_processes_of(directory))
-    for pid in found:
-        _signal(pid, directory, signal.SIGTERM)
-    try:
-        waiting.until(lambda: not any_running(directory), "processes to end", limit_s=limit_s)
-    except WaitError:
-        for pid in _processes_of(directory):
-            _signal(pid, directory, signal.SIGKILL)
-    return len(found)
-
-
-def any_running(directory: Path) -> bool:
-    """Whether a server that was started for this directory, or one below it, still runs."""
-    return any(_processes_of(directory))
-
-
 def dying_with_parent(argv: Sequence[str]) -> list[str]:
     """The command, to be killed by the kernel when the thread that starts it ends."""
     return ["setpriv", "--pdeathsig", "KILL", "--", *argv]
@@ -160,34 +126,17 @@ def in_own_namespaces(argv: Iterable[str]) -> list[str]:
     return ["unshare", *_NAMESPACES, "--", *argv]
 
 
-def _processes_of(directory: Path) -> Iterator[int]:
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and _belongs(int(entry.name), directory):
-            yield int(entry.name)
-
-
-def _belongs(pid: int, directory: Path) -> bool:
-    try:
-        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:
-        return False
-    own = f"{MARKER}={directory.resolve()}".encode()
-    return any(variable == own or variable.startswith(own + b"/") for variable in variables)
-
-
-def _signal(pid: int, directory: Path, signum: signal.Signals) -> None:
-    """Signals through a pidfd, so that a pid that was reused in between is never hit."""
-    try:
-        pidfd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        if _belongs(pid, directory):
-            signal.pidfd_send_signal(pidfd, signum)
-    except ProcessLookupError:
-        pass
-    finally:
-        os.close(pidfd)
+def _start(words: list[str], cwd: Path | None, env: Mapping[str, str], output: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Starts a process group of its own that reads nothing and writes both streams to one file."""
+    return subprocess.Popen(
+        words,
+        cwd=cwd,
+        env={**os.environ, **env},
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed import processes, waiting
+from testbed import leftovers, processes, waiting
 from testbed.errors import CommandError, WaitError
 from testbed.processes import Daemon
 
@@ -38,7 +38,7 @@ def test_stop_all_ends_what_belongs_to_the_directory_and_nothing_else(tmp_path: 
     own = Daemon.start("own", ["sleep", "60"], directory=tmp_path / "own/part", log=tmp_path / "log", outlive=True)
     other = Daemon.start("other", ["sleep", "60"], directory=tmp_path / "own-not", log=tmp_path / "log")
     waiting.until(lambda: _runs_sleep(own.pid) and _runs_sleep(other.pid), "both to start", limit_s=5)
-    count = processes.stop_all(tmp_path / "own", limit_s=5)
+    count = leftovers.stop_all(tmp_path / "own", limit_s=5)
     assert (count, own.running(), other.running()) == (1, False, True)
     other.stop()
 
