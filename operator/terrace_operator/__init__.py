@@ -8,4 +8,6 @@ Flow of one pass (`reconcile`):
 
     cluster ─► fleet ─► select ► rank ► compile ► decide ─► node_writes ─┐
                           └────────► standing ► rollup ► pace ───────────┴─► cluster
+
+Every replica reads; `elector` says which one may write, and for how long.
 """

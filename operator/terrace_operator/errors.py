@@ -2,6 +2,7 @@
 
     TerraceError (terrace_api.errors)
     ├── NotConfigured            neither a kubeconfig nor a service account says where the API server is
+    ├── NotLeading               a write that was not started, because another operator may write
     ├── ApiUnreachable           no answer: refused, reset, cut, or silent for too long
     ├── ApiGarbled               an answer that is not what the API server says
     └── ApiRefused               an answer that is an error (status, reason, message)
@@ -18,6 +19,10 @@ from terrace_api.errors import TerraceError
 
 class NotConfigured(TerraceError):
     """Nothing says where the API server is."""
+
+
+class NotLeading(TerraceError):
+    """Another operator may write by now, so nothing was written."""
 
 
 class ApiUnreachable(TerraceError):

@@ -3,11 +3,13 @@
 import argparse
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import Sequence
 
 from terrace_api import __version__
 from terrace_operator import logs
+from terrace_operator.cluster.lease import LeaseName
 from terrace_operator.errors import NotConfigured
 from terrace_operator.listen import Address
 from terrace_operator.operate import operate
@@ -18,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logs.configure(level=options.log_level, as_json=options.log_format == "json")
     try:
-        asyncio.run(operate(options.listen))
+        asyncio.run(operate(options.listen, options.lease))
     except NotConfigured as error:
         print(f"terrace-operator: cannot find an API server: {error}", file=sys.stderr)
         return 2
@@ -41,9 +43,24 @@ def _parser() -> argparse.ArgumentParser:
         metavar="HOST:PORT",
         help="serve /healthz, /readyz and /metrics there; without it nothing is served",
     )
+    parser.add_argument(
+        "--lease",
+        type=_lease,
+        default=os.environ.get("TERRACE_LEASE", "terrace-system/terrace-operator"),
+        metavar="NAMESPACE/NAME",
+        help="the Lease whose holder writes; the same for all operators of a cluster "
+        "(default: $TERRACE_LEASE, else %(default)s)",
+    )
     parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
     parser.add_argument("--log-format", default="text", choices=["text", "json"])
     return parser
+
+
+def _lease(text: str) -> LeaseName:
+    namespace, slash, name = text.partition("/")
+    if not namespace or not slash or not name or "/" in name:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAMESPACE/NAME, as in terrace-system/terrace-operator")
+    return LeaseName(namespace, name)
 
 
 def _address(text: str) -> Address:

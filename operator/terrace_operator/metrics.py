@@ -32,12 +32,17 @@ class Metrics:
         )
         self.nodes = Gauge("terrace_operator_nodes", "Nodes, by why they get their spec.", ["cause"], registry=registry)
         self.policies = Gauge("terrace_operator_policies", "Policies.", ["readable"], registry=registry)
+        self._leader = Gauge("terrace_operator_leader", "1 on the replica that may write, else 0.", registry=registry)
         self._watch_age = Gauge(
             "terrace_operator_watch_age_seconds",
             "Time since the copy of all objects of a kind was last known to be current.",
             ["kind"],
             registry=registry,
         )
+
+    def leader(self, leading: Callable[[], bool]) -> None:
+        """Makes it a metric whether this replica leads; read at each scrape."""
+        self._leader.set_function(lambda: float(leading()))
 
     def watch_age(self, kind: str, age_s: Callable[[], float]) -> None:
         """Makes the age of a watch a metric that is read at each scrape."""

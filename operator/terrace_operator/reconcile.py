@@ -40,6 +40,11 @@ class Fleet(Protocol):
     """The whole state and the two kinds of writes, as `cluster.access` has them."""
 
     @property
+    def leading(self) -> bool:
+        """Whether this process may write."""
+        ...
+
+    @property
     def complete(self) -> bool:
         """Whether nodes and NodeTierings have been listed."""
         ...
@@ -107,10 +112,10 @@ class Reconciler:
             await self._wake.wait()
 
     async def reconcile(self) -> None:
-        """Makes one pass."""
+        """Makes one pass; without leading it only keeps the policies in mind."""
         if self._list_due_s <= time.monotonic():
             await self._list_policies()
-        if self.policies is None or not self._fleet.complete:
+        if self.policies is None or not self._fleet.complete or not self._fleet.leading:
             return
         with self._deciding():
             decisions = self._decide(self.policies)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Generic, Protocol, TypeVar
 
-from terrace_operator.errors import ApiConflict, ApiGarbled, ApiNotFound, ApiRefused, ApiUnreachable
+from terrace_operator.errors import ApiConflict, ApiGarbled, ApiNotFound, ApiRefused, ApiUnreachable, NotLeading
 from terrace_operator.logs import fields
 from terrace_operator.metrics import Metrics
 from terrace_operator.retry import Failed, after_failure, may_try
@@ -85,6 +85,9 @@ class Writer(Generic[WriteT]):
         async with self._slots:
             try:
                 await self._write(write)
+            except NotLeading:
+                self._count("not_leading")
+                return False
             except (ApiConflict, ApiNotFound) as error:
                 self._count("overtaken")
                 _log.info("write overtaken", extra=fields(kind=self._kind, name=write.name, error=str(error)))

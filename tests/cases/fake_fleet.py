@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from cases.fleets import a_tiering
 from terrace_api.policy import TieringPolicy, TieringPolicyStatus
-from terrace_operator.errors import ApiConflict, ApiRefused, ApiUnreachable
+from terrace_operator.errors import ApiConflict, ApiRefused, ApiUnreachable, NotLeading
 from terrace_operator.fleet import InvalidPolicy, Node, Policies, Report, Tiering
 from terrace_operator.node_writes import NodeWrite
 from terrace_operator.statuses import StatusWrite
@@ -25,6 +25,7 @@ class FakeFleet:
     statuses: dict[str, TieringPolicyStatus] = field(default_factory=dict)
     writes: list[NodeWrite | StatusWrite] = field(default_factory=list)
     complete: bool = True
+    leading: bool = True
     nodes_version: int = 0
     fails: Callable[[object], bool] = lambda _: False
     unreachable: bool = False
@@ -92,3 +93,5 @@ class FakeFleet:
             raise ApiUnreachable("connection refused")
         if self.fails(request):
             raise ApiRefused(status=500, reason="InternalError", message="etcd is away")
+        if request != "list" and not self.leading:
+            raise NotLeading

@@ -4,6 +4,7 @@ Before: `requests`, `reflector`, `objects`. After: `reconcile` works on it.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any
 from urllib.parse import quote
 
 from terrace_operator.cluster.objects import (
@@ -18,10 +19,12 @@ from terrace_operator.cluster.objects import (
 )
 from terrace_operator.cluster.reflector import Reflector, Source
 from terrace_operator.cluster.requests import Requests
-from terrace_operator.errors import ApiGarbled
+from terrace_operator.errors import ApiGarbled, NotLeading
 from terrace_operator.fleet import Node, Policies, Tiering
 from terrace_operator.node_writes import NodeWrite
 from terrace_operator.statuses import StatusWrite
+
+Json = Any
 
 NODES = Source(kind="Node", path=NODES_PATH, read=read_node, as_="PartialObjectMetadata")
 TIERINGS = Source(kind="NodeTiering", path=TIERINGS_PATH, read=read_tiering)
@@ -30,11 +33,30 @@ TIERINGS = Source(kind="NodeTiering", path=TIERINGS_PATH, read=read_tiering)
 class Cluster:
     """Nodes and NodeTierings kept by list and watch; policies listed on demand."""
 
-    def __init__(self, requests: Requests, on_change: Callable[[], None], on_return: Callable[[], None]) -> None:
-        """Makes one that has listed nothing yet; see `Reflector` for the two callbacks."""
+    def __init__(
+        self,
+        requests: Requests,
+        left_s: Callable[[], float],
+        on_change: Callable[[], None],
+        on_return: Callable[[], None],
+    ) -> None:
+        """Makes one that has listed nothing yet.
+
+        Args:
+            requests: to the API server.
+            left_s: how long a write may take that starts now, see `Elector.left_s`.
+            on_change: see `Reflector`.
+            on_return: see `Reflector`.
+        """
         self._requests = requests
+        self._left_s = left_s
         self.node_reflector: Reflector[Node] = Reflector(NODES, requests, on_change, on_return)
         self.tiering_reflector: Reflector[Tiering] = Reflector(TIERINGS, requests, on_change, on_return)
+
+    @property
+    def leading(self) -> bool:
+        """Whether this process may write."""
+        return self._left_s() > 0
 
     @property
     def complete(self) -> bool:
@@ -67,7 +89,7 @@ class Cluster:
     async def write_tiering(self, write: NodeWrite) -> None:
         """Makes or changes a NodeTiering; the answer is at once part of `tierings`."""
         seen = self.tierings.get(write.name)
-        manifest = await self._requests.apply(f"{TIERINGS_PATH}/{quote(write.name)}", tiering_manifest(write))
+        manifest = await self._apply(f"{TIERINGS_PATH}/{quote(write.name)}", tiering_manifest(write))
         try:
             stored = read_tiering(manifest)
         except (KeyError, TypeError, AttributeError) as error:
@@ -78,4 +100,16 @@ class Cluster:
 
     async def write_status(self, write: StatusWrite) -> None:
         """Writes a policy's status."""
-        await self._requests.apply(f"{POLICIES_PATH}/{quote(write.name)}/status", status_manifest(write))
+        await self._apply(f"{POLICIES_PATH}/{quote(write.name)}/status", status_manifest(write))
+
+    def refresh(self) -> None:
+        """Begins with new lists: whatever was written before this call will be known when `complete` is true again."""
+        self.node_reflector.refresh()
+        self.tiering_reflector.refresh()
+
+    async def _apply(self, path: str, manifest: Json) -> Json:
+        """The only door to the operator's writes: nothing goes out that another operator could overtake."""
+        left_s = self._left_s()
+        if left_s <= 0:
+            raise NotLeading
+        return await self._requests.apply(path, manifest, within_s=left_s)

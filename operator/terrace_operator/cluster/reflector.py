@@ -56,7 +56,7 @@ class Reflector(Generic[Value]):
     Attributes:
         items: by name; changes in place, so a reader that awaits takes a copy first.
         changes: grows when `items` does not say the same as before.
-        synced: set once the first list is complete; until then `items` says nothing.
+        synced: set while a list is complete; before the first one `items` says nothing.
         heard_s: monotonic time of the last sign of life of this loop, a failed attempt included.
         fresh_s: monotonic time at which `items` was last known to be complete and current.
     """
@@ -84,11 +84,29 @@ class Reflector(Generic[Value]):
         self._requests = requests
         self._on_change = on_change
         self._on_return = on_return
+        self._following: asyncio.Task[None] | None = None
         self._version: str | None = None
         self._failures = 0
 
     async def run(self) -> None:
         """Lists and watches for ever."""
+        while True:
+            self._following = asyncio.create_task(self._follow())
+            try:
+                await asyncio.wait({self._following})
+            finally:
+                self._following.cancel()
+            if not self._following.cancelled():
+                self._following.result()
+
+    def refresh(self) -> None:
+        """Begins with a new list; until it is complete, `synced` is not set."""
+        self.synced.clear()
+        if self._following is not None:
+            self._following.cancel()
+
+    async def _follow(self) -> None:
+        self._version = None
         while True:
             try:
                 if self._version is None:

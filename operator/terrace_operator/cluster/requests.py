@@ -1,4 +1,4 @@
-"""The four requests that the operator makes, with HTTP's errors as ours.
+"""The requests that the operator makes, with HTTP's errors as ours.
 
 Before: `connection`. After: `objects` knows which paths to ask for.
 """
@@ -51,15 +51,44 @@ class Requests:
         async with self._request("GET", path, accept=accept, query=query, timeout=_WATCH) as response:
             yield _events(response)
 
-    async def apply(self, path: str, manifest: Json) -> Json:
+    async def apply(self, path: str, manifest: Json, *, within_s: float) -> Json:
         """Applies a manifest server-side, taking over fields that others hold, and returns the object as it is now.
+
+        Args:
+            path: of the object.
+            manifest: all that the operator owns of it.
+            within_s: after that the connection is cut; the API server gives up a request whose client is gone.
 
         Raises:
             ApiConflict: `metadata.uid` in the manifest is not that of the object that is there.
             ApiRefused, ApiUnreachable, ApiGarbled: see `errors`.
         """
         query = {"fieldManager": FIELD_MANAGER, "force": "true", "fieldValidation": "Strict"}
-        async with self._request("PATCH", path, accept=JSON, query=query, timeout=_REQUEST, body=manifest) as response:
+        timeout = aiohttp.ClientTimeout(total=within_s)
+        async with self._request("PATCH", path, accept=JSON, query=query, timeout=timeout, body=manifest) as response:
+            return await _whole(response)
+
+    async def create(self, path: str, manifest: Json) -> Json:
+        """Creates an object in the collection at `path` and returns it.
+
+        Raises:
+            ApiConflict: it is there already.
+            ApiRefused, ApiUnreachable, ApiGarbled: see `errors`.
+        """
+        return await self._put("POST", path, manifest)
+
+    async def replace(self, path: str, manifest: Json) -> Json:
+        """Replaces the object at `path`, if it still has the manifest's resource version, and returns it.
+
+        Raises:
+            ApiConflict: it was changed since.
+            ApiRefused, ApiUnreachable, ApiGarbled: see `errors`.
+        """
+        return await self._put("PUT", path, manifest)
+
+    async def _put(self, method: str, path: str, manifest: Json) -> Json:
+        query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
+        async with self._request(method, path, accept=JSON, query=query, timeout=_REQUEST, body=manifest) as response:
             return await _whole(response)
 
     @asynccontextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,10 +13,12 @@ from cases.fleets import a_node, a_policy
 from cases.policies import policy as policy_manifest
 from terrace_operator.cluster.access import Cluster
 from terrace_operator.cluster.connection import Connection, connect
+from terrace_operator.cluster.lease import LeaseName, LeaseObject
 from terrace_operator.cluster.objects import POLICIES_PATH, TIERINGS_PATH, read_policies, read_tiering
 from terrace_operator.cluster.requests import Requests
 from terrace_operator.compile import RESTORE, compile_spec
 from terrace_operator.decide import decide
+from terrace_operator.election import Lease
 from terrace_operator.errors import (
     ApiConflict,
     ApiForbidden,
@@ -23,10 +26,12 @@ from terrace_operator.errors import (
     ApiRefused,
     ApiUnreachable,
     NotConfigured,
+    NotLeading,
 )
 from terrace_operator.node_writes import NodeWrite
 from terrace_operator.statuses import policy_statuses
 
+LEASE = LeaseName("terrace-system", "terrace-operator")
 SPEC = compile_spec(a_policy("batch", mode="Enforce"))
 METADATA = {"name": "a", "uid": "nt-a", "generation": 4, "resourceVersion": "9"}
 STATUS = {
@@ -62,8 +67,8 @@ def with_server(test: Callable[[FakeApiServer, Requests], Awaitable[None]]) -> N
     asyncio.run(main())
 
 
-def cluster(requests: Requests) -> Cluster:
-    return Cluster(requests, lambda: None, lambda: None)
+def cluster(requests: Requests, left_s: float = 10.0) -> Cluster:
+    return Cluster(requests, lambda: left_s, lambda: None, lambda: None)
 
 
 def write(uid: str | None = None) -> NodeWrite:
@@ -93,11 +98,60 @@ def test_a_write_that_was_meant_for_another_object_is_a_conflict() -> None:
     with_server(test)
 
 
+def test_without_leading_nothing_is_written() -> None:
+    async def test(server: FakeApiServer, requests: Requests) -> None:
+        found = cluster(requests, left_s=0.0)
+        with pytest.raises(NotLeading):
+            await found.write_tiering(write())
+        assert (found.leading, server.requests) == (False, [])
+
+    with_server(test)
+
+
+def test_a_write_is_cut_when_the_term_ends() -> None:
+    async def test(server: FakeApiServer, requests: Requests) -> None:
+        server.delay_s = 30.0
+        with pytest.raises(ApiUnreachable, match="Timeout"):
+            await asyncio.wait_for(cluster(requests, left_s=0.1).write_tiering(write()), 5)
+
+    with_server(test)
+
+
+@pytest.mark.parametrize(
+    "answer", [{}, {"metadata": {}}, {"metadata": {"resourceVersion": "1"}, "spec": ["x"]}], ids=str
+)
+def test_a_lease_that_cannot_be_read_is_garbled(answer: Any) -> None:
+    async def test(server: FakeApiServer, requests: Requests) -> None:
+        async def garbled(path: str) -> Any:
+            return answer
+
+        requests.get = garbled  # type: ignore[method-assign, assignment]
+        with pytest.raises(ApiGarbled):
+            await LeaseObject(requests=requests, name=LEASE).read()
+
+    with_server(test)
+
+
+def test_a_lease_is_made_renewed_and_never_overwritten_blindly() -> None:
+    async def test(server: FakeApiServer, requests: Requests) -> None:
+        lease = LeaseObject(requests=requests, name=LEASE)
+        assert await lease.read() == Lease()
+        first = await lease.write(Lease(holder="a", duration_s=15, transitions=1, acquired="now", renewed="now"))
+        assert await lease.read() == first
+        await lease.write(replace(first, renewed="later"))
+        with pytest.raises(ApiConflict):
+            await lease.write(replace(first, holder="b"))
+        with pytest.raises(ApiConflict):
+            await lease.write(Lease(holder="b", duration_s=15))
+
+    with_server(test)
+
+
 def test_a_spec_that_is_not_stored_as_written_is_an_error() -> None:
     """Another version's CRD may drop fields; without this the operator would write for ever."""
 
     async def test(server: FakeApiServer, requests: Requests) -> None:
-        async def dropping(path: str, manifest: Any) -> Any:
+        async def dropping(path: str, manifest: Any, *, within_s: float) -> Any:
             return {"metadata": {**METADATA}, "spec": {"action": "Restore"}}
 
         requests.apply = dropping  # type: ignore[method-assign]

@@ -107,6 +107,35 @@ def test_nothing_is_written_until_nodes_and_node_tierings_are_listed() -> None:
     assert fleet.writes == []
 
 
+def test_who_does_not_lead_keeps_policies_in_mind_and_writes_nothing() -> None:
+    fleet = fleet_of("a")
+    fleet.put_policy(BATCH)
+    fleet.leading = False
+    reconciler = operator(fleet)
+    one_pass(reconciler)
+    assert reconciler.policies is not None
+    assert fleet.writes == []
+    fleet.leading = True
+    one_pass(reconciler)
+    assert fleet.tierings["a"].spec == SPEC
+
+
+def test_a_term_that_ends_in_the_middle_of_a_pass_ends_the_writes() -> None:
+    fleet = fleet_of("a", "b", "c")
+
+    def second(request: object) -> bool:
+        fleet.leading = len(fleet.writes) < 1
+        return False
+
+    fleet.fails = second
+    reconciler = operator(fleet)
+    one_pass(reconciler)
+    assert len(fleet.writes) == 1
+    fleet.fails, fleet.leading = lambda _: False, True
+    one_pass(reconciler)
+    assert set(fleet.tierings) == {"a", "b", "c"}, "and nothing is held back in the next term"
+
+
 def test_nothing_is_written_until_the_policies_are_listed() -> None:
     """Or a start while the API server is shaky would restore every node."""
     fleet = fleet_of("a")

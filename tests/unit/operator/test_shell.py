@@ -11,8 +11,9 @@ import aiohttp
 import pytest
 
 from terrace_operator import logs
+from terrace_operator.cluster.lease import LeaseName
 from terrace_operator.listen import Address, listening
-from terrace_operator.main import _address, main
+from terrace_operator.main import _address, _lease, main
 from terrace_operator.metrics import Metrics
 from terrace_operator.wake import Wake
 from testbed.ports import free
@@ -38,6 +39,16 @@ def test_an_address_is_host_and_port(text: str, address: Address) -> None:
 def test_anything_else_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match=r"as in 0\.0\.0\.0:8080"):
         _address(text)
+
+
+def test_a_lease_is_namespace_and_name() -> None:
+    assert _lease("terrace-system/terrace-operator") == LeaseName("terrace-system", "terrace-operator")
+
+
+@pytest.mark.parametrize("text", ["", "terrace-operator", "/terrace-operator", "terrace-system/", "a/b/c"])
+def test_any_other_lease_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="as in terrace-system/terrace-operator"):
+        _lease(text)
 
 
 def test_without_an_api_server_it_ends_with_a_sentence(
