@@ -39,7 +39,7 @@ def _node_tiering_crd(policy_crd: Schema) -> str:
         },
     }
     node["status"]["properties"]["conditions"] = policy["status"]["properties"]["conditions"] | {
-        "description": "Accepted, EngineAvailable, Applied and Ready."
+        "description": "Accepted, EngineAvailable, Applied and Ready by the agent, AgentAlive by the operator."
     }
     return HEADER + yaml.safe_dump(crd, sort_keys=False, width=120)
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 
 from terrace_agent.errors import ApiUnavailable
+from terrace_agent.heartbeat import SHORTEST_S, period_s
 from terrace_agent.inbox import Inbox
 from terrace_agent.report import PodName
 from terrace_agent.steplog import StepLog
@@ -48,6 +49,7 @@ class Cluster:
         self._named_for: frozenset[str] = frozenset()
         self._list_failed = False
         self._list_again_at = 0.0
+        self._period_s = SHORTEST_S
 
     def start(self) -> None:
         """Starts to watch, in a thread that ends with the process."""
@@ -80,6 +82,10 @@ class Cluster:
             self._log.note("pods not listed", problem=str(error))
         return self._names
 
+    def heartbeat_period_s(self) -> int:
+        """See `Publisher.heartbeat_period_s`: by the number of nodes when they were last counted."""
+        return self._period_s
+
     def _list_pods(self) -> dict[str, PodName]:
         # resourceVersion 0: from the API server's cache; a pod that runs here has been there for a while.
         query = [("fieldSelector", f"spec.nodeName={self._node}"), ("resourceVersion", "0")]
@@ -95,8 +101,8 @@ class Cluster:
         delay, version = _BACKOFF_S[0], ""
         while not self._inbox.closed:
             try:
-                version = version or self._list()
-                version = self._watch(version)
+                version = self._watch(version or self._list())
+                self._count_nodes()
                 delay = _BACKOFF_S[0]
             except Exception as error:
                 # A defect must not leave the agent deaf: whatever it was, list again.
@@ -112,7 +118,17 @@ class Cluster:
             self._inbox.put(_slim(manifest))
         version: str = found["metadata"]["resourceVersion"]
         self._log.note("listed", objects=len(found["items"]))
+        self._count_nodes()
         return version
+
+    def _count_nodes(self) -> None:
+        """Asks for one object of all, without its content, and for how many remain."""
+        try:
+            found = self._server.get(_OBJECTS, [("limit", "1")], accept=_NAMES_ONLY)
+        except ApiUnavailable as error:
+            self._log.note("nodes not counted", problem=str(error))
+        else:
+            self._period_s = period_s(len(found["items"]) + found["metadata"].get("remainingItemCount", 0))
 
     def _watch(self, version: str) -> str:
         """Follows the object until the server ends the watch; returns the version to go on from."""

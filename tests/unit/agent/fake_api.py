@@ -18,6 +18,7 @@ class FakeApi:
     Attributes:
         events: what the next watch streams, one by one, as they are put; `END` ends that watch.
         refuse: if set, the HTTP status of every answer.
+        others: how many more objects there are than one; None refuses to tell.
     """
 
     def __init__(self) -> None:
@@ -27,6 +28,7 @@ class FakeApi:
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.bodies: list[tuple[str, dict[str, Any]]] = []
         self.refuse = 0
+        self.others: int | None = 0
 
     def asked(self, path: str, **query: str) -> bool:
         """Whether a request to `path` had at least this query."""
@@ -49,6 +51,11 @@ def serving(api: FakeApi) -> Iterator[str]:
                 self._stream()
             elif url.path.endswith("/pods"):
                 self._answer(200, {"items": api.pods})
+            elif "limit" in query and api.others is None:
+                self._answer(403, {"message": "refused by the test"})
+            elif "limit" in query:
+                remaining = {"remainingItemCount": api.others, "continue": "more"} if api.others else {}
+                self._answer(200, {"metadata": {"resourceVersion": "10"} | remaining, "items": [{"metadata": {}}]})
             else:
                 self._answer(200, {"metadata": {"resourceVersion": "10"}, "items": api.items})
 

@@ -10,6 +10,7 @@ from kubernetes.client import Configuration
 
 from terrace_agent.cluster import Cluster
 from terrace_agent.errors import ApiUnavailable
+from terrace_agent.heartbeat import SHORTEST_S, period_s
 from terrace_agent.inbox import Inbox
 from terrace_agent.report import PodName
 from terrace_agent.steplog import StepLog
@@ -64,7 +65,8 @@ def test_only_this_nodes_object_is_listed_and_watched(side: Side) -> None:
     wait(lambda: side.generation() == 1)
     wait(lambda: side.api.asked(OBJECTS, watch="true"))
     assert side.api.asked(OBJECTS, watch="true", fieldSelector="metadata.name=n1", allowWatchBookmarks="true")
-    assert all(query["fieldSelector"] == "metadata.name=n1" for _, _, query in side.api.requests)
+    whole = [query for _, _, query in side.api.requests if "limit" not in query]
+    assert all(query["fieldSelector"] == "metadata.name=n1" for query in whole)
 
 
 def test_an_edit_arrives_without_managed_fields(side: Side) -> None:
@@ -157,3 +159,22 @@ def test_a_static_pod_is_named_by_its_hash(side: Side) -> None:
 def test_pods_without_annotations_are_named_too(side: Side) -> None:
     side.api.pods = [{"metadata": {"uid": "u1", "name": "a", "namespace": "b"}}]
     assert side.cluster.pod_names(frozenset({"u1"})) == {"u1": PodName(namespace="b", name="a")}
+
+
+def test_the_heartbeat_slows_down_with_the_size_of_the_fleet(side: Side) -> None:
+    assert side.cluster.heartbeat_period_s() == SHORTEST_S
+    side.api.others = 4999
+    side.cluster.start()
+    wait(lambda: side.cluster.heartbeat_period_s() == period_s(5000))
+    side.api.others = 9999
+    side.api.events.put(END)
+    wait(lambda: side.cluster.heartbeat_period_s() == period_s(10_000))
+
+
+def test_a_fleet_that_cannot_be_counted_keeps_no_object_from_arriving(side: Side) -> None:
+    side.api.items, side.api.others = [at("9", 1)], None
+    side.cluster.start()
+    wait(lambda: side.generation() == 1)
+    side.api.events.put({"type": "MODIFIED", "object": at("11", 2)})
+    wait(lambda: side.generation() == 2)
+    assert side.cluster.heartbeat_period_s() == SHORTEST_S
