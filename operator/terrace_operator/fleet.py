@@ -7,6 +7,7 @@ Before: `cluster.objects` makes these of the API server's objects. After: every 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from terrace_api.conditions import Condition
 from terrace_api.errors import Problem
@@ -21,6 +22,23 @@ class Node:
     name: str
     uid: str
     labels: Mapping[str, str]
+
+
+class Agent(StrEnum):
+    """What is known of a node's agent. Whoever is not alive is told nothing new and not waited for."""
+
+    ALIVE = "Alive"
+    """It speaks; or it is not known yet that it does not."""
+    SILENT = "AgentSilent"
+    """It missed three heartbeats, although its node is well."""
+    NODE_NOT_READY = "NodeNotReady"
+    """Nothing is heard of the whole node."""
+    NONE = "NoAgent"
+    """None is expected to run there: a virtual node, another operating system, a taint."""
+
+
+Agents = Mapping[str, Agent]
+"""By node name; who is not in it is alive."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
