@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from terrace_api import __version__
 from terrace_operator import logs
 from terrace_operator.cluster.lease import LeaseName
+from terrace_operator.cluster.look import AgentPods
 from terrace_operator.errors import NotConfigured
 from terrace_operator.listen import Address
-from terrace_operator.operate import operate
+from terrace_operator.operate import Options, operate
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logs.configure(level=options.log_level, as_json=options.log_format == "json")
     try:
-        asyncio.run(operate(options.listen, options.lease))
+        asyncio.run(operate(Options(lease=options.lease, agent_pods=options.agent_pods, listen=options.listen)))
     except NotConfigured as error:
         print(f"terrace-operator: cannot find an API server: {error}", file=sys.stderr)
         return 2
@@ -51,6 +52,13 @@ def _parser() -> argparse.ArgumentParser:
         help="the Lease whose holder writes; the same for all operators of a cluster "
         "(default: $TERRACE_LEASE, else %(default)s)",
     )
+    parser.add_argument(
+        "--agent-pods",
+        type=_agent_pods,
+        metavar="NAMESPACE/SELECTOR",
+        help="the agents' pods, as in terrace-system/app.kubernetes.io/component=agent: a node without one is not "
+        "waited for; without this it is",
+    )
     parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
     parser.add_argument("--log-format", default="text", choices=["text", "json"])
     return parser
@@ -61,6 +69,13 @@ def _lease(text: str) -> LeaseName:
     if not namespace or not slash or not name or "/" in name:
         raise argparse.ArgumentTypeError(f"{text!r} is not NAMESPACE/NAME, as in terrace-system/terrace-operator")
     return LeaseName(namespace, name)
+
+
+def _agent_pods(text: str) -> AgentPods:
+    namespace, _, selector = text.partition("/")
+    if not namespace or not selector:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAMESPACE/SELECTOR, as in terrace-system/app=terrace-agent")
+    return AgentPods(namespace, selector)
 
 
 def _address(text: str) -> Address:

@@ -1,6 +1,6 @@
 """Puts the operator together and runs it until it is told to stop or a part of it fails. Shell.
 
-Before: `main`. Parts: `elector`, `cluster` (two reflectors), `reconcile`, `handlers` (kopf), `listen`.
+Before: `main`. Parts: `elector`, `cluster` (two reflectors, `roll_call`), `reconcile`, `handlers` (kopf), `listen`.
 
 All of them run on every replica; without leading they only read, so that whoever takes over knows the fleet already.
 A term begins with new lists all the same: what the former leader wrote last may not have come over the watch yet.
@@ -12,11 +12,13 @@ import signal
 import time
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import Any
 
 from terrace_operator.cluster.access import Cluster
 from terrace_operator.cluster.connection import Connection, connect
 from terrace_operator.cluster.lease import LeaseName, LeaseObject
+from terrace_operator.cluster.look import AgentPods
 from terrace_operator.cluster.reflector import Reflector
 from terrace_operator.cluster.requests import SILENCE_S, Requests
 from terrace_operator.elector import Elector, new_identity
@@ -31,16 +33,37 @@ _log = logging.getLogger(__name__)
 _STUCK_S = 3 * SILENCE_S
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the command line says.
+
+    Attributes:
+        lease: the Lease whose holder writes.
+        agent_pods: which pods are the agents'; None if nobody said.
+        listen: where health and metrics are served; None for nowhere.
+    """
+
+    lease: LeaseName
+    agent_pods: AgentPods | None = None
+    listen: Address | None = None
+
+
 class Operator:
     """One operator: its parts and how they are wired."""
 
-    def __init__(self, connection: Connection, lease: LeaseName) -> None:
+    def __init__(self, connection: Connection, options: Options) -> None:
         self.metrics = Metrics()
         self._connection = connection
         self._wake = Wake()
         requests = Requests(connection)
-        self._elector = Elector(LeaseObject(requests=requests, name=lease), new_identity(), self._term_changed)
-        self._cluster = Cluster(requests, self._elector.left_s, self._wake.now, self._api_server_returned)
+        self._elector = Elector(LeaseObject(requests=requests, name=options.lease), new_identity(), self._term_changed)
+        self._cluster = Cluster(
+            requests,
+            self._wake,
+            left_s=self._elector.left_s,
+            on_return=self._api_server_returned,
+            agent_pods=options.agent_pods,
+        )
         self._reconciler = Reconciler(self._cluster, self.metrics, self._wake)
         self._reflectors: tuple[Reflector[Any], ...] = (
             self._cluster.node_reflector,
@@ -65,6 +88,7 @@ class Operator:
             _start("nodes", self._cluster.node_reflector.run()),
             _start("nodetierings", self._cluster.tiering_reflector.run()),
             _start("reconcile", self._reconcile()),
+            _start("silent nodes", self._cluster.roll_call.run(lambda: self._elector.leading)),
             _start("tieringpolicies", self._watch_policies(stop)),
         )
 
@@ -107,16 +131,16 @@ class Operator:
         )
 
 
-async def operate(address: Address | None, lease: LeaseName) -> None:
+async def operate(options: Options) -> None:
     """Connects, listens, and runs the operator."""
     async with AsyncExitStack() as stack:
         connection = await connect()
         stack.push_async_callback(connection.close)
-        operator = Operator(connection, lease)
-        if address:
+        operator = Operator(connection, options)
+        if options.listen:
             registry = operator.metrics.registry
             await stack.enter_async_context(
-                listening(address, alive=operator.alive, ready=operator.ready, registry=registry)
+                listening(options.listen, alive=operator.alive, ready=operator.ready, registry=registry)
             )
         await operator.run()
 

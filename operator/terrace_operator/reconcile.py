@@ -16,9 +16,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
 
+from terrace_api.conditions import ConditionStatus
 from terrace_operator.decide import Cause, Decision, Held, decide, held_specs
 from terrace_operator.errors import ApiGarbled, ApiRefused, ApiUnreachable
-from terrace_operator.fleet import Node, Policies, Tiering
+from terrace_operator.fleet import Agents, Node, Policies, Tiering
+from terrace_operator.liveness import AliveWrite
 from terrace_operator.logs import fields
 from terrace_operator.metrics import Metrics
 from terrace_operator.node_writes import NodeWrite, node_writes, outlived
@@ -64,6 +66,15 @@ class Fleet(Protocol):
         """All NodeTierings by name; changes in place."""
         ...
 
+    @property
+    def agents(self) -> Agents:
+        """Whose agents are not alive."""
+        ...
+
+    def alive_writes(self, agents: Agents, now: str) -> tuple[AliveWrite, ...]:
+        """Returns the conditions AgentAlive that do not say what `agents` does."""
+        ...
+
     async def list_policies(self) -> Policies:
         """Returns all policies as they are now."""
         ...
@@ -74,6 +85,10 @@ class Fleet(Protocol):
 
     async def write_status(self, write: StatusWrite) -> None:
         """Writes a policy's status."""
+        ...
+
+    async def write_alive(self, write: AliveWrite) -> None:
+        """Writes a NodeTiering's condition AgentAlive."""
         ...
 
 
@@ -96,6 +111,7 @@ class Reconciler:
         self._outlived_since: dict[str, float] = {}
         self._status_written_s: dict[str, float] = {}
         self._specs = Writer("NodeTiering", fleet.write_tiering, _spec_written, metrics)
+        self._alive = Writer("NodeTiering/status", fleet.write_alive, _alive_written, metrics)
         self._statuses = Writer("TieringPolicy", fleet.write_status, self._status_written, metrics)
 
     def policies_changed(self) -> None:
@@ -115,14 +131,18 @@ class Reconciler:
         """Makes one pass; without leading it only keeps the policies in mind."""
         if self._list_due_s <= time.monotonic():
             await self._list_policies()
-        if self.policies is None or not self._fleet.complete or not self._fleet.leading:
+        if self.policies is None or not self._fleet.complete:
+            return
+        agents = self._fleet.agents
+        if not self._fleet.leading:
             return
         with self._deciding():
             decisions = self._decide(self.policies)
             writes = node_writes(decisions, self._fleet.tierings, self._adoptable(decisions))
         _, specs_again_s = await self._specs.write_all(writes)
         statuses_again_s = await self._write_statuses(self.policies, decisions)
-        for due_s in (specs_again_s, statuses_again_s):
+        _, alive_again_s = await self._alive.write_all(self._fleet.alive_writes(agents, _now()))
+        for due_s in (specs_again_s, statuses_again_s, alive_again_s):
             if due_s is not None:
                 self._wake.at(due_s)
         self.settled = specs_again_s is None
@@ -154,11 +174,10 @@ class Reconciler:
         return frozenset(uid for uid, since_s in self._outlived_since.items() if since_s + ADOPT_AFTER_S <= now_s)
 
     async def _write_statuses(self, policies: Policies, decisions: Iterable[Decision]) -> float | None:
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         due: list[StatusWrite] = []
         later: list[float] = []
         with self._deciding():
-            writes = policy_statuses(policies, decisions, self._fleet.tierings, now)
+            writes = policy_statuses(policies, decisions, self._fleet.tierings, _now())
         for write in writes:
             due_s = due_at(write.before, write.after, self._status_written_s.get(write.uid))
             if due_s is None:
@@ -203,3 +222,14 @@ def _spec_written(write: NodeWrite) -> None:
     policy = write.spec.policy.name if write.spec.policy else ""
     fact = fields(node=write.name, action=write.spec.action, policy=policy, revision=write.spec.revision or "")
     _log.info("spec written: %s", write.reason, extra=fact)
+
+
+def _alive_written(write: AliveWrite) -> None:
+    condition = write.condition
+    level = logging.INFO if condition.status is ConditionStatus.TRUE else logging.WARNING
+    fact = fields(node=write.name, alive=condition.status, reason=condition.reason)
+    _log.log(level, "agent: %s", condition.message, extra=fact)
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from cases.fleets import a_tiering
 from terrace_api.policy import TieringPolicy, TieringPolicyStatus
 from terrace_operator.errors import ApiConflict, ApiRefused, ApiUnreachable, NotLeading
-from terrace_operator.fleet import InvalidPolicy, Node, Policies, Report, Tiering
+from terrace_operator.fleet import Agents, InvalidPolicy, Node, Policies, Report, Tiering
+from terrace_operator.liveness import AliveWrite
 from terrace_operator.node_writes import NodeWrite
 from terrace_operator.statuses import StatusWrite
 
@@ -26,6 +27,7 @@ class FakeFleet:
     writes: list[NodeWrite | StatusWrite] = field(default_factory=list)
     complete: bool = True
     leading: bool = True
+    agents: Agents = field(default_factory=dict)
     nodes_version: int = 0
     fails: Callable[[object], bool] = lambda _: False
     unreachable: bool = False
@@ -79,6 +81,14 @@ class FakeFleet:
             self.tierings[write.name] = replace(
                 known, spec=write.spec, node_uid=owner.uid, generation=known.generation + changed
             )
+
+    def alive_writes(self, agents: Agents, now: str) -> tuple[AliveWrite, ...]:
+        """Returns nothing: nobody falls silent here by himself."""
+        return ()
+
+    async def write_alive(self, write: AliveWrite) -> None:
+        """As `cluster.access`."""
+        raise AssertionError(write)
 
     async def write_status(self, write: StatusWrite) -> None:
         """As `cluster.access`."""

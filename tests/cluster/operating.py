@@ -5,7 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,27 @@ from testbed import waiting
 from testbed.cluster import Cluster
 from testbed.processes import Daemon
 
+CHART = Path(__file__).parents[2] / "deploy/helm/terrace"
+CRDS = ("nodetierings.terrace.dev", "tieringpolicies.terrace.dev")
 NAMESPACE = "terrace-system"
 ACCOUNT = "terrace-operator"
 LIMIT_S = 20.0
 Json = Any
+
+
+@contextmanager
+def installed(cluster: Cluster, *parts: str) -> Iterator[None]:
+    """Has some templates of the chart in the cluster inside the block."""
+    show = [word for part in parts for word in ("--show-only", f"templates/{part}.yaml")]
+    manifests = cluster.helm("template", "terrace", CHART, "--namespace", NAMESPACE, *show).stdout
+    cluster.kubectl("create", "namespace", NAMESPACE)
+    cluster.kubectl("apply", "-f", "-", stdin=manifests)
+    cluster.kubectl("wait", "--for=condition=Established", *(f"crd/{crd}" for crd in CRDS))
+    try:
+        yield
+    finally:
+        cluster.kubectl("delete", "-f", "-", "--ignore-not-found", stdin=manifests)
+        cluster.kubectl("delete", "namespace", NAMESPACE)
 
 
 @dataclass(kw_only=True)
@@ -34,13 +52,20 @@ class World:
     directory: Path
     running: list[Daemon] = field(default_factory=list)
 
-    def start_operator(self) -> None:
-        """Starts the operator as the chart's service account."""
+    def start_operator(self, *flags: str, name: str = "operator", server: str = "") -> Daemon:
+        """Starts an operator as the chart's service account.
+
+        Args:
+            flags: of the command line.
+            name: of its log.
+            server: URL of the API server; the cluster's own if empty.
+        """
         token = self.cluster.kubectl("-n", NAMESPACE, "create", "token", ACCOUNT).stdout.strip()
-        path = self.directory / "operator.kubeconfig"
-        path.write_text(with_token(self.cluster, token))
-        argv = ["env", f"KUBECONFIG={path}", sys.executable, "-m", "terrace_operator"]
-        self.running.append(Daemon.start("operator", argv, directory=self.directory, log=self.directory / "log"))
+        path = self.directory / f"{name}.kubeconfig"
+        path.write_text(with_token(self.cluster, token, server))
+        argv = ["env", f"KUBECONFIG={path}", sys.executable, "-m", "terrace_operator", *flags]
+        self.running.append(Daemon.start(name, argv, directory=self.directory, log=self.directory / name))
+        return self.running[-1]
 
     def stop_operator(self) -> None:
         """Stops it as a pod is stopped, and waits until it has ended by itself."""
@@ -51,9 +76,9 @@ class World:
         assert "stopping: stop ended" in self.log()
         assert "Traceback" not in self.log()
 
-    def log(self) -> str:
-        """What the operator said so far."""
-        return (self.directory / "log").read_text()
+    def log(self, name: str = "operator") -> str:
+        """What an operator said so far."""
+        return (self.directory / name).read_text()
 
     def until(self, condition: Callable[[], bool], what: str, limit_s: float = LIMIT_S) -> None:
         """Waits until the condition holds; on failure shows the end of the operator's log."""
@@ -88,10 +113,21 @@ class World:
         conditions = self.get("tieringpolicy", policy).get("status", {}).get("conditions", [])
         return next((found for found in conditions if found["type"] == type_), {})
 
-    def answer(self, node: str, *conditions: tuple[str, str, str], promoted: int = 0) -> None:
-        """Writes a status as that node's agent does, for the spec as it is now."""
+    def answer(
+        self, node: str, *conditions: tuple[str, str, str], promoted: int = 0, heartbeat: tuple[str, int] | None = None
+    ) -> None:
+        """Writes a status as that node's agent does, for the spec as it is now.
+
+        Args:
+            node: whose.
+            conditions: type, status and reason of each.
+            promoted: bytes.
+            heartbeat: its time, and the period in seconds; None from an agent that promises nothing.
+        """
         found = self.get("nodetiering", node)
         status = agent_status(found, conditions, promoted)
+        if heartbeat:
+            status |= {"lastHeartbeatTime": heartbeat[0], "heartbeatPeriodSeconds": heartbeat[1]}
         manifest = {"apiVersion": API_VERSION, "kind": "NodeTiering", "metadata": {"name": node}, "status": status}
         self.cluster.kubectl(
             "apply",
@@ -143,10 +179,12 @@ def agent_status(tiering: Json, conditions: tuple[tuple[str, str, str], ...], pr
     )
 
 
-def with_token(cluster: Cluster, token: str) -> str:
+def with_token(cluster: Cluster, token: str, server: str = "") -> str:
     """Returns a kubeconfig whose user is a token."""
     config = yaml.safe_load(cluster.kubeconfig.read_text())
     config["users"][0]["user"] = {"token": token}
+    if server:
+        config["clusters"][0]["cluster"]["server"] = server
     return yaml.safe_dump(config)
 
 

@@ -2,15 +2,13 @@
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import yaml
 
-from cluster.operating import NAMESPACE, World, a_node, a_policy
+from cluster.operating import World, a_node, a_policy, installed
 from testbed.cluster import Cluster
 
-CHART = Path(__file__).parents[2] / "deploy/helm/terrace"
 POLICY_CRD = "tieringpolicies.terrace.dev"
 GARBAGE_S = 60
 """The garbage collector looks for new kinds twice a minute."""
@@ -19,14 +17,8 @@ pytestmark = pytest.mark.cluster
 
 @pytest.fixture(scope="module", autouse=True)
 def chart_parts(cluster: Cluster) -> Iterator[None]:
-    show = [word for part in ("crds", "operator-rbac") for word in ("--show-only", f"templates/{part}.yaml")]
-    manifests = cluster.helm("template", "terrace", CHART, "--namespace", NAMESPACE, *show).stdout
-    cluster.kubectl("create", "namespace", NAMESPACE)
-    cluster.kubectl("apply", "-f", "-", stdin=manifests)
-    cluster.kubectl("wait", "--for=condition=Established", "crd/nodetierings.terrace.dev", f"crd/{POLICY_CRD}")
-    yield
-    cluster.kubectl("delete", "-f", "-", "--ignore-not-found", stdin=manifests)
-    cluster.kubectl("delete", "namespace", NAMESPACE)
+    with installed(cluster, "crds", "operator-rbac"):
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -4,22 +4,27 @@ Before: `requests`. After: `reflector` keeps nodes and NodeTierings; policies ar
 """
 
 import sys
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from terrace_api import API_VERSION, GROUP, VERSION
 from terrace_api.codec import (
+    decode_condition,
     decode_node_tiering,
     decode_policy,
     decode_policy_status,
     decode_status,
+    encode_condition,
     encode_node_tiering_spec,
     encode_policy_status,
 )
+from terrace_api.conditions import Condition
 from terrace_api.errors import InvalidObject
-from terrace_api.node_tiering import NodeTieringSpec
+from terrace_api.node_tiering import ConditionType, NodeTieringSpec
 from terrace_api.policy import TieringPolicy
 from terrace_operator.fleet import InvalidPolicy, Node, Policies, Report, Tiering
+from terrace_operator.liveness import AliveWrite
 from terrace_operator.node_writes import NodeWrite
 from terrace_operator.statuses import StatusWrite
 
@@ -53,7 +58,13 @@ def read_tiering(manifest: Json) -> Tiering:
         spec=spec,
         report=_read_report(manifest.get("status")),
         deleting="deletionTimestamp" in metadata,
+        alive=_read_alive(manifest.get("status")),
     )
+
+
+def can_wait(before: Tiering, after: Tiering) -> bool:
+    """Returns whether only counts and times changed: agents write those all the time, and nobody waits for them."""
+    return _without_counts(before) == _without_counts(after)
 
 
 def read_policies(manifests: list[Json]) -> Policies:
@@ -94,6 +105,23 @@ def status_manifest(write: StatusWrite) -> Json:
     }
 
 
+def alive_manifest(write: AliveWrite) -> Json:
+    """Returns what is applied as a NodeTiering's status: the one condition that is the operator's."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "NodeTiering",
+        "metadata": {"name": write.name, "uid": write.uid},
+        "status": {"conditions": [encode_condition(write.condition)]},
+    }
+
+
+def _without_counts(tiering: Tiering) -> Tiering:
+    report = tiering.report
+    if report is not None:
+        report = replace(report, heartbeat=None, promoted_bytes=0, demoted_bytes=0)
+    return replace(tiering, resource_version="", report=report)
+
+
 def _read_policy(manifest: Json) -> TieringPolicy | InvalidPolicy:
     try:
         return decode_policy(manifest)
@@ -130,4 +158,13 @@ def _read_report(status: Json) -> Report | None:
         promoted_bytes=found.promoted_bytes,
         demoted_bytes=found.demoted_bytes,
         conditions=found.conditions,
+        heartbeat=found.last_heartbeat_time,
+        heartbeat_period_s=found.heartbeat_period_seconds,
     )
+
+
+def _read_alive(status: Json) -> Condition | None:
+    for condition in (status or {}).get("conditions") or ():
+        if condition.get("type") == ConditionType.AGENT_ALIVE.value:
+            return decode_condition(condition)
+    return None

@@ -38,12 +38,14 @@ class Source(Generic[Value]):
 
     Attributes:
         as_: the form in which the API server shall send objects; `PartialObjectMetadata` leaves spec and status out.
+        can_wait: whether nobody waits for the difference between two values of one object.
     """
 
     kind: str
     path: str
     read: Callable[[Json], Value]
     as_: str | None = None
+    can_wait: Callable[[Value, Value], bool] = lambda before, after: False  # noqa: ARG005
 
     def accept(self, suffix: str = "") -> str:
         """Returns the media type of an object, or with the suffix `List`, of a list."""
@@ -65,7 +67,7 @@ class Reflector(Generic[Value]):
         self,
         source: Source[Value],
         requests: Requests,
-        on_change: Callable[[], None],
+        on_change: Callable[[bool], None],
         on_return: Callable[[], None] = lambda: None,
     ) -> None:
         """Makes one that has not listed anything yet.
@@ -73,7 +75,7 @@ class Reflector(Generic[Value]):
         Args:
             source: what to keep.
             requests: where it is.
-            on_change: called for each change of `items`.
+            on_change: called for each change of `items`, with whether somebody waits for it.
             on_return: called when the API server answers again after it did not.
         """
         self.source = source
@@ -189,14 +191,14 @@ class Reflector(Generic[Value]):
             if known is not None:
                 self._changed()
             return
-        value = self.source.read(manifest)
-        if self.items.get(name) != value:
+        value, known = self.source.read(manifest), self.items.get(name)
+        if known != value:
             self.items[name] = value
-            self._changed()
+            self._changed(urgent=known is None or not self.source.can_wait(known, value))
 
-    def _changed(self) -> None:
+    def _changed(self, *, urgent: bool = True) -> None:
         self.changes += 1
-        self._on_change()
+        self._on_change(urgent)
 
     def _alive(self) -> None:
         self.heard_s = time.monotonic()

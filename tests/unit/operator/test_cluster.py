@@ -9,12 +9,14 @@ import pytest
 from kubernetes.aio.client import Configuration
 
 from cases.fake_api_server import FakeApiServer
-from cases.fleets import a_node, a_policy
+from cases.fleets import a_condition, a_node, a_policy
 from cases.policies import policy as policy_manifest
+from terrace_api.codec import encode_condition
+from terrace_api.conditions import ConditionStatus
 from terrace_operator.cluster.access import Cluster
 from terrace_operator.cluster.connection import Connection, connect
 from terrace_operator.cluster.lease import LeaseName, LeaseObject
-from terrace_operator.cluster.objects import POLICIES_PATH, TIERINGS_PATH, read_policies, read_tiering
+from terrace_operator.cluster.objects import POLICIES_PATH, TIERINGS_PATH, can_wait, read_policies, read_tiering
 from terrace_operator.cluster.requests import Requests
 from terrace_operator.compile import RESTORE, compile_spec
 from terrace_operator.decide import decide
@@ -28,11 +30,22 @@ from terrace_operator.errors import (
     NotConfigured,
     NotLeading,
 )
+from terrace_operator.fleet import Tiering
+from terrace_operator.liveness import AliveWrite
 from terrace_operator.node_writes import NodeWrite
 from terrace_operator.statuses import policy_statuses
+from terrace_operator.wake import Wake
 
 LEASE = LeaseName("terrace-system", "terrace-operator")
 SPEC = compile_spec(a_policy("batch", mode="Enforce"))
+READY_JSON = {
+    "type": "Ready",
+    "status": "True",
+    "reason": "Converged",
+    "message": "hot memory is fast",
+    "lastTransitionTime": "2026-01-01T00:00:00Z",
+    "observedGeneration": 4,
+}
 METADATA = {"name": "a", "uid": "nt-a", "generation": 4, "resourceVersion": "9"}
 STATUS = {
     "observedGeneration": 4,
@@ -68,7 +81,7 @@ def with_server(test: Callable[[FakeApiServer, Requests], Awaitable[None]]) -> N
 
 
 def cluster(requests: Requests, left_s: float = 10.0) -> Cluster:
-    return Cluster(requests, lambda: left_s, lambda: None, lambda: None)
+    return Cluster(requests, Wake(), left_s=lambda: left_s, on_return=lambda: None)
 
 
 def write(uid: str | None = None) -> NodeWrite:
@@ -220,6 +233,36 @@ def test_a_node_tiering_keeps_only_what_a_policy_needs() -> None:
     assert tiering.spec == RESTORE
     assert tiering.report is not None
     assert (tiering.report.promoted_bytes, tiering.report.active_revision) == (5, "r")
+
+
+def test_counts_and_heartbeats_can_wait_and_nothing_else() -> None:
+    def tiering(**changes: Any) -> Tiering:
+        return read_tiering({"metadata": METADATA, "spec": {"action": "Restore"}, "status": STATUS | changes})
+
+    before = tiering()
+    assert can_wait(before, tiering(promotedBytes=9, demotedBytes=9, lastHeartbeatTime="2026-01-01T00:00:00Z"))
+    assert not can_wait(before, tiering(activeRevision="s"))
+    assert not can_wait(before, tiering(conditions=[READY_JSON]))
+
+
+def test_whether_the_agent_lives_is_known_without_any_report() -> None:
+    alive = READY_JSON | {"type": "AgentAlive", "status": "False", "reason": "NoAgent"}
+    tiering = read_tiering({"metadata": METADATA, "spec": {"action": "Restore"}, "status": {"conditions": [alive]}})
+    assert tiering.report is None
+    assert tiering.alive is not None
+    assert (tiering.alive.status, tiering.alive.reason) == (ConditionStatus.FALSE, "NoAgent")
+
+
+def test_only_the_one_condition_is_written_into_a_node_tierings_status() -> None:
+    async def test(server: FakeApiServer, requests: Requests) -> None:
+        found = cluster(requests)
+        await found.write_tiering(write())
+        condition = a_condition("AgentAlive", "True", "Alive")
+        await found.write_alive(AliveWrite(name="a", uid="uid-a", condition=condition))
+        assert server.kind(TIERINGS_PATH).objects["a"]["status"] == {"conditions": [encode_condition(condition)]}
+        assert found.tierings["a"].alive == condition, "the answer is known before the watch tells it"
+
+    with_server(test)
 
 
 def test_a_status_that_cannot_be_read_is_no_report() -> None:

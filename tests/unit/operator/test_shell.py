@@ -12,8 +12,9 @@ import pytest
 
 from terrace_operator import logs
 from terrace_operator.cluster.lease import LeaseName
+from terrace_operator.cluster.look import AgentPods
 from terrace_operator.listen import Address, listening
-from terrace_operator.main import _address, _lease, main
+from terrace_operator.main import _address, _agent_pods, _lease, main
 from terrace_operator.metrics import Metrics
 from terrace_operator.wake import Wake
 from testbed.ports import free
@@ -49,6 +50,28 @@ def test_a_lease_is_namespace_and_name() -> None:
 def test_any_other_lease_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="as in terrace-system/terrace-operator"):
         _lease(text)
+
+
+def test_agent_pods_are_a_namespace_and_a_selector() -> None:
+    text = "terrace-system/app.kubernetes.io/component=agent,a=b"
+    assert _agent_pods(text) == AgentPods("terrace-system", "app.kubernetes.io/component=agent,a=b")
+
+
+@pytest.mark.parametrize("text", ["", "terrace-system", "/a=b", "terrace-system/"])
+def test_any_other_agent_pods_are_refused_with_an_example(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="as in terrace-system/app=terrace-agent"):
+        _agent_pods(text)
+
+
+def test_something_due_sooner_is_noticed_while_waiting() -> None:
+    async def run() -> float:
+        wake, start = Wake(settle_s=0.0, rest_share=0), time.monotonic()
+        wake.at(start + 60)
+        asyncio.get_running_loop().call_later(0.02, lambda: wake.at(start + 0.05))
+        await asyncio.wait_for(wake.wait(), 5)
+        return time.monotonic() - start
+
+    assert 0.05 <= asyncio.run(run()) < 1
 
 
 def test_without_an_api_server_it_ends_with_a_sentence(
