@@ -32,6 +32,7 @@ _STATIC_POD_UID = "kubernetes.io/config.hash"
 _SILENCE_S = 70
 """Bookmarks come about once a minute: a watch that is silent for longer is dead, whatever TCP says."""
 _WATCH_S = 600
+_REWATCH_S = 3.0
 _BACKOFF_S = (1.0, 30.0)
 _LIST_AGAIN_S = 60.0
 """A mirror pod comes after its static pod, and the API server's cache may lag behind the kubelet."""
@@ -102,6 +103,8 @@ class Cluster:
         while not self._inbox.closed:
             try:
                 version = self._watch(version or self._list())
+                # An API server that is stopped ends the watches of a whole fleet at once.
+                threading.Event().wait(random.uniform(0, _REWATCH_S))
                 self._count_nodes()
                 delay = _BACKOFF_S[0]
             except Exception as error:

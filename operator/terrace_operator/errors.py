@@ -34,12 +34,17 @@ class ApiGarbled(TerraceError):
 
 
 class ApiRefused(TerraceError):
-    """The API server answered with an error."""
+    """The API server answered with an error.
 
-    def __init__(self, *, status: int, reason: str, message: str) -> None:
+    Attributes:
+        retry_after_s: how long it wants to be left alone, as it says when it has too much to do; else 0.
+    """
+
+    def __init__(self, *, status: int, reason: str, message: str, retry_after_s: float = 0.0) -> None:
         self.status = status
         self.reason = reason
         self.message = message
+        self.retry_after_s = retry_after_s
         super().__init__(status, reason, message)
 
     def __str__(self) -> str:
@@ -65,6 +70,7 @@ class ApiGone(ApiRefused):
 _BY_STATUS: dict[int, type[ApiRefused]] = {403: ApiForbidden, 404: ApiNotFound, 409: ApiConflict, 410: ApiGone}
 
 
-def refused(*, status: int, reason: str, message: str) -> ApiRefused:
+def refused(*, status: int, reason: str, message: str, retry_after_s: float = 0.0) -> ApiRefused:
     """Returns the error that an HTTP status stands for."""
-    return _BY_STATUS.get(status, ApiRefused)(status=status, reason=reason, message=message)
+    kind = _BY_STATUS.get(status, ApiRefused)
+    return kind(status=status, reason=reason, message=message, retry_after_s=retry_after_s)

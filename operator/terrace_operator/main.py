@@ -14,6 +14,7 @@ from terrace_operator.cluster.look import AgentPods
 from terrace_operator.errors import NotConfigured
 from terrace_operator.listen import Address
 from terrace_operator.operate import Options, operate
+from terrace_operator.reconcile import WRITES_PER_SECOND
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logs.configure(level=options.log_level, as_json=options.log_format == "json")
     try:
-        asyncio.run(operate(Options(lease=options.lease, agent_pods=options.agent_pods, listen=options.listen)))
+        asyncio.run(operate(_options(options)))
     except NotConfigured as error:
         print(f"terrace-operator: cannot find an API server: {error}", file=sys.stderr)
         return 2
@@ -29,6 +30,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.getLogger(__name__).exception("a part of the operator failed")
         return 1
     return 0
+
+
+def _options(parsed: argparse.Namespace) -> Options:
+    return Options(
+        lease=parsed.lease,
+        agent_pods=parsed.agent_pods,
+        listen=parsed.listen,
+        writes_per_second=parsed.writes_per_second,
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -59,6 +69,13 @@ def _parser() -> argparse.ArgumentParser:
         help="the agents' pods, as in terrace-system/app.kubernetes.io/component=agent: a node without one is not "
         "waited for; without this it is",
     )
+    parser.add_argument(
+        "--writes-per-second",
+        type=_rate,
+        default=WRITES_PER_SECOND,
+        metavar="N",
+        help="writes to the API server at most, of all kinds together (default: %(default).0f)",
+    )
     parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
     parser.add_argument("--log-format", default="text", choices=["text", "json"])
     return parser
@@ -76,6 +93,12 @@ def _agent_pods(text: str) -> AgentPods:
     if not namespace or not selector:
         raise argparse.ArgumentTypeError(f"{text!r} is not NAMESPACE/SELECTOR, as in terrace-system/app=terrace-agent")
     return AgentPods(namespace, selector)
+
+
+def _rate(text: str) -> float:
+    if not text.isdecimal() or not 1 <= int(text) <= 10_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 10000")
+    return float(text)
 
 
 def _address(text: str) -> Address:

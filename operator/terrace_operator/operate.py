@@ -25,7 +25,7 @@ from terrace_operator.elector import Elector, new_identity
 from terrace_operator.handlers import watch_policies
 from terrace_operator.listen import Address, listening
 from terrace_operator.metrics import Metrics
-from terrace_operator.reconcile import Reconciler
+from terrace_operator.reconcile import WRITES_PER_SECOND, Reconciler
 from terrace_operator.wake import Wake
 
 _log = logging.getLogger(__name__)
@@ -41,11 +41,13 @@ class Options:
         lease: the Lease whose holder writes.
         agent_pods: which pods are the agents'; None if nobody said.
         listen: where health and metrics are served; None for nowhere.
+        writes_per_second: at most, of all kinds together.
     """
 
     lease: LeaseName
     agent_pods: AgentPods | None = None
     listen: Address | None = None
+    writes_per_second: float = WRITES_PER_SECOND
 
 
 class Operator:
@@ -64,7 +66,9 @@ class Operator:
             on_return=self._api_server_returned,
             agent_pods=options.agent_pods,
         )
-        self._reconciler = Reconciler(self._cluster, self.metrics, self._wake)
+        self._reconciler = Reconciler(
+            self._cluster, self.metrics, self._wake, writes_per_second=options.writes_per_second
+        )
         self._reflectors: tuple[Reflector[Any], ...] = (
             self._cluster.node_reflector,
             self._cluster.tiering_reflector,

@@ -26,6 +26,7 @@ from terrace_operator.metrics import Metrics
 from terrace_operator.node_writes import NodeWrite, node_writes, outlived
 from terrace_operator.pace import due_at
 from terrace_operator.statuses import StatusWrite, policy_statuses
+from terrace_operator.throttle import Throttle
 from terrace_operator.wake import Wake
 from terrace_operator.writer import Writer
 
@@ -36,6 +37,8 @@ RESYNC_S = (240.0, 360.0)
 ADOPT_AFTER_S = 30.0
 """How long the garbage collector may take to collect a NodeTiering of an earlier registration of its node."""
 _LIST_AGAIN_S = 2.0
+WRITES_PER_SECOND = 200.0
+"""A fleet of 5,000 nodes takes a new revision in half a minute; one API server of a few cores takes more than this."""
 
 
 class Fleet(Protocol):
@@ -100,7 +103,9 @@ class Reconciler:
         settled: a pass has ended with nothing left to write.
     """
 
-    def __init__(self, fleet: Fleet, metrics: Metrics, wake: Wake) -> None:
+    def __init__(
+        self, fleet: Fleet, metrics: Metrics, wake: Wake, *, writes_per_second: float = WRITES_PER_SECOND
+    ) -> None:
         self.policies: Policies | None = None
         self.settled = False
         self._fleet = fleet
@@ -110,9 +115,10 @@ class Reconciler:
         self._decided: tuple[object, tuple[Decision, ...]] | None = None
         self._outlived_since: dict[str, float] = {}
         self._status_written_s: dict[str, float] = {}
-        self._specs = Writer("NodeTiering", fleet.write_tiering, _spec_written, metrics)
-        self._alive = Writer("NodeTiering/status", fleet.write_alive, _alive_written, metrics)
-        self._statuses = Writer("TieringPolicy", fleet.write_status, self._status_written, metrics)
+        throttle = Throttle(writes_per_second)
+        self._specs = Writer("NodeTiering", fleet.write_tiering, _spec_written, throttle, metrics)
+        self._alive = Writer("NodeTiering/status", fleet.write_alive, _alive_written, throttle, metrics)
+        self._statuses = Writer("TieringPolicy", fleet.write_status, self._status_written, throttle, metrics)
 
     def policies_changed(self) -> None:
         """Says that the policies have to be listed again."""

@@ -13,6 +13,7 @@ from terrace_operator.errors import ApiConflict, ApiGarbled, ApiNotFound, ApiRef
 from terrace_operator.logs import fields
 from terrace_operator.metrics import Metrics
 from terrace_operator.retry import Failed, after_failure, may_try
+from terrace_operator.throttle import Throttle
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class Writer(Generic[WriteT]):
         kind: str,
         write: Callable[[WriteT], Awaitable[None]],
         written: Callable[[WriteT], None],
+        throttle: Throttle,
         metrics: Metrics,
     ) -> None:
         """Makes one that has not failed yet.
@@ -52,13 +54,14 @@ class Writer(Generic[WriteT]):
             kind: of the objects.
             write: writes one object.
             written: called after each write that succeeded.
+            throttle: gives a turn to each write, of all kinds together.
             metrics: counts.
         """
         self._kind = kind
         self._write = write
         self._written = written
+        self._throttle = throttle
         self._metrics = metrics
-        self._slots = asyncio.Semaphore(PARALLEL)
         self._failed: dict[str, Failed] = {}
 
     async def write_all(self, writes: Iterable[WriteT]) -> tuple[tuple[WriteT, ...], float | None]:
@@ -72,7 +75,8 @@ class Writer(Generic[WriteT]):
         now_s = time.monotonic()
         may = [write for write in wanted.values() if may_try(write, self._failed.get(write.name), now_s)]
         tried = may[:BATCH]
-        outcomes = await asyncio.gather(*map(self._try, tried))
+        slots = asyncio.Semaphore(PARALLEL)
+        outcomes = await asyncio.gather(*(self._try(write, slots) for write in tried))
         again = [failed.not_before_s for failed in self._failed.values()]
         if len(may) > len(tried):
             again.append(now_s)
@@ -81,8 +85,9 @@ class Writer(Generic[WriteT]):
         written = tuple(write for write, done in zip(tried, outcomes, strict=True) if done)
         return written, min(again, default=None)
 
-    async def _try(self, write: WriteT) -> bool:
-        async with self._slots:
+    async def _try(self, write: WriteT, slots: asyncio.Semaphore) -> bool:
+        async with slots:
+            await self._throttle.turn()
             try:
                 await self._write(write)
             except NotLeading:
@@ -94,6 +99,8 @@ class Writer(Generic[WriteT]):
                 return False
             except (ApiRefused, ApiUnreachable, ApiGarbled) as error:
                 self._count("failed")
+                if isinstance(error, ApiRefused) and error.retry_after_s:
+                    self._throttle.hold(error.retry_after_s)
                 self._hold_back(write, error)
                 return False
         self._count("done")

@@ -31,6 +31,7 @@ class FakeApiServer:
         requests: `GET /path` lines in the order they came; a watch is written as `WATCH`.
         accepts: the `Accept` headers of lists and watches.
         refuse: status with which the next so many requests are refused.
+        retry_after: what a refusal says in the header of that name; nothing if empty.
         delay_s: how long an answer takes.
         page: how many objects a page of a list has at most.
     """
@@ -39,6 +40,7 @@ class FakeApiServer:
         self.requests: list[str] = []
         self.accepts: list[str] = []
         self.refuse: list[int] = []
+        self.retry_after = ""
         self.delay_s = 0.0
         self.page = 500
         self.url = ""
@@ -127,7 +129,8 @@ class FakeApiServer:
             self.accepts.append(request.headers["Accept"])
         await asyncio.sleep(self.delay_s)
         if self.refuse:
-            return _status(self.refuse.pop(0), "Refused", "as the test wants it")
+            headers = {"Retry-After": self.retry_after} if self.retry_after else {}
+            return _status(self.refuse.pop(0), "Refused", "as the test wants it", headers)
         match request.method:
             case "PATCH":
                 return await self._apply(request)
@@ -209,5 +212,6 @@ def _new(name: str) -> Json:
     return {"metadata": {"name": name, "uid": f"uid-{name}", "generation": 1}}
 
 
-def _status(code: int, reason: str, message: str) -> web.Response:
-    return web.json_response({"kind": "Status", "code": code, "reason": reason, "message": message}, status=code)
+def _status(code: int, reason: str, message: str, headers: dict[str, str] | None = None) -> web.Response:
+    body = {"kind": "Status", "code": code, "reason": reason, "message": message}
+    return web.json_response(body, status=code, headers=headers)

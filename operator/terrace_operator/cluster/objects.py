@@ -3,6 +3,7 @@
 Before: `requests`. After: `reflector` keeps nodes and NodeTierings; policies are few and listed whole.
 """
 
+import json
 import sys
 from dataclasses import replace
 from functools import lru_cache
@@ -48,14 +49,14 @@ def read_node(manifest: Json) -> Node:
 def read_tiering(manifest: Json) -> Tiering:
     """Returns a NodeTiering; what cannot be read of it is None."""
     metadata = manifest["metadata"]
-    spec, node_uid = _read_spec(manifest)
+    owners = metadata.get("ownerReferences") or ()
     return Tiering(
         name=metadata["name"],
         uid=metadata["uid"],
         generation=metadata["generation"],
         resource_version=metadata["resourceVersion"],
-        node_uid=node_uid,
-        spec=spec,
+        node_uid=next((owner["uid"] for owner in owners if owner["kind"] == "Node"), None),
+        spec=_read_spec(json.dumps(manifest.get("spec"))),
         report=_read_report(manifest.get("status")),
         deleting="deletionTimestamp" in metadata,
         alive=_read_alive(manifest.get("status")),
@@ -132,19 +133,14 @@ def _read_policy(manifest: Json) -> TieringPolicy | InvalidPolicy:
         )
 
 
-def _read_spec(manifest: Json) -> tuple[NodeTieringSpec | None, str | None]:
-    try:
-        node, _ = decode_node_tiering({"metadata": manifest["metadata"], "spec": manifest.get("spec")})
-    except InvalidObject:
-        owners = manifest["metadata"].get("ownerReferences") or ()
-        return None, next((owner["uid"] for owner in owners if owner["kind"] == "Node"), None)
-    return _shared(node.spec), node.node_uid
-
-
 @lru_cache(maxsize=256)
-def _shared(spec: NodeTieringSpec) -> NodeTieringSpec:
-    """Returns an equal spec that was seen before: thousands of nodes follow few policies."""
-    return spec
+def _read_spec(text: str) -> NodeTieringSpec | None:
+    """Returns a spec from its JSON, decoded once: thousands of nodes follow few policies, and share one value."""
+    try:
+        node, _ = decode_node_tiering({"metadata": {"name": ""}, "spec": json.loads(text)})
+    except InvalidObject:
+        return None
+    return node.spec
 
 
 def _read_report(status: Json) -> Report | None:

@@ -211,7 +211,7 @@ class Reflector(Generic[Value]):
         self._alive()
         self._failures += 1
         most = min(_MOST_DELAY_S, _LEAST_DELAY_S * 2**self._failures)
-        delay = random.uniform(most / 2, most)
+        delay = random.uniform(most / 2, most) + (error.retry_after_s if isinstance(error, ApiRefused) else 0.0)
         fact = fields(kind=self.source.kind, error=str(error), retry_in_s=round(delay, 1))
         _log.log(logging.WARNING if self._failures > 1 else logging.INFO, "watch lost", extra=fact)
         await asyncio.sleep(delay)

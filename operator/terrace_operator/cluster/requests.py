@@ -110,7 +110,7 @@ class Requests:
             answer = await self._client.call_api(method, url, headers, body=body, _request_timeout=timeout)
             async with answer.response as response:
                 if response.status >= 400:
-                    raise _refusal(response.status, await response.read())
+                    raise _refusal(response, await response.read())
                 yield response
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ApiUnreachable(f"{method} {path}: {type(error).__name__}: {error}") from error
@@ -139,10 +139,16 @@ def _parse(content: bytes) -> Json:
     return parsed
 
 
-def _refusal(status: int, content: bytes) -> Exception:
+def _refusal(response: aiohttp.ClientResponse, content: bytes) -> Exception:
     """Returns the error of an HTTP status; the body is a `metav1.Status`, or whatever a proxy in between says."""
     try:
         found = _parse(content)
     except ApiGarbled:
         found = {"message": content[:200].decode(errors="replace")}
-    return refused(status=status, reason=str(found.get("reason", "")), message=str(found.get("message", "")))
+    wait = response.headers.get("Retry-After", "")
+    return refused(
+        status=response.status,
+        reason=str(found.get("reason", "")),
+        message=str(found.get("message", "")),
+        retry_after_s=float(wait) if wait.isdecimal() else 0.0,
+    )

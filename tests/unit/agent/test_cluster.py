@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from kubernetes.client import Configuration
 
+from terrace_agent import cluster as cluster_module
 from terrace_agent.cluster import Cluster
 from terrace_agent.errors import ApiUnavailable
 from terrace_agent.heartbeat import SHORTEST_S, period_s
@@ -38,7 +39,8 @@ class Side:
 
 
 @pytest.fixture
-def side() -> Iterator[Side]:
+def side(monkeypatch: pytest.MonkeyPatch) -> Iterator[Side]:
+    monkeypatch.setattr(cluster_module, "_REWATCH_S", 0.01)
     api = FakeApi()
     with serving(api) as url:
         side = Side(url, api)

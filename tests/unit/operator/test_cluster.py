@@ -197,6 +197,17 @@ def test_a_refusal_says_what_the_api_server_said(status: int, error: type[ApiRef
     with_server(test)
 
 
+@pytest.mark.parametrize(("header", "seconds"), [("7", 7.0), ("", 0.0), ("Wed, 21 Oct 2026 07:28:00 GMT", 0.0)])
+def test_an_api_server_that_has_enough_says_for_how_long(header: str, seconds: float) -> None:
+    async def test(server: FakeApiServer, requests: Requests) -> None:
+        server.refuse, server.retry_after = [429], header
+        with pytest.raises(ApiRefused) as refused:
+            await requests.get(POLICIES_PATH)
+        assert refused.value.retry_after_s == seconds
+
+    with_server(test)
+
+
 def test_an_api_server_that_is_not_there_is_unreachable() -> None:
     async def main() -> None:
         connection = Connection(Configuration(host="http://127.0.0.1:9"))

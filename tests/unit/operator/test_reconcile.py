@@ -1,6 +1,8 @@
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,7 @@ from cases.fleets import READY, a_node, a_policy, a_report, an_invalid_policy
 from terrace_api.node_tiering import Action
 from terrace_operator import reconcile as reconcile_module
 from terrace_operator.compile import RESTORE, compile_spec
+from terrace_operator.errors import ApiRefused
 from terrace_operator.metrics import Metrics
 from terrace_operator.node_writes import NodeWrite
 from terrace_operator.reconcile import Reconciler
@@ -22,7 +25,7 @@ SPEC = compile_spec(BATCH)
 
 
 def operator(fleet: FakeFleet) -> Reconciler:
-    return Reconciler(fleet, Metrics(), Wake())
+    return Reconciler(fleet, Metrics(), Wake(), writes_per_second=100_000)
 
 
 def one_pass(reconciler: Reconciler) -> None:
@@ -184,6 +187,23 @@ def test_one_write_that_fails_keeps_no_other_back_and_is_tried_again_later(monke
     assert reconciler.settled
 
 
+def test_an_api_server_that_has_enough_is_left_alone_by_all_writes() -> None:
+    fleet = fleet_of(*(f"n{number}" for number in range(100)))
+    asked_s: list[float] = []
+
+    def busy(request: object) -> bool:
+        asked_s.append(time.monotonic())
+        if len(asked_s) == 1 + 1:  # the list of policies came first
+            raise ApiRefused(status=429, reason="TooManyRequests", message="later", retry_after_s=0.3)
+        return False
+
+    fleet.fails = busy
+    one_pass(operator(fleet))
+    longest = max(after - before for before, after in pairwise(asked_s))
+    assert longest >= 0.25
+    assert len(fleet.tierings) == 99
+
+
 def test_thousands_of_writes_go_out_in_batches_until_all_are_done() -> None:
     fleet = fleet_of(*(f"n{number}" for number in range(1200)))
     reconciler = operator(fleet)
@@ -241,8 +261,6 @@ def test_totals_alone_are_not_written_within_a_minute(monkeypatch: pytest.Monkey
 
 def at_later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Lets every clock of the loop be that much later than it really is."""
-    import time
-
     real = time.clock_gettime
     monkeypatch.setattr(time, "monotonic", lambda: real(time.CLOCK_MONOTONIC) + seconds)
 

@@ -14,8 +14,9 @@ from terrace_operator import logs
 from terrace_operator.cluster.lease import LeaseName
 from terrace_operator.cluster.look import AgentPods
 from terrace_operator.listen import Address, listening
-from terrace_operator.main import _address, _agent_pods, _lease, main
+from terrace_operator.main import _address, _agent_pods, _lease, _rate, main
 from terrace_operator.metrics import Metrics
+from terrace_operator.throttle import Throttle
 from terrace_operator.wake import Wake
 from testbed.ports import free
 
@@ -61,6 +62,43 @@ def test_agent_pods_are_a_namespace_and_a_selector() -> None:
 def test_any_other_agent_pods_are_refused_with_an_example(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="as in terrace-system/app=terrace-agent"):
         _agent_pods(text)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "many", "10001"])
+def test_a_rate_is_a_whole_number_within_bounds(text: str) -> None:
+    assert _rate("200") == 200
+    with pytest.raises(argparse.ArgumentTypeError, match="from 1 to 10000"):
+        _rate(text)
+
+
+def test_turns_are_evenly_spaced_and_held_back_when_asked() -> None:
+    async def run() -> list[float]:
+        throttle, turns = Throttle(per_second=100), list[float]()
+        start = time.monotonic()
+        for number in range(6):
+            if number == 4:
+                throttle.hold(0.2)
+            await throttle.turn()
+            turns.append(time.monotonic() - start)
+        return turns
+
+    turns = asyncio.run(run())
+    assert turns[0] < 0.01
+    assert turns[3] >= 0.03
+    assert turns[4] >= 0.2 + turns[3]
+
+
+def test_an_idle_throttle_saves_no_turns_up() -> None:
+    async def run() -> float:
+        throttle = Throttle(per_second=20)
+        await throttle.turn()
+        await asyncio.sleep(0.2)
+        start = time.monotonic()
+        for _ in range(3):
+            await throttle.turn()
+        return time.monotonic() - start
+
+    assert asyncio.run(run()) >= 0.1
 
 
 def test_something_due_sooner_is_noticed_while_waiting() -> None:
