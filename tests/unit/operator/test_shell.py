@@ -11,10 +11,11 @@ import aiohttp
 import pytest
 
 from terrace_operator import logs
+from terrace_operator.arguments import _address, _agent_pods, _lease, _whole_number
 from terrace_operator.cluster.lease import LeaseName
 from terrace_operator.cluster.look import AgentPods
 from terrace_operator.listen import Address, listening
-from terrace_operator.main import _address, _agent_pods, _lease, _rate, main
+from terrace_operator.main import main
 from terrace_operator.metrics import Metrics
 from terrace_operator.throttle import Throttle
 from terrace_operator.wake import Wake
@@ -66,9 +67,9 @@ def test_any_other_agent_pods_are_refused_with_an_example(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "many", "10001"])
 def test_a_rate_is_a_whole_number_within_bounds(text: str) -> None:
-    assert _rate("200") == 200
+    assert _whole_number("200") == 200
     with pytest.raises(argparse.ArgumentTypeError, match="from 1 to 10000"):
-        _rate(text)
+        _whole_number(text)
 
 
 def test_turns_are_evenly_spaced_and_held_back_when_asked() -> None:
