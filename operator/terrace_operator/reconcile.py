@@ -9,7 +9,6 @@ Before: `cluster` and `handlers` wake it. After: NodeTiering.spec and TieringPol
 import logging
 import random
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,7 +16,8 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from terrace_api.conditions import ConditionStatus
-from terrace_operator.decide import Cause, Decision, Held, decide, held_specs
+from terrace_operator.census import Census, census
+from terrace_operator.decide import Decision, Held, decide, held_specs
 from terrace_operator.errors import ApiGarbled, ApiRefused, ApiUnreachable
 from terrace_operator.fleet import Agents, Node, Policies, Tiering
 from terrace_operator.liveness import AliveWrite
@@ -108,6 +108,7 @@ class Reconciler:
     ) -> None:
         self.policies: Policies | None = None
         self.settled = False
+        metrics.fleet(self.census)
         self._fleet = fleet
         self._metrics = metrics
         self._wake = wake
@@ -141,6 +142,7 @@ class Reconciler:
             return
         agents = self._fleet.agents
         if not self._fleet.leading:
+            self._metrics.waiting.clear()
             return
         with self._deciding():
             decisions = self._decide(self.policies)
@@ -152,7 +154,12 @@ class Reconciler:
             if due_s is not None:
                 self._wake.at(due_s)
         self.settled = specs_again_s is None
-        self._measure(self.policies, decisions)
+
+    def census(self) -> Census | None:
+        """Returns what there is to count; None without leading, for another replica counts the same."""
+        if self.policies is None or self._decided is None or not self._fleet.leading:
+            return None
+        return census(self.policies, self._decided[1], self._fleet.tierings.values())
 
     async def _list_policies(self) -> None:
         self._list_due_s = time.monotonic() + random.uniform(*RESYNC_S)
@@ -215,13 +222,6 @@ class Reconciler:
         with self._metrics.decisions.time():
             yield
         self._wake.rest_after(time.monotonic() - started_s)
-
-    def _measure(self, policies: Policies, decisions: Iterable[Decision]) -> None:
-        causes = Counter(decision.cause for decision in decisions)
-        for cause in Cause:
-            self._metrics.nodes.labels(cause=cause.value).set(causes[cause])
-        self._metrics.policies.labels(readable="true").set(len(policies.valid))
-        self._metrics.policies.labels(readable="false").set(len(policies.invalid))
 
 
 def _spec_written(write: NodeWrite) -> None:

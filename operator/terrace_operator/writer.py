@@ -82,6 +82,7 @@ class Writer(Generic[WriteT]):
             again.append(now_s)
         if not all(outcomes):
             again.append(time.monotonic() + _OVERTAKEN_S)
+        self._metrics.waiting.labels(kind=self._kind).set(len(wanted) - sum(outcomes))
         written = tuple(write for write, done in zip(tried, outcomes, strict=True) if done)
         return written, min(again, default=None)
 
