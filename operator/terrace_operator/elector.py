@@ -25,7 +25,7 @@ from terrace_operator.election import (
     sighted,
     take,
 )
-from terrace_operator.errors import ApiConflict, ApiGarbled, ApiRefused, ApiUnreachable
+from terrace_operator.errors import ApiConflict, ApiGarbled, ApiNotFound, ApiRefused, ApiUnreachable
 from terrace_operator.logs import fields
 
 _log = logging.getLogger(__name__)
@@ -52,6 +52,8 @@ class Elector:
     Attributes:
         holder: who holds the Lease as far as is known; empty for nobody.
         asked: set once the Lease has been looked at.
+        term: of this process, the last one if it no longer leads. It leads again in the same one if nobody else did in
+            between.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Elector:
             clock: goes on while the machine sleeps, as other candidates' clocks do.
         """
         self.holder = ""
+        self.term = 0
         self.asked = asyncio.Event()
         self._lock = lock
         self._identity = identity
@@ -127,11 +130,22 @@ class Elector:
         self._tell()
 
     async def _attempt(self) -> None:
+        if self._seen is None or self._seen.lease.holder != self._identity:
+            await self._look()
+        try:
+            await self._claim()
+        except (ApiConflict, ApiNotFound):  # somebody else has it, deleted it, or an answer to this process was lost
+            await self._look()
+            await self._claim()
+
+    async def _look(self) -> None:
         found = await self._lock.read()
         self._seen = sighted(self._seen, found, self._clock())
         self.holder = found.holder
         self.asked.set()
-        wanted = claim(self._seen, self._identity, now_s=self._clock(), now=_now())
+
+    async def _claim(self) -> None:
+        wanted = claim(self._seen, self._identity, now_s=self._clock(), now=_now()) if self._seen else None
         if wanted is None:
             self._renewed_s = None
         else:
@@ -140,7 +154,7 @@ class Elector:
     async def _write(self, wanted: Lease) -> None:
         sent_s = self._clock()
         self._seen = sighted(None, await self._lock.write(wanted), self._clock())
-        self._renewed_s, self.holder = sent_s, self._identity
+        self._renewed_s, self.holder, self.term = sent_s, self._identity, self._seen.lease.transitions
 
     async def _leave(self, held_s: int) -> None:
         found = await self._lock.read()

@@ -147,6 +147,8 @@ def _write(tiering: Tiering, agent: Agent, heard: Heard, look: Look | None, now:
 
 def _words(agent: Agent, heard: Heard, look: Look | None) -> str:
     unheard = f"nothing was heard from the agent for {MISSED} times {heard.period_s} s"
+    if heard.heartbeat is None:
+        unheard = "its agent has not spoken yet"
     kept = "what it put in force stays in force"
     match agent:
         case Agent.ALIVE:

@@ -3,7 +3,8 @@
 Before: `main`. Parts: `elector`, `cluster` (two reflectors, `roll_call`), `reconcile`, `handlers` (kopf), `listen`.
 
 All of them run on every replica; without leading they only read, so that whoever takes over knows the fleet already.
-A term begins with new lists all the same: what the former leader wrote last may not have come over the watch yet.
+A term begins with new lists all the same: what the former leader wrote last may not have come over the watch yet. One
+that goes on, after the API server was away, does not.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from terrace_operator.cluster.requests import SILENCE_S, Requests
 from terrace_operator.elector import Elector, new_identity
 from terrace_operator.handlers import watch_policies
 from terrace_operator.listen import Address, listening
+from terrace_operator.logs import fields
 from terrace_operator.metrics import Metrics
 from terrace_operator.reconcile import WRITES_PER_SECOND, Reconciler
 from terrace_operator.wake import Wake
@@ -31,6 +33,7 @@ from terrace_operator.wake import Wake
 _log = logging.getLogger(__name__)
 
 _STUCK_S = 3 * SILENCE_S
+_KOPF_AGAIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,7 @@ class Operator:
     def __init__(self, connection: Connection, options: Options) -> None:
         self.metrics = Metrics()
         self._connection = connection
+        self._term = 0
         self._wake = Wake()
         requests = Requests(connection)
         self._elector = Elector(LeaseObject(requests=requests, name=options.lease), new_identity(), self._term_changed)
@@ -118,7 +122,8 @@ class Operator:
             await self._elector.leave()
 
     def _term_changed(self) -> None:
-        if self._elector.leading:
+        if self._elector.leading and self._elector.term != self._term:
+            self._term = self._elector.term
             self._cluster.refresh()
         self._reconciler.policies_changed()
 
@@ -127,12 +132,21 @@ class Operator:
         self._reconciler.policies_changed()
 
     async def _watch_policies(self, stop: asyncio.Event) -> None:
-        """Starts kopf once the kind is served: it would never notice a CRD that comes later."""
+        """Starts kopf once the kind is served: it would never notice a CRD that comes later.
+
+        kopf ends when the API server goes away while it looks for resources, which is no reason for the operator to.
+        """
         while self._reconciler.policies is None:
             await asyncio.sleep(0.1)
-        await watch_policies(
-            self._reconciler.policies_changed, self._connection.credentials, started=lambda: _on_signals(stop)
-        )
+        while True:
+            try:
+                await watch_policies(
+                    self._reconciler.policies_changed, self._connection.credentials, started=lambda: _on_signals(stop)
+                )
+            except Exception as error:
+                _log.warning("kopf ended, starting it again", extra=fields(error=f"{type(error).__name__}: {error}"))
+            await asyncio.sleep(_KOPF_AGAIN_S)
+            self._reconciler.policies_changed()
 
 
 async def operate(options: Options) -> None:

@@ -1,7 +1,6 @@
 """Agents that fall silent, beside a real API server."""
 
 import json
-import ssl
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
@@ -67,10 +66,8 @@ def test_a_node_without_an_agents_pod_has_no_agent_and_no_report(world: World) -
 
 
 def test_an_agent_learns_the_size_of_the_fleet_from_one_object(world: World) -> None:
-    context = ssl.create_default_context(cafile=str(world.cluster.authority.certificate))
-    context.load_cert_chain(world.cluster.layout.pki / "admin.crt", world.cluster.layout.pki / "admin.key")
     accept = {"Accept": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"}
     url = f"{world.cluster.server}/apis/terrace.dev/v1alpha1/nodetierings?limit=1"
-    with urllib.request.urlopen(urllib.request.Request(url, headers=accept), context=context) as answer:
+    with urllib.request.urlopen(urllib.request.Request(url, headers=accept), context=world.cluster.tls()) as answer:
         found = json.load(answer)
     assert len(found["items"]) + found["metadata"]["remainingItemCount"] == 3

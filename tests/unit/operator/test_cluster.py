@@ -227,6 +227,25 @@ def test_without_any_configuration_it_says_so(monkeypatch: pytest.MonkeyPatch) -
         asyncio.run(connect())
 
 
+@pytest.mark.parametrize(
+    ("server", "proxy"),
+    [("https://api.example.org:6443", "http://proxy:3128"), ("https://10.1.2.3:6443", None), ("http://other", None)],
+)
+def test_the_environments_proxy_is_used_where_it_applies(
+    server: str, proxy: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        connection = Connection(Configuration(host=server))
+        assert (await connection.credentials()).proxy_url == proxy
+        await connection.close()
+
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", "http://proxy:3128")
+    monkeypatch.setenv("no_proxy", "10.1.2.3")
+    asyncio.run(main())
+
+
 def test_a_list_of_policies_without_items_is_garbled() -> None:
     async def test(server: FakeApiServer, requests: Requests) -> None:
         async def empty(path: str) -> Any:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from terrace_operator import elector as elector_module
 from terrace_operator.election import ENDED_WITHIN_S, LEASE_S, RENEW_WITHIN_S, Lease, claim, sighted
 from terrace_operator.elector import Elector
-from terrace_operator.errors import ApiConflict, ApiForbidden, ApiUnreachable
+from terrace_operator.errors import ApiConflict, ApiForbidden, ApiNotFound, ApiUnreachable
 
 NOW = "2026-06-01T12:00:00.000000Z"
 
@@ -34,6 +34,8 @@ class Table:
 
     async def write(self, lease: Lease) -> Lease:
         await self._gate()
+        if lease.version and not self.lease.version:
+            raise ApiNotFound(status=404, reason="NotFound", message="the object is not there")
         if lease.version != self.lease.version:
             raise ApiConflict(status=409, reason="Conflict", message="the object has been modified")
         self.lease = replace(lease, version=str(int(self.lease.version or "0") + 1))
@@ -114,7 +116,7 @@ def test_time_counts_from_when_a_renewal_was_sent() -> None:
         first = candidate(table, "first")
         table.gates = []
         attempt = asyncio.create_task(first.attempt())
-        for delay_s in (0, 0, 0, 3):
+        for delay_s in (0, 0, 0, 3):  # a look and a claim, each with its answer
             await until(lambda: bool(table.gates))
             table.now_s += delay_s
             table.gates.pop().set_result(None)
@@ -135,6 +137,53 @@ def test_a_leader_that_ends_hands_over_at_once() -> None:
         await second.attempt()
         assert second.leading
         assert told == ["first", "first", "second"]
+
+    run(test)
+
+
+def test_a_term_goes_on_if_nobody_else_led_in_between() -> None:
+    async def test() -> None:
+        table = Table()
+        first, second = candidate(table, "first"), candidate(table, "second")
+        await first.attempt()
+        began = first.term
+        table.now_s += LEASE_S
+        assert not first.leading
+        await first.attempt()
+        assert (first.leading, first.term) == (True, began)
+        await second.attempt()
+        table.now_s += LEASE_S
+        await second.attempt()
+        await first.attempt()
+        table.now_s += LEASE_S
+        await first.attempt()
+        assert (first.leading, first.term) == (True, began + 2)
+
+    run(test)
+
+
+def test_a_renewal_whose_answer_was_lost_is_no_reason_to_stop() -> None:
+    async def test() -> None:
+        table = Table()
+        first = candidate(table, "first")
+        await first.attempt()
+        table.lease = replace(table.lease, version="7", renewed=NOW)
+        table.now_s += 2
+        await first.attempt()
+        assert first.left_s() == ENDED_WITHIN_S
+
+    run(test)
+
+
+def test_a_lease_that_was_deleted_is_made_again() -> None:
+    async def test() -> None:
+        table = Table()
+        first = candidate(table, "first")
+        await first.attempt()
+        table.lease = Lease()
+        table.now_s += 2
+        await first.attempt()
+        assert (first.left_s(), table.lease.holder) == (ENDED_WITHIN_S, "first")
 
     run(test)
 

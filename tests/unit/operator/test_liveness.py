@@ -127,6 +127,12 @@ def test_silence_says_for_how_long_what_the_pod_does_and_what_stays() -> None:
     assert found.condition.last_transition_time == LATER
 
 
+def test_of_an_agent_that_never_spoke_no_time_is_claimed() -> None:
+    found = written(tiering(), Agent.NODE_NOT_READY, Look(node_ready=False, pod=""))
+    assert found is not None
+    assert found.condition.message.startswith("the node is not ready, and its agent has not spoken yet;")
+
+
 def test_another_reason_for_silence_is_no_transition() -> None:
     found = written(tiering(spoke(), "False", "AgentSilent"), Agent.NODE_NOT_READY)
     assert found is not None
