@@ -70,6 +70,10 @@ demo: root $(VENV)/ready packages ## The main job on real parts; KERNEL=6.1 choo
 bench-latency: root $(VENV)/ready packages ## Time from apply to state=on and from agent start to Ready, by step
 	@$(BIN)/python -m bench.latency --kernel $(KERNEL)
 
+.PHONY: bench-fleet
+bench-fleet: root $(VENV)/ready packages ## What the operator costs for 100, 1000 and 5000 nodes; NODES="100 20000" for others
+	@$(BIN)/python -m bench.fleet $(if $(NODES),--nodes $(NODES))
+
 .PHONY: cluster
 cluster: root $(VENV)/ready packages ## A real control plane on loopback, for work by hand
 	@$(BIN)/python -m testbed cluster

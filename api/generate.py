@@ -39,10 +39,21 @@ def _node_tiering_crd(policy_crd: Schema) -> str:
             name: _bare(schema) for name, schema in policy["spec"]["properties"].items() if name not in NOT_COMPILED
         },
     }
+    for schema in node["status"]["properties"].values():
+        _make_atomic(schema)
     node["status"]["properties"]["conditions"] = policy["status"]["properties"]["conditions"] | {
-        "description": "Accepted, EngineAvailable, Applied, WorkloadsResolved, GuardrailTripped and Ready."
+        "description": "Accepted, EngineAvailable, Applied, WorkloadsResolved, GuardrailTripped and Ready by the "
+        "agent, AgentAlive by the operator."
     }
     return HEADER + yaml.safe_dump(crd, sort_keys=False, width=120)
+
+
+def _make_atomic(schema: Schema | str) -> None:
+    """The agent alone writes these: owned field by field, managedFields would outgrow the status itself."""
+    if not isinstance(schema, dict):  # a word that is filled in below
+        return
+    if kind := {"array": "list", "object": "map"}.get(schema["type"]):
+        schema[f"x-kubernetes-{kind}-type"] = "atomic"
 
 
 def _bare(schema: Schema) -> Schema:

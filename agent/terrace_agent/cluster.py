@@ -7,6 +7,8 @@ What is not there changes nothing: a 404 or a deleted object leaves the last con
 
 from collections.abc import Iterable
 
+from terrace_agent.errors import ApiUnavailable
+from terrace_agent.heartbeat import SHORTEST_S, period_s
 from terrace_agent.inbox import Inbox
 from terrace_agent.reflect import Reflector, Sink
 from terrace_agent.steplog import StepLog
@@ -19,6 +21,7 @@ from terrace_api.node_tiering import NodeTieringStatus
 _FIELD_MANAGER = "terrace-agent"
 _OBJECTS = f"/apis/{GROUP}/{VERSION}/nodetierings"
 _PODS = "/api/v1/pods"
+_NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
 class Cluster:
@@ -27,9 +30,18 @@ class Cluster:
     def __init__(self, server: Server, *, node: str, inbox: Inbox, pods: Sink, log: StepLog) -> None:
         self._server = server
         self._node = node
+        self._log = log
+        self._period_s = SHORTEST_S
         own = _OwnObject(inbox)
         self._reflectors = (
-            Reflector(server, _OBJECTS, field_selector=f"metadata.name={node}", sink=own, log=log),
+            Reflector(
+                server,
+                _OBJECTS,
+                field_selector=f"metadata.name={node}",
+                sink=own,
+                log=log,
+                before_watch=self._count_nodes,
+            ),
             Reflector(server, _PODS, field_selector=f"spec.nodeName={node}", sink=pods, log=log, from_cache=True),
         )
 
@@ -43,6 +55,10 @@ class Cluster:
         for reflector in self._reflectors:
             reflector.close()
 
+    def heartbeat_period_s(self) -> int:
+        """See `Publisher.heartbeat_period_s`: by the number of nodes when they were last counted."""
+        return self._period_s
+
     def publish(self, status: NodeTieringStatus) -> None:
         """See `Publisher.publish`: a server-side apply that takes every field of the status."""
         body = {
@@ -53,6 +69,15 @@ class Cluster:
         }
         query = [("fieldManager", _FIELD_MANAGER), ("force", "true"), ("fieldValidation", "Strict")]
         self._server.apply(f"{_OBJECTS}/{self._node}/status", query, body)
+
+    def _count_nodes(self) -> None:
+        """Asks for one object of all, without its content, and for how many remain."""
+        try:
+            found = self._server.get(_OBJECTS, [("limit", "1")], accept=_NAMES_ONLY)
+        except ApiUnavailable as error:
+            self._log.note("nodes not counted", problem=str(error))
+        else:
+            self._period_s = period_s(len(found["items"]) + found["metadata"].get("remainingItemCount", 0))
 
 
 class _OwnObject:

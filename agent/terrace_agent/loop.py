@@ -8,6 +8,7 @@ import random
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -29,8 +30,6 @@ OnTurn = Callable[[NodeTieringStatus, Topology, float], None]
 
 _FIRST_OBJECT_S = 10.0
 """How long the first turn waits for an object: without one it could say nothing, and nobody would take it."""
-_HEARTBEAT_S = 60.0
-_HEARTBEAT_JITTER_S = 10.0
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 5.0, 30.0
 
 
@@ -43,6 +42,9 @@ class Publisher(Protocol):
         Raises:
             ApiUnavailable: nobody took it; it is tried again.
         """
+
+    def heartbeat_period_s(self) -> int:
+        """Returns within what time a status is to be published even if nothing changed; never fails."""
 
 
 class Loop:
@@ -156,8 +158,9 @@ class Loop:
             status, before=self._status, written=self._written, overdue=overdue
         ):
             return
+        period_s = self._publisher.heartbeat_period_s()
         try:
-            self._publisher.publish(status)
+            self._publisher.publish(replace(status, last_heartbeat_time=_now(), heartbeat_period_seconds=period_s))
         except ApiUnavailable as error:
             self._write_not_before = now + self._retry_s * random.uniform(1, 1.5)
             self._retry_s = min(self._retry_s * 2, _LONGEST_RETRY_S)
@@ -165,7 +168,8 @@ class Loop:
         else:
             self._written = status
             self._retry_s = _FIRST_RETRY_S
-            self._heartbeat_at = now + _HEARTBEAT_S + random.uniform(0, _HEARTBEAT_JITTER_S)
+            # Spread: an edit makes all agents of a fleet write at once, and they must not go on in step.
+            self._heartbeat_at = now + period_s * random.uniform(0.5, 0.95)
         self._log.step("publish", generation=status.observed_generation)
 
     def _save(self, turn: Turn, status: NodeTieringStatus) -> None:

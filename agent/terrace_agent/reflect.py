@@ -6,7 +6,7 @@ nothing of an object is kept here.
 
 import random
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Protocol
 
@@ -18,6 +18,8 @@ from terrace_api.defaults import Json
 _SILENCE_S = 70
 """Bookmarks come about once a minute: a watch that is silent for longer is dead, whatever TCP says."""
 _WATCH_S = 600
+_REWATCH_S = 3.0
+"""An API server that is stopped ends the watches of a whole fleet at once: they come back spread over this time."""
 _BACKOFF_S = (1.0, 30.0)
 
 
@@ -43,10 +45,19 @@ class Reflector:
     Args:
         from_cache: lists what the API server has at hand, which may be a moment old and costs it little. The watch
             goes on from there.
+        before_watch: called in the watching thread before each watch.
     """
 
     def __init__(
-        self, server: Server, path: str, *, field_selector: str, sink: Sink, log: StepLog, from_cache: bool = False
+        self,
+        server: Server,
+        path: str,
+        *,
+        field_selector: str,
+        sink: Sink,
+        log: StepLog,
+        from_cache: bool = False,
+        before_watch: Callable[[], None] = lambda: None,
     ) -> None:
         self._server = server
         self._path = path
@@ -54,6 +65,7 @@ class Reflector:
         self._listing: Query = [*self._selector, *([("resourceVersion", "0")] if from_cache else [])]
         self._sink = sink
         self._log = log
+        self._before_watch = before_watch
         self._closed = threading.Event()
 
     def start(self) -> None:
@@ -69,8 +81,10 @@ class Reflector:
         while not self._closed.is_set():
             try:
                 version = version or self._list()
+                self._before_watch()
                 version = self._watch(version)
                 delay = _BACKOFF_S[0]
+                self._closed.wait(random.uniform(0, _REWATCH_S))
             except Exception as error:
                 # A defect must not leave the agent deaf: whatever it was, list again.
                 if not isinstance(error, ApiUnavailable) or error.status == HTTPStatus.GONE:

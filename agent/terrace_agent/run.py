@@ -17,6 +17,7 @@ from terrace_agent.byhand import as_received, ignored, read_policy
 from terrace_agent.cycle import Cycle
 from terrace_agent.engines import make_engines, read_boot_id
 from terrace_agent.errors import AnotherAgentRuns
+from terrace_agent.heartbeat import SHORTEST_S
 from terrace_agent.hostfs import HostFs
 from terrace_agent.inbox import Inbox
 from terrace_agent.laststate import LastState
@@ -101,6 +102,10 @@ class _Terminal:
 
     def publish(self, status: NodeTieringStatus) -> None:
         """See `show`."""
+
+    def heartbeat_period_s(self) -> int:
+        """Returns any period: nobody waits for one."""
+        return SHORTEST_S
 
     def show(self, status: NodeTieringStatus, topology: Topology, seconds: float) -> None:
         del topology, seconds

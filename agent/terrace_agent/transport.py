@@ -23,6 +23,7 @@ from terrace_api.defaults import Json
 
 Query = list[tuple[str, str]]
 
+_METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _CONNECT_S = 5
 _ANSWER_S = 20
 
@@ -67,12 +68,14 @@ class Server:
         return self._answer("GET", path, self._send("GET", path, query, read_s=_ANSWER_S, accept=accept))
 
     def apply(self, path: str, query: Query, body: dict[str, Json]) -> dict[str, Json]:
-        """Returns the object after a server-side apply of `body`.
+        """Returns the object's metadata after a server-side apply of `body`; nobody needs the rest sent back.
 
         Raises:
             ApiUnavailable: there was no answer, or it was a refusal.
         """
-        return self._answer("PATCH", path, self._send("PATCH", path, query, read_s=_ANSWER_S, body=body))
+        return self._answer(
+            "PATCH", path, self._send("PATCH", path, query, read_s=_ANSWER_S, accept=_METADATA, body=body)
+        )
 
     def stream(self, path: str, query: Query, *, silence_s: float) -> Iterator[dict[str, Json]]:
         """Yields the events of a watch until the server ends it or is silent for `silence_s`.

@@ -15,6 +15,7 @@ import cattrs
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from terrace_api import rules, schema, unreadable
+from terrace_api.conditions import Condition
 from terrace_api.defaults import Json, unknown_fields, with_defaults, without_defaults
 from terrace_api.errors import InvalidObject
 from terrace_api.node_tiering import NodeTiering, NodeTieringSpec, NodeTieringStatus
@@ -108,6 +109,19 @@ def decode_policy_status(status: dict[str, Json]) -> TieringPolicyStatus | None:
         return _structure(filled, TieringPolicyStatus, kind="TieringPolicy")
     except InvalidObject:
         return None
+
+
+def decode_condition(condition: dict[str, Json]) -> Condition | None:
+    """Returns one condition, or None if it cannot be read here."""
+    try:
+        return _structure(condition, Condition, kind="Condition")
+    except InvalidObject:
+        return None
+
+
+def encode_condition(condition: Condition) -> dict[str, Json]:
+    """Returns one condition for the API server."""
+    return _unstructure(condition)
 
 
 def encode_node_tiering_spec(spec: NodeTieringSpec) -> dict[str, Json]:

@@ -50,13 +50,14 @@ NOWHERE = -1
 
 
 class ConditionType(StrEnum):
-    """The conditions of a NodeTiering."""
+    """The conditions of a NodeTiering. All are the agent's, but `AgentAlive`, which is the operator's."""
 
     ACCEPTED = "Accepted"
     ENGINE_AVAILABLE = "EngineAvailable"
     APPLIED = "Applied"
     WORKLOADS_RESOLVED = "WorkloadsResolved"
     GUARDRAIL_TRIPPED = "GuardrailTripped"
+    AGENT_ALIVE = "AgentAlive"
     READY = "Ready"
 
 
@@ -192,9 +193,14 @@ class NodeTieringStatus:
         active_since: RFC 3339, when `active_revision` came into force.
         plan: in `Observe`, what `Enforce` would start, in words; empty otherwise.
         unknown_fields: spec fields that this agent does not know and did not act on.
+        last_heartbeat_time: RFC 3339 by the node's clock, when this status was written. The operator only looks at
+            whether it changed, and measures on its own clock.
+        heartbeat_period_seconds: within which the agent means to write again, whether or not anything changes.
     """
 
     observed_generation: int
+    last_heartbeat_time: str | None = None
+    heartbeat_period_seconds: int | None = None
     kernel: str
     engine: EngineName
     mode: Mode | None = None

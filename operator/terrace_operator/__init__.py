@@ -8,4 +8,6 @@ Flow of one pass (`reconcile`):
 
     cluster ─► fleet ─► select ► rank ► assign ─► progress ► rollout ► decide ─► node_writes ─┐
                           └───────────► standing ─► tally ► verdict ► rollup ─► pace ─────────┴─► cluster
+
+Every replica reads; `elector` says which one may write, and for how long.
 """

@@ -21,7 +21,7 @@ from terrace_operator.trial import is_over, next_end
 
 
 class Seen(Protocol):
-    """What is decided of, but for the policies."""
+    """What is decided of, but for the policies and what is known of agents."""
 
     @property
     def nodes_version(self) -> int:
@@ -38,11 +38,6 @@ class Seen(Protocol):
         """All NodeTierings by name."""
         ...
 
-    @property
-    def agents(self) -> Agents:
-        """What is known of the agents of nodes."""
-        ...
-
 
 class Decider:
     """Decides, and says when to decide again although nothing changed.
@@ -57,7 +52,7 @@ class Decider:
         self._assigned: tuple[object, tuple[Assignment, ...]] | None = None
         self._since_s: dict[tuple[str, str, Lasting], float] = {}
 
-    def decide(self, policies: Policies, unsure: Container[str], now: datetime) -> Decided:
+    def decide(self, policies: Policies, agents: Agents, unsure: Container[str], now: datetime) -> Decided:
         """Returns what every node shall have now; see `Member.unsure`."""
         now_s = time.monotonic()
         running = tuple(policy for policy in policies.valid if not is_over(policy, now))
@@ -66,7 +61,7 @@ class Decider:
             self._assign(policies, running),
             goals,
             self._seen.tierings,
-            self._seen.agents,
+            agents,
             Since(now_s=now_s, at_s=self._since_s),
             unsure=unsure,
         )

@@ -2,6 +2,7 @@
 
     TerraceError (terrace_api.errors)
     ├── NotConfigured            neither a kubeconfig nor a service account says where the API server is
+    ├── NotLeading               a write that was not started, because another operator may write
     ├── ApiUnreachable           no answer: refused, reset, cut, or silent for too long
     ├── ApiGarbled               an answer that is not what the API server says
     └── ApiRefused               an answer that is an error (status, reason, message)
@@ -20,6 +21,10 @@ class NotConfigured(TerraceError):
     """Nothing says where the API server is."""
 
 
+class NotLeading(TerraceError):
+    """Another operator may write by now, so nothing was written."""
+
+
 class ApiUnreachable(TerraceError):
     """The API server did not answer, or stopped in the middle; what was asked may or may not have happened."""
 
@@ -29,12 +34,17 @@ class ApiGarbled(TerraceError):
 
 
 class ApiRefused(TerraceError):
-    """The API server answered with an error."""
+    """The API server answered with an error.
 
-    def __init__(self, *, status: int, reason: str, message: str) -> None:
+    Attributes:
+        retry_after_s: how long it wants to be left alone, as it says when it has too much to do; else 0.
+    """
+
+    def __init__(self, *, status: int, reason: str, message: str, retry_after_s: float = 0.0) -> None:
         self.status = status
         self.reason = reason
         self.message = message
+        self.retry_after_s = retry_after_s
         super().__init__(status, reason, message)
 
     def __str__(self) -> str:
@@ -60,6 +70,7 @@ class ApiGone(ApiRefused):
 _BY_STATUS: dict[int, type[ApiRefused]] = {403: ApiForbidden, 404: ApiNotFound, 409: ApiConflict, 410: ApiGone}
 
 
-def refused(*, status: int, reason: str, message: str) -> ApiRefused:
+def refused(*, status: int, reason: str, message: str, retry_after_s: float = 0.0) -> ApiRefused:
     """Returns the error that an HTTP status stands for."""
-    return _BY_STATUS.get(status, ApiRefused)(status=status, reason=reason, message=message)
+    kind = _BY_STATUS.get(status, ApiRefused)
+    return kind(status=status, reason=reason, message=message, retry_after_s=retry_after_s)

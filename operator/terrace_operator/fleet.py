@@ -43,7 +43,11 @@ Agents = Mapping[str, Agent]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What a policy's status needs of a NodeTiering's status."""
+    """What a policy's status needs of a NodeTiering's status.
+
+    Attributes:
+        heartbeat: changes whenever the agent writes; None from one that does not say.
+    """
 
     observed_generation: int
     active_revision: str
@@ -51,6 +55,8 @@ class Report:
     promoted_bytes: int
     demoted_bytes: int
     conditions: tuple[Condition, ...]
+    heartbeat: str | None = None
+    heartbeat_period_s: int | None = None
 
     def condition(self, type_: str) -> Condition | None:
         """Returns the condition of that type."""
@@ -67,6 +73,7 @@ class Tiering:
         report: None until an agent has written a status that can be read.
         deleting: somebody deleted it, and a finalizer still holds it.
         outranked: names of policies that select the node and are not in force there, as written in an annotation.
+        alive: the condition AgentAlive, which is there even if no agent ever reported.
     """
 
     name: str
@@ -78,6 +85,7 @@ class Tiering:
     report: Report | None
     deleting: bool
     outranked: str = ""
+    alive: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

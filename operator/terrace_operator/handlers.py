@@ -79,7 +79,7 @@ def _settings() -> kopf.OperatorSettings:
     settings.posting.enabled = False
     settings.peering.standalone = True
     settings.execution.executor = concurrent.futures.ThreadPoolExecutor(max_workers=1)
-    settings.process.ultimate_exiting_timeout = 10  # below terminationGracePeriodSeconds
+    settings.process.ultimate_exiting_timeout = None  # kopf would SIGKILL the process, of which it is only a part
     # Never used, because no handler needs them; if one ever did, it would leave our name and not kopf's.
     settings.persistence.finalizer = f"{GROUP}/operator"
     settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)

@@ -1,4 +1,4 @@
-"""The command `terrace-operator`."""
+"""The command `terrace-operator`: runs the operator, or with `cleanup` brings all nodes back as they were found."""
 
 import argparse
 import asyncio
@@ -6,48 +6,50 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from terrace_api import __version__
 from terrace_operator import logs
-from terrace_operator.errors import NotConfigured
-from terrace_operator.listen import Address
-from terrace_operator.operate import operate
+from terrace_operator.arguments import NODES_SILENT, parser
+from terrace_operator.cleanup import CleanUpOptions, clean_up
+from terrace_operator.errors import ApiGarbled, ApiRefused, ApiUnreachable, NotConfigured
+from terrace_operator.operate import Options, operate
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the operator until it is told to stop; returns the exit status."""
-    options = _parser().parse_args(arguments)
-    logs.configure(level=options.log_level, as_json=options.log_format == "json")
+    """Runs one command; returns the exit status: 0 done, 1 failed, 2 wrong usage, 3 nodes that did not answer."""
+    options = parser().parse_args(arguments)
+    level = options.log_level or ("WARNING" if options.command else "INFO")
+    logs.configure(level=level, as_json=options.log_format == "json")
     try:
-        asyncio.run(operate(options.listen))
+        return _cleanup(options) if options.command == "cleanup" else _operate(options)
     except NotConfigured as error:
         print(f"terrace-operator: cannot find an API server: {error}", file=sys.stderr)
         return 2
+
+
+def _operate(options: argparse.Namespace) -> int:
+    chosen = Options(
+        lease=options.lease,
+        agent_pods=options.agent_pods,
+        listen=options.listen,
+        writes_per_second=options.writes_per_second,
+    )
+    try:
+        asyncio.run(operate(chosen))
+    except NotConfigured:
+        raise
     except Exception:
         logging.getLogger(__name__).exception("a part of the operator failed")
         return 1
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="terrace-operator",
-        description="Compiles TieringPolicies into one NodeTiering per node. Finds the API server by $KUBECONFIG, "
-        "as a pod's service account, or by ~/.kube/config.",
-    )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    parser.add_argument(
-        "--listen",
-        type=_address,
-        metavar="HOST:PORT",
-        help="serve /healthz, /readyz and /metrics there; without it nothing is served",
-    )
-    parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
-    parser.add_argument("--log-format", default="text", choices=["text", "json"])
-    return parser
-
-
-def _address(text: str) -> Address:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, as in 0.0.0.0:8080")
-    return Address(host.strip("[]"), int(port))
+def _cleanup(options: argparse.Namespace) -> int:
+    chosen = CleanUpOptions(lease=options.lease, limit_s=options.limit, writes_per_second=options.writes_per_second)
+    try:
+        found = asyncio.run(clean_up(chosen, lambda line: print(line, flush=True)))
+    except (ApiRefused, ApiUnreachable, ApiGarbled, TimeoutError) as error:
+        print(f"terrace-operator: clean-up failed: {error or type(error).__name__}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("terrace-operator: interrupted; operators go on", file=sys.stderr)
+        return 130
+    return NODES_SILENT if found.waiting and not options.allow_silent else 0

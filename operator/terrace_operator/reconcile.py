@@ -9,7 +9,6 @@ Before: `cluster` and `handlers` wake it. After: NodeTiering.spec and TieringPol
 import logging
 import random
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,12 +16,14 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Protocol
 
-from terrace_operator.assign import Cause
+from terrace_api.conditions import ConditionStatus
+from terrace_operator.census import Census, census
 from terrace_operator.decide import Decided, Decision
 from terrace_operator.decider import Decider
 from terrace_operator.errors import ApiGarbled, ApiRefused, ApiUnreachable
 from terrace_operator.events import Event, Troubles, change_of_hands, policy_events, troubles, turns
 from terrace_operator.fleet import Agents, Node, Policies, Tiering
+from terrace_operator.liveness import AliveWrite
 from terrace_operator.logs import fields
 from terrace_operator.metrics import Metrics
 from terrace_operator.node_writes import NodeWrite, node_writes, outlived
@@ -30,6 +31,7 @@ from terrace_operator.pace import due_at
 from terrace_operator.standing import Standing
 from terrace_operator.statuses import StatusWrite, policy_statuses, remembers
 from terrace_operator.tally import tally
+from terrace_operator.throttle import Throttle
 from terrace_operator.wake import Wake
 from terrace_operator.writer import Writer
 
@@ -40,10 +42,17 @@ RESYNC_S = (240.0, 360.0)
 ADOPT_AFTER_S = 30.0
 """How long the garbage collector may take to collect a NodeTiering of an earlier registration of its node."""
 _LIST_AGAIN_S = 2.0
+WRITES_PER_SECOND = 200.0
+"""A fleet of 5,000 nodes takes a new revision in half a minute; one API server of a few cores takes more than this."""
 
 
 class Fleet(Protocol):
     """The whole state and the two kinds of writes, as `cluster.access` has them."""
+
+    @property
+    def leading(self) -> bool:
+        """Whether this process may write."""
+        ...
 
     @property
     def complete(self) -> bool:
@@ -67,7 +76,11 @@ class Fleet(Protocol):
 
     @property
     def agents(self) -> Agents:
-        """What is known of the agents of nodes."""
+        """What is known of the agents of nodes: whose are not alive. To look is to hear who has spoken since."""
+        ...
+
+    def alive_writes(self, agents: Agents, now: str) -> tuple[AliveWrite, ...]:
+        """Returns the conditions AgentAlive that do not say what `agents` does."""
         ...
 
     async def list_policies(self) -> Policies:
@@ -82,6 +95,10 @@ class Fleet(Protocol):
         """Writes a policy's status."""
         ...
 
+    async def write_alive(self, write: AliveWrite) -> None:
+        """Writes a NodeTiering's condition AgentAlive."""
+        ...
+
 
 class Reconciler:
     """Makes the cluster be as decided.
@@ -91,22 +108,34 @@ class Reconciler:
         settled: a pass has ended with nothing left to write.
     """
 
-    def __init__(self, fleet: Fleet, metrics: Metrics, wake: Wake, tell: Callable[[Iterable[Event]], None]) -> None:
+    def __init__(
+        self,
+        fleet: Fleet,
+        metrics: Metrics,
+        wake: Wake,
+        tell: Callable[[Iterable[Event]], None],
+        *,
+        writes_per_second: float = WRITES_PER_SECOND,
+    ) -> None:
         """Makes one that knows nothing yet; `tell` takes events over."""
         self.policies: Policies | None = None
         self.settled = False
+        metrics.fleet(self.census)
         self._fleet = fleet
         self._metrics = metrics
         self._wake = wake
         self._list_due_s = 0.0
         self._decider = Decider(fleet)
         self._tell = tell
+        self._decisions: tuple[Decision, ...] | None = None
         self._troubles: Troubles | None = None
         self._unsure: set[str] = set()
         self._outlived_since: dict[str, float] = {}
         self._status_written_s: dict[str, float] = {}
-        self._specs = Writer("NodeTiering", self._write_spec, self._spec_written, metrics)
-        self._statuses = Writer("TieringPolicy", fleet.write_status, self._status_written, metrics)
+        throttle = Throttle(writes_per_second)
+        self._specs = Writer("NodeTiering", self._write_spec, self._spec_written, throttle, metrics)
+        self._alive = Writer("NodeTiering/status", fleet.write_alive, _alive_written, throttle, metrics)
+        self._statuses = Writer("TieringPolicy", fleet.write_status, self._status_written, throttle, metrics)
 
     def policies_changed(self) -> None:
         """Says that the policies have to be listed again."""
@@ -122,24 +151,36 @@ class Reconciler:
             await self._wake.wait()
 
     async def reconcile(self) -> None:
-        """Makes one pass."""
+        """Makes one pass; without leading it only keeps the policies in mind."""
         if self._list_due_s <= time.monotonic():
             await self._list_policies()
         if self.policies is None or not self._fleet.complete:
             self._forget()
             return
         now = datetime.now(UTC)
+        agents = self._fleet.agents  # looked at in every pass: who takes over knows already who was heard when
+        if not self._fleet.leading:
+            self._forget()
+            self._metrics.waiting.clear()
+            return
         with self._deciding():
-            decided = self._decider.decide(self.policies, self._unsure, now)
+            decided = self._decider.decide(self.policies, agents, self._unsure, now)
             writes = node_writes(decided.decisions, self._fleet.tierings, self._adoptable(decided.decisions))
             self._unsure &= {write.name for write in writes}
         _, specs_again_s = await self._specs.write_all(writes)
-        statuses_again_s = await self._write_statuses(self.policies, decided, now)
-        for due_s in (specs_again_s, statuses_again_s, *self._decider.due_s):
+        statuses_again_s = await self._write_statuses(self.policies, decided, agents, now)
+        _, alive_again_s = await self._alive.write_all(self._fleet.alive_writes(agents, _stamp(now)))
+        for due_s in (specs_again_s, statuses_again_s, alive_again_s, *self._decider.due_s):
             if due_s is not None:
                 self._wake.at(due_s)
         self.settled = specs_again_s is None
-        self._measure(self.policies, decided.decisions)
+        self._decisions = decided.decisions
+
+    def census(self) -> Census | None:
+        """Returns what there is to count; None without leading, for another replica counts the same."""
+        if self.policies is None or self._decisions is None or not self._fleet.leading:
+            return None
+        return census(self.policies, self._decisions, self._fleet.tierings.values())
 
     def _forget(self) -> None:
         """Begins as a new process would: what is known of time, and of writes without an answer, is of another time."""
@@ -175,12 +216,14 @@ class Reconciler:
             raise
         self._unsure.discard(write.name)
 
-    async def _write_statuses(self, policies: Policies, decided: Decided, now: datetime) -> float | None:
+    async def _write_statuses(
+        self, policies: Policies, decided: Decided, agents: Agents, now: datetime
+    ) -> float | None:
         due: list[StatusWrite] = []
         later: list[float] = []
         with self._deciding():
             names = (policy.name for policy in policies.all)
-            tallies = tally(names, decided.decisions, self._fleet.tierings, self._fleet.agents)
+            tallies = tally(names, decided.decisions, self._fleet.tierings, agents)
             self._tell_turns([standing for one in tallies.values() for standing in one.followers])
             writes = policy_statuses(policies, decided.rollouts, tallies, now)
         for write in writes:
@@ -230,9 +273,13 @@ class Reconciler:
             yield
         self._wake.rest_after(time.monotonic() - started_s)
 
-    def _measure(self, policies: Policies, decisions: Iterable[Decision]) -> None:
-        causes = Counter(decision.cause for decision in decisions)
-        for cause in Cause:
-            self._metrics.nodes.labels(cause=cause.value).set(causes[cause])
-        self._metrics.policies.labels(readable="true").set(len(policies.valid))
-        self._metrics.policies.labels(readable="false").set(len(policies.invalid))
+
+def _alive_written(write: AliveWrite) -> None:
+    condition = write.condition
+    level = logging.INFO if condition.status is ConditionStatus.TRUE else logging.WARNING
+    fact = fields(node=write.name, alive=condition.status, reason=condition.reason)
+    _log.log(level, "agent: %s", condition.message, extra=fact)
+
+
+def _stamp(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -17,7 +17,7 @@ class Wake:
         self._settle_s = settle_s
         self._rest_share = rest_share
         self._changed = asyncio.Event()
-        self._due_s: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._rest_until_s = 0.0
 
     def now(self) -> None:
@@ -26,7 +26,9 @@ class Wake:
 
     def at(self, due_s: float) -> None:
         """Something is due at that monotonic time, at the latest."""
-        self._due_s = due_s if self._due_s is None else min(self._due_s, due_s)
+        if self._timer is None or due_s < self._timer.when():
+            self._cancel()
+            self._timer = asyncio.get_running_loop().call_at(due_s, self._changed.set)
 
     def rest_after(self, duration_s: float) -> None:
         """A part of a pass that took so long has just ended."""
@@ -35,11 +37,12 @@ class Wake:
 
     async def wait(self) -> None:
         """Returns when a pass is due; every change before the return is taken care of by that pass."""
-        try:
-            timeout = None if self._due_s is None else max(0.0, self._due_s - time.monotonic())
-            await asyncio.wait_for(self._changed.wait(), timeout)
-            await asyncio.sleep(max(self._settle_s, self._rest_until_s - time.monotonic()))
-        except TimeoutError:
-            pass
+        await self._changed.wait()
+        await asyncio.sleep(max(self._settle_s, self._rest_until_s - time.monotonic()))
         self._changed.clear()
-        self._due_s = None
+        self._cancel()
+
+    def _cancel(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None

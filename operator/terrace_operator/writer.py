@@ -9,10 +9,11 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Generic, Protocol, TypeVar
 
-from terrace_operator.errors import ApiConflict, ApiGarbled, ApiNotFound, ApiRefused, ApiUnreachable
+from terrace_operator.errors import ApiConflict, ApiGarbled, ApiNotFound, ApiRefused, ApiUnreachable, NotLeading
 from terrace_operator.logs import fields
 from terrace_operator.metrics import Metrics
 from terrace_operator.retry import Failed, after_failure, may_try
+from terrace_operator.throttle import Throttle
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class Writer(Generic[WriteT]):
         kind: str,
         write: Callable[[WriteT], Awaitable[None]],
         written: Callable[[WriteT], None],
+        throttle: Throttle,
         metrics: Metrics,
     ) -> None:
         """Makes one that has not failed yet.
@@ -52,13 +54,14 @@ class Writer(Generic[WriteT]):
             kind: of the objects.
             write: writes one object.
             written: called after each write that succeeded.
+            throttle: gives a turn to each write, of all kinds together.
             metrics: counts.
         """
         self._kind = kind
         self._write = write
         self._written = written
+        self._throttle = throttle
         self._metrics = metrics
-        self._slots = asyncio.Semaphore(PARALLEL)
         self._failed: dict[str, Failed] = {}
 
     async def write_all(self, writes: Iterable[WriteT]) -> tuple[tuple[WriteT, ...], float | None]:
@@ -72,25 +75,33 @@ class Writer(Generic[WriteT]):
         now_s = time.monotonic()
         may = [write for write in wanted.values() if may_try(write, self._failed.get(write.name), now_s)]
         tried = may[:BATCH]
-        outcomes = await asyncio.gather(*map(self._try, tried))
+        slots = asyncio.Semaphore(PARALLEL)
+        outcomes = await asyncio.gather(*(self._try(write, slots) for write in tried))
         again = [failed.not_before_s for failed in self._failed.values()]
         if len(may) > len(tried):
             again.append(now_s)
         if not all(outcomes):
             again.append(time.monotonic() + _OVERTAKEN_S)
+        self._metrics.waiting.labels(kind=self._kind).set(len(wanted) - sum(outcomes))
         written = tuple(write for write, done in zip(tried, outcomes, strict=True) if done)
         return written, min(again, default=None)
 
-    async def _try(self, write: WriteT) -> bool:
-        async with self._slots:
+    async def _try(self, write: WriteT, slots: asyncio.Semaphore) -> bool:
+        async with slots:
+            await self._throttle.turn()
             try:
                 await self._write(write)
+            except NotLeading:
+                self._count("not_leading")
+                return False
             except (ApiConflict, ApiNotFound) as error:
                 self._count("overtaken")
                 _log.info("write overtaken", extra=fields(kind=self._kind, name=write.name, error=str(error)))
                 return False
             except (ApiRefused, ApiUnreachable, ApiGarbled) as error:
                 self._count("failed")
+                if isinstance(error, ApiRefused) and error.retry_after_s:
+                    self._throttle.hold(error.retry_after_s)
                 self._hold_back(write, error)
                 return False
         self._count("done")

@@ -126,6 +126,29 @@ def unbounded(path: str, schema: dict[str, Any]) -> typing.Iterator[str]:
         yield from unbounded(f"{path}.{name}", child)
 
 
+@pytest.mark.parametrize("plural", ["tieringpolicies", "nodetierings"])
+def test_no_part_of_a_schema_is_empty(plural: str) -> None:
+    """An unquoted comma in a YAML flow mapping makes a key without a value of half a sentence."""
+    assert list(empty("", object_schema(plural))) == []
+
+
+def empty(path: str, schema: Any) -> typing.Iterator[str]:
+    if schema is None:
+        yield path
+    if isinstance(schema, dict):
+        for name, child in schema.items():
+            yield from empty(f"{path}.{name}", child)
+
+
+def test_what_only_the_agent_writes_is_owned_as_a_whole() -> None:
+    """Or managedFields would name every field of every element, and outgrow the status."""
+    status = part("nodetierings", "status")["properties"]
+    kinds = {"array": "x-kubernetes-list-type", "object": "x-kubernetes-map-type"}
+    owned = {name: schema.get(kinds[schema["type"]]) for name, schema in status.items() if schema["type"] in kinds}
+    assert owned.pop("conditions") == "map", "the operator owns one of them"
+    assert set(owned.values()) == {"atomic"}
+
+
 def test_derived_files_are_up_to_date() -> None:
     generated = runpy.run_path(str(ROOT / "api/generate.py"))["generated"]()
     stale = [str(path.relative_to(ROOT)) for path, text in generated.items() if path.read_text() != text]

@@ -31,6 +31,8 @@ class FakeApiServer:
         requests: `GET /path` lines in the order they came; a watch is written as `WATCH`.
         accepts: the `Accept` headers of lists and watches.
         refuse: status with which the next so many requests are refused.
+        retry_after: what a refusal says in the header of that name; nothing if empty.
+        delay_s: how long an answer takes.
         page: how many objects a page of a list has at most.
     """
 
@@ -38,6 +40,8 @@ class FakeApiServer:
         self.requests: list[str] = []
         self.accepts: list[str] = []
         self.refuse: list[int] = []
+        self.retry_after = ""
+        self.delay_s = 0.0
         self.page = 500
         self.url = ""
         self._kinds: dict[str, Kind] = {}
@@ -123,11 +127,36 @@ class FakeApiServer:
         self.requests.append(f"{'WATCH' if watch else request.method} {request.path}")
         if request.method == "GET":
             self.accepts.append(request.headers["Accept"])
+        await asyncio.sleep(self.delay_s)
         if self.refuse:
-            return _status(self.refuse.pop(0), "Refused", "as the test wants it")
-        if request.method == "PATCH":
-            return await self._apply(request)
-        return await self._watch(request) if watch else self._list(request)
+            headers = {"Retry-After": self.retry_after} if self.retry_after else {}
+            return _status(self.refuse.pop(0), "Refused", "as the test wants it", headers)
+        match request.method:
+            case "PATCH":
+                return await self._apply(request)
+            case "POST" | "PUT":
+                return await self._put(request)
+        return await self._watch(request) if watch else self._get(request)
+
+    def _get(self, request: web.Request) -> web.Response:
+        """An object; else a list, which only a path of an object below a namespace is not."""
+        kind, _, name = request.path.rpartition("/")
+        if "/namespaces/" not in kind:
+            return self._list(request)
+        found = self.kind(kind).objects.get(name)
+        return web.json_response(found) if found else _status(404, "NotFound", f"{name} is not there")
+
+    async def _put(self, request: web.Request) -> web.Response:
+        """Creates, or replaces what has not changed since it was read."""
+        manifest = json.loads(await request.text())
+        create = request.method == "POST"
+        path = request.path if create else request.path.rpartition("/")[0]
+        known = self.kind(path).objects.get(manifest["metadata"]["name"])
+        version = manifest["metadata"].get("resourceVersion")
+        if version != (known["metadata"]["resourceVersion"] if known else None):
+            return _status(409, "AlreadyExists" if create else "Conflict", "the object has been modified")
+        await self._store(path, manifest, "ADDED" if create else "MODIFIED")
+        return web.json_response(manifest)
 
     def _list(self, request: web.Request) -> web.Response:
         objects = list(self.kind(request.path).objects.values())
@@ -185,5 +214,6 @@ def _new(name: str) -> Json:
     return {"metadata": {"name": name, "uid": f"uid-{name}", "generation": 1}}
 
 
-def _status(code: int, reason: str, message: str) -> web.Response:
-    return web.json_response({"kind": "Status", "code": code, "reason": reason, "message": message}, status=code)
+def _status(code: int, reason: str, message: str, headers: dict[str, str] | None = None) -> web.Response:
+    body = {"kind": "Status", "code": code, "reason": reason, "message": message}
+    return web.json_response(body, status=code, headers=headers)

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from cases.fleets import READY, a_report, a_tiering
 from terrace_api.conditions import Condition
 from terrace_api.policy import TieringPolicy, TieringPolicyStatus
-from terrace_operator.errors import ApiConflict, ApiRefused, ApiUnreachable
+from terrace_operator.errors import ApiConflict, ApiRefused, ApiUnreachable, NotLeading
 from terrace_operator.events import Event
-from terrace_operator.fleet import Agent, InvalidPolicy, Node, Policies, Report, Tiering
+from terrace_operator.fleet import Agent, Agents, InvalidPolicy, Node, Policies, Report, Tiering
+from terrace_operator.liveness import AliveWrite
 from terrace_operator.node_writes import NodeWrite
 from terrace_operator.statuses import StatusWrite
 
@@ -40,6 +41,7 @@ class FakeFleet:
     events: list[Event] = field(default_factory=list)
     agents: dict[str, Agent] = field(default_factory=dict)
     complete: bool = True
+    leading: bool = True
     nodes_version: int = 0
     fails: Callable[[object], bool] = lambda _: False
     loses: Callable[[object], bool] = lambda _: False
@@ -107,6 +109,14 @@ class FakeFleet:
             )
         self._written(write)
 
+    def alive_writes(self, agents: Agents, now: str) -> tuple[AliveWrite, ...]:
+        """Returns nothing: nobody falls silent here by himself."""
+        return ()
+
+    async def write_alive(self, write: AliveWrite) -> None:
+        """As `cluster.access`."""
+        raise AssertionError(write)
+
     async def write_status(self, write: StatusWrite) -> None:
         """As `cluster.access`."""
         self._answer(write)
@@ -132,6 +142,8 @@ class FakeFleet:
             raise ApiUnreachable("connection refused")
         if self.fails(request):
             raise ApiRefused(status=500, reason="InternalError", message="etcd is away")
+        if request != "list" and not self.leading:
+            raise NotLeading
 
 
 class Watched:
@@ -165,6 +177,19 @@ class Watched:
     def agents(self) -> dict[str, Agent]:
         """As `cluster.access`."""
         return self._fleet.agents
+
+    @property
+    def leading(self) -> bool:
+        """As `cluster.access`."""
+        return self._fleet.leading
+
+    def alive_writes(self, agents: Agents, now: str) -> tuple[AliveWrite, ...]:
+        """As `cluster.access`."""
+        return self._fleet.alive_writes(agents, now)
+
+    async def write_alive(self, write: AliveWrite) -> None:
+        """As `cluster.access`."""
+        await self._fleet.write_alive(write)
 
     async def list_policies(self) -> Policies:
         """As `cluster.access`."""

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,14 +29,21 @@ LIMIT_S = 20.0
 Json = Any
 
 
-@contextmanager
-def installed(cluster: Cluster, *parts: str) -> Iterator[None]:
-    """Has some templates of the chart in the cluster inside the block."""
+def install(cluster: Cluster, *parts: str) -> str:
+    """Installs some templates of the chart, waits until the kinds are served, and returns the manifests."""
     show = [word for part in parts for word in ("--show-only", f"templates/{part}.yaml")]
     manifests = cluster.helm("template", "terrace", CHART, "--namespace", NAMESPACE, *show).stdout
     cluster.kubectl("create", "namespace", NAMESPACE)
     cluster.kubectl("apply", "-f", "-", stdin=manifests)
     cluster.kubectl("wait", "--for=condition=Established", *(f"crd/{crd}" for crd in CRDS))
+    cluster.kubectl("get", ",".join(CRDS))  # comes again while the API server says 429: a new kind's store is not ready
+    return manifests
+
+
+@contextmanager
+def installed(cluster: Cluster, *parts: str) -> Iterator[None]:
+    """Has some templates of the chart in the cluster inside the block."""
+    manifests = install(cluster, *parts)
     try:
         yield
     finally:
@@ -82,7 +89,14 @@ class World:
 
     def until(self, condition: Callable[[], bool], what: str, limit_s: float = LIMIT_S) -> None:
         """Waits until the condition holds; on failure shows the end of the operator's log."""
-        waiting.until(condition, what, limit_s=limit_s, detail=lambda: self.log()[-4000:])
+        waiting.until(condition, what, limit_s=limit_s, detail=self._said)
+
+    def edit(self, policy: Json) -> None:
+        """Applies a policy without the half second that kubectl takes."""
+        self.cluster.apply(f"/apis/{API_VERSION}/tieringpolicies/{policy['metadata']['name']}", policy)
+
+    def _said(self) -> str:
+        return "\n".join(f"{one.name}: {one.log.read_text()[-4000:]}" for one in self.running)
 
     def apply(self, *manifests: Json) -> None:
         """Applies objects as a person does."""
@@ -100,6 +114,21 @@ class World:
     def spec(self, node: str) -> Json:
         """Returns what the node's NodeTiering says."""
         return self.get("nodetiering", node).get("spec", {})
+
+    def specs(self) -> dict[str, Json]:
+        """Returns what all NodeTierings say, by name, in one request."""
+        found = self.cluster.get(f"/apis/{API_VERSION}/nodetierings")
+        return {one["metadata"]["name"]: one["spec"] for one in found["items"]}
+
+    def all_follow(self, nodes: Iterable[str], policy: str | None) -> bool:
+        """Whether all these nodes follow that policy, or with None are told to restore."""
+        specs = self.specs()
+        return all(node in specs and specs[node].get("policy", {}).get("name") == policy for node in nodes)
+
+    def all_have(self, nodes: Iterable[str], size: str) -> bool:
+        """Whether all these nodes are told this size of the quota."""
+        specs = self.specs()
+        return all(specs.get(node, {}).get("settings", {}).get("quota") == {"size": size} for node in nodes)
 
     def follows(self, node: str, policy: str | None) -> bool:
         """Whether the node's NodeTiering names that policy, or with None says Restore."""
@@ -124,24 +153,53 @@ class World:
             promoted: bytes.
             heartbeat: its time, and the period in seconds; None from an agent that promises nothing.
         """
-        found = self.get("nodetiering", node)
-        status = agent_status(found, conditions, promoted)
+        path = f"/apis/{API_VERSION}/nodetierings/{node}"
+        status = agent_status(self.cluster.get(path), conditions, promoted)
         if heartbeat:
             status |= {"lastHeartbeatTime": heartbeat[0], "heartbeatPeriodSeconds": heartbeat[1]}
         manifest = {"apiVersion": API_VERSION, "kind": "NodeTiering", "metadata": {"name": node}, "status": status}
-        self.cluster.kubectl(
-            "apply",
-            "--server-side",
-            "--subresource=status",
-            "--field-manager=terrace-agent",
-            "-f",
-            "-",
-            stdin=yaml.safe_dump(manifest),
-        )
+        self.cluster.apply(f"{path}/status", manifest, manager="terrace-agent")
+
+    def hear_from(self, nodes: Iterable[str]) -> None:
+        """Has the agents of these nodes speak, and promise nothing: whoever is never heard is told nothing new."""
+        for node in nodes:
+            self.answer(node, ("Ready", "True", "Restored"))
 
     def wait_for(self, condition: str, policy: str) -> subprocess.CompletedProcess[str]:
         """Waits as a person does."""
         return self.cluster.kubectl("wait", f"--for=condition={condition}", f"tieringpolicy/{policy}", "--timeout=15s")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """One write of a NodeTiering's spec by an operator, from the API server's audit log.
+
+    Attributes:
+        by: identifies the token that was used, so the process.
+        at: RFC 3339 with microseconds, when the API server had answered.
+    """
+
+    by: str
+    at: str
+    node: str
+    spec: Json
+
+
+def written_specs(cluster: Cluster) -> list[Written]:
+    """Returns all successful writes of specs by operators, oldest first."""
+    return [
+        Written(
+            by=event["user"]["extra"]["authentication.kubernetes.io/credential-id"][0],
+            at=event["stageTimestamp"],
+            node=event["objectRef"]["name"],
+            spec=event["requestObject"]["spec"],
+        )
+        for event in map(json.loads, cluster.layout.audit_log.read_text().splitlines())
+        if event.get("objectRef", {}).get("resource") == "nodetierings"
+        and "subresource" not in event["objectRef"]
+        and event["user"]["username"].endswith(f":{ACCOUNT}")
+        and event["responseStatus"]["code"] < 300
+    ]
 
 
 def agent_status(tiering: Json, conditions: tuple[tuple[str, str, str], ...], promoted: int) -> Json:

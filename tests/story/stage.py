@@ -113,6 +113,7 @@ def install(cluster: Cluster) -> None:
             *("--set", f"agent.image.repository={AGENT_IMAGE.rpartition(':')[0]}"),
             *("--set", f"imageTag={AGENT_IMAGE.rpartition(':')[2]}"),
             *("--set", "operator.image.pullPolicy=Never,agent.image.pullPolicy=Never"),
+            *("--set", "operator.replicas=1"),  # two would share the one node and its few CPUs
             "--wait",
             "--timeout=5m",
             limit_s=330,

@@ -47,19 +47,20 @@ _USERS = {
 class Cluster:
     """One cluster, in one directory, on ports of its own."""
 
-    def __init__(self, layout: Layout, cluster_ports: Ports) -> None:
+    def __init__(self, layout: Layout, cluster_ports: Ports, *, audit_policy: Path = _AUDIT_POLICY) -> None:
         self.layout = layout
+        self._audit_policy = audit_policy
         self.ports = cluster_ports
         self.authority = Authority(layout.pki)
         self._daemons: dict[str, Daemon] = {}
 
     @classmethod
-    def create(cls, directory: Path) -> Cluster:
+    def create(cls, directory: Path, *, audit_policy: Path = _AUDIT_POLICY) -> Cluster:
         """Prepares a new cluster in an empty or new directory, without starting anything."""
         layout = Layout(directory=directory.resolve(), programs=controlplane())
         layout.logs.mkdir(parents=True)
         etcd, etcd_peer, api = ports.free(3)
-        cluster = cls(layout, Ports(etcd=etcd, etcd_peer=etcd_peer, api=api))
+        cluster = cls(layout, Ports(etcd=etcd, etcd_peer=etcd_peer, api=api), audit_policy=audit_policy)
         cluster._write_files()
         return cluster
 
@@ -99,17 +100,21 @@ class Cluster:
             outlive: whether they go on when this process ends; `leftovers.stop_all` ends them then.
         """
         with progress.step("starting the control plane", usually="10 s"):
-            self._start("etcd", components.etcd(self.layout, self.ports), outlive)
-            self.start_api_server(outlive=outlive)
+            self.start_without_controllers(outlive=outlive)
             self._start("controller-manager", components.controller_manager(self.layout), outlive)
             self._start("scheduler", components.scheduler(self.layout), outlive)
             waiting.until(self._default_account_exists, "the controller manager", limit_s=READY_LIMIT_S,
                           detail=lambda: tail(self.layout.logs / "controller-manager"))  # fmt: skip
 
+    def start_without_controllers(self, *, outlive: bool = False) -> None:
+        """Starts the store and the API server: objects stay as they are made, nothing is collected or scheduled."""
+        self._start("etcd", components.etcd(self.layout, self.ports), outlive)
+        self.start_api_server(outlive=outlive)
+
     def start_api_server(self, *, outlive: bool = False) -> None:
         """Starts the API server, the first time or again on the same port, and waits until it is ready."""
-        self._start("api-server", components.api_server(self.layout, self.ports, _AUDIT_POLICY), outlive)
-        context = self._tls()
+        self._start("api-server", components.api_server(self.layout, self.ports, self._audit_policy), outlive)
+        context = self.tls()
         waiting.until(lambda: self._ready(context), "the API server", limit_s=READY_LIMIT_S,
                       detail=lambda: tail(self.layout.logs / "api-server"))  # fmt: skip
 
@@ -153,13 +158,34 @@ class Cluster:
         For questions that are asked again and again: a kubectl costs half a second of one of few CPUs.
         """
         try:
-            with urllib.request.urlopen(f"{self.server}{path}", context=self._tls(), timeout=30) as answer:
+            with urllib.request.urlopen(f"{self.server}{path}", context=self.tls(), timeout=30) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             with error:
                 if error.code == HTTPStatus.NOT_FOUND:
                     return None
                 raise
+
+    def apply(self, path: str, manifest: Any, *, manager: str = "testbed") -> None:
+        """Applies a manifest server-side at a path such as `/api/v1/nodes/a`; for what is done again and again."""
+        request = urllib.request.Request(
+            f"{self.server}{path}?fieldManager={manager}&force=true&fieldValidation=Strict",
+            json.dumps(manifest).encode(),
+            {"Content-Type": "application/apply-patch+yaml"},
+            method="PATCH",
+        )
+        with urllib.request.urlopen(request, context=self.tls(), timeout=30) as answer:
+            answer.read()
+
+    def authority_only(self) -> SSLContext:
+        """A TLS client who trusts the API server and brings no certificate: a token says who it is."""
+        return create_default_context(cafile=str(self.authority.certificate))
+
+    def tls(self) -> SSLContext:
+        """The administrator as a TLS client."""
+        context = self.authority_only()
+        context.load_cert_chain(self.layout.pki / "admin.crt", self.layout.pki / "admin.key")
+        return context
 
     def add_node(self, name: str) -> KeyPair:
         """Makes a node's name resolve for the API server, and issues the node's certificate."""
@@ -204,11 +230,6 @@ class Cluster:
         self._daemons[name] = Daemon.start(
             name, argv, directory=self.layout.directory, log=self.layout.logs / name, outlive=outlive
         )
-
-    def _tls(self) -> SSLContext:
-        context = create_default_context(cafile=str(self.authority.certificate))
-        context.load_cert_chain(self.layout.pki / "admin.crt", self.layout.pki / "admin.key")
-        return context
 
     def _ready(self, context: SSLContext) -> bool:
         for daemon in self._daemons.values():

@@ -67,7 +67,9 @@ def test_a_run_in_guests_that_did_not_come_to_its_end_is_red(programs: Programs,
     assert len(programs.calls("pytest")) == 1
 
 
-@pytest.mark.parametrize("target", ["test", "test-kernels", "test-guests", "demo", "bench-latency", "cluster", "node"])
+@pytest.mark.parametrize(
+    "target", ["test", "test-kernels", "test-guests", "demo", "bench-latency", "bench-fleet", "cluster", "node"]
+)
 def test_what_needs_root_says_so_before_anything_else(programs: Programs, target: str) -> None:
     programs.directory.joinpath("id").write_text("#!/bin/sh\necho 1000\n")
     programs.directory.joinpath("id").chmod(0o755)

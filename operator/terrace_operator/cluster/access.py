@@ -3,14 +3,19 @@
 Before: `requests`, `reflector`, `objects`. After: `reconcile` works on it.
 """
 
+import time
 from collections.abc import Callable, Mapping
+from typing import Any
 from urllib.parse import quote
 
+from terrace_operator.cluster.look import AgentPods, read_look
 from terrace_operator.cluster.objects import (
     EVENTS_PATH,
     NODES_PATH,
     POLICIES_PATH,
     TIERINGS_PATH,
+    alive_manifest,
+    can_wait,
     event_manifest,
     read_node,
     read_policies,
@@ -20,24 +25,62 @@ from terrace_operator.cluster.objects import (
 )
 from terrace_operator.cluster.reflector import Reflector, Source
 from terrace_operator.cluster.requests import Requests
-from terrace_operator.errors import ApiGarbled
+from terrace_operator.errors import ApiGarbled, NotLeading
 from terrace_operator.fleet import Agents, Node, Policies, Tiering
+from terrace_operator.liveness import AliveWrite, Look
 from terrace_operator.node_writes import NodeWrite
+from terrace_operator.roll_call import RollCall
 from terrace_operator.series import EventWrite
 from terrace_operator.statuses import StatusWrite
+from terrace_operator.wake import Wake
+
+Json = Any
+
+_WITHOUT_HURRY_S = 10.0
 
 NODES = Source(kind="Node", path=NODES_PATH, read=read_node, as_="PartialObjectMetadata")
-TIERINGS = Source(kind="NodeTiering", path=TIERINGS_PATH, read=read_tiering)
+TIERINGS = Source(kind="NodeTiering", path=TIERINGS_PATH, read=read_tiering, can_wait=can_wait)
 
 
 class Cluster:
     """Nodes and NodeTierings kept by list and watch; policies listed on demand."""
 
-    def __init__(self, requests: Requests, on_change: Callable[[], None], on_return: Callable[[], None]) -> None:
-        """Makes one that has listed nothing yet; see `Reflector` for the two callbacks."""
+    def __init__(
+        self,
+        requests: Requests,
+        wake: Wake,
+        *,
+        left_s: Callable[[], float],
+        on_return: Callable[[], None],
+        agent_pods: AgentPods | None = None,
+    ) -> None:
+        """Makes one that has listed nothing yet.
+
+        Args:
+            requests: to the API server.
+            wake: woken by changes; later by those that nobody waits for.
+            left_s: how long a write may take that starts now, see `Elector.left_s`.
+            on_return: see `Reflector`.
+            agent_pods: the agents' pods; without them a node without an agent is a node whose agent is silent.
+        """
         self._requests = requests
-        self.node_reflector: Reflector[Node] = Reflector(NODES, requests, on_change, on_return)
-        self.tiering_reflector: Reflector[Tiering] = Reflector(TIERINGS, requests, on_change, on_return)
+        self._left_s = left_s
+        self._agent_pods = agent_pods
+        self.roll_call = RollCall(self._look, wake)
+
+        def changed(urgent: bool) -> None:
+            if urgent:
+                wake.now()
+            else:
+                wake.at(time.monotonic() + _WITHOUT_HURRY_S)
+
+        self.node_reflector: Reflector[Node] = Reflector(NODES, requests, changed, on_return)
+        self.tiering_reflector: Reflector[Tiering] = Reflector(TIERINGS, requests, changed, on_return)
+
+    @property
+    def leading(self) -> bool:
+        """Whether this process may write."""
+        return self._left_s() > 0
 
     @property
     def complete(self) -> bool:
@@ -61,8 +104,12 @@ class Cluster:
 
     @property
     def agents(self) -> Agents:
-        """What is known of agents: of none that it is not alive."""
-        return {}
+        """Whose agents are not alive."""
+        return self.roll_call.agents(self.tierings)
+
+    def alive_writes(self, agents: Agents, now: str) -> tuple[AliveWrite, ...]:
+        """Returns the conditions AgentAlive that do not say what `agents` does."""
+        return self.roll_call.writes(agents, self.tierings, now)
 
     async def list_policies(self) -> Policies:
         """Returns all policies as they are now; they are few."""
@@ -75,19 +122,47 @@ class Cluster:
     async def write_tiering(self, write: NodeWrite) -> None:
         """Makes or changes a NodeTiering; the answer is at once part of `tierings`."""
         seen = self.tierings.get(write.name)
-        manifest = await self._requests.apply(f"{TIERINGS_PATH}/{quote(write.name)}", tiering_manifest(write))
-        try:
-            stored = read_tiering(manifest)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ApiGarbled(f"NodeTiering without {error}") from error
-        self.tiering_reflector.put(write.name, seen, stored)
+        manifest = await self._apply(f"{TIERINGS_PATH}/{quote(write.name)}", tiering_manifest(write))
+        stored = self._put(write.name, seen, manifest)
         if stored.spec != write.spec:
             raise ApiGarbled("the spec was not stored as it was written; is the CRD of another version of Terrace?")
 
     async def write_status(self, write: StatusWrite) -> None:
         """Writes a policy's status."""
-        await self._requests.apply(f"{POLICIES_PATH}/{quote(write.name)}/status", status_manifest(write))
+        await self._apply(f"{POLICIES_PATH}/{quote(write.name)}/status", status_manifest(write))
 
     async def write_event(self, write: EventWrite) -> None:
         """Writes an event, or how often it came."""
-        await self._requests.apply(f"{EVENTS_PATH}/{quote(write.name)}", event_manifest(write))
+        await self._apply(f"{EVENTS_PATH}/{quote(write.name)}", event_manifest(write))
+
+    async def write_alive(self, write: AliveWrite) -> None:
+        """Writes the condition AgentAlive; the answer is at once part of `tierings`."""
+        seen = self.tierings.get(write.name)
+        path = f"{TIERINGS_PATH}/{quote(write.name)}/status"
+        self._put(write.name, seen, await self._apply(path, alive_manifest(write)))
+
+    def refresh(self) -> None:
+        """Begins with new lists: whatever was written before this call will be known when `complete` is true again."""
+        self.node_reflector.refresh()
+        self.tiering_reflector.refresh()
+
+    async def _look(self, name: str) -> Look:
+        node = await self._requests.get(f"{NODES_PATH}/{quote(name)}")
+        if self._agent_pods is None:
+            return read_look(node, None)
+        return read_look(node, await self._requests.get(self._agent_pods.path(), query=self._agent_pods.query(name)))
+
+    def _put(self, name: str, seen: Tiering | None, manifest: Json) -> Tiering:
+        try:
+            stored = read_tiering(manifest)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ApiGarbled(f"NodeTiering without {error}") from error
+        self.tiering_reflector.put(name, seen, stored)
+        return stored
+
+    async def _apply(self, path: str, manifest: Json) -> Json:
+        """The only door to the operator's writes: nothing goes out that another operator could overtake."""
+        left_s = self._left_s()
+        if left_s <= 0:
+            raise NotLeading
+        return await self._requests.apply(path, manifest, within_s=left_s)

@@ -6,6 +6,8 @@ Before: `main`. After: `requests` uses the client; `handlers` hands the same cre
 import os
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from kubernetes.aio import client, config
 
@@ -32,6 +34,9 @@ class Connection:
 
     def __init__(self, configuration: Any) -> None:
         self._configuration = configuration
+        # Looked up once: aiohttp would look for proxies and for ~/.netrc in a thread, at each request.
+        configuration.proxy = configuration.proxy or _proxy_for(configuration.host)
+        configuration.client_session_kwargs = {"trust_env": False}
         self.client: Any = client.ApiClient(configuration)
 
     async def credentials(self) -> Credentials:
@@ -68,3 +73,11 @@ async def connect() -> Connection:
     except (config.ConfigException, OSError) as error:
         raise NotConfigured(str(error)) from error
     return Connection(configuration)
+
+
+def _proxy_for(server: str) -> str | None:
+    """Returns the proxy that the environment names for a server, as in $HTTPS_PROXY and $NO_PROXY."""
+    url = urlsplit(server)
+    if proxy_bypass(url.netloc):
+        return None
+    return getproxies().get(url.scheme)

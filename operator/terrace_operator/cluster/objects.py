@@ -3,25 +3,31 @@
 Before: `requests`. After: `reflector` keeps nodes and NodeTierings; policies are few and listed whole.
 """
 
+import json
 import socket
 import sys
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from terrace_api import API_VERSION, GROUP, OUTRANKED_ANNOTATION, VERSION
 from terrace_api.codec import (
+    decode_condition,
     decode_node_tiering,
     decode_policy,
     decode_policy_status,
     decode_status,
+    encode_condition,
     encode_node_tiering_spec,
     encode_policy_status,
 )
+from terrace_api.conditions import Condition
 from terrace_api.errors import InvalidObject
-from terrace_api.node_tiering import NodeTieringSpec
+from terrace_api.node_tiering import ConditionType, NodeTieringSpec
 from terrace_api.policy import TieringPolicy
 from terrace_operator.fleet import InvalidPolicy, Node, Policies, Report, Tiering
+from terrace_operator.liveness import AliveWrite
 from terrace_operator.node_writes import NodeWrite
 from terrace_operator.series import EventWrite
 from terrace_operator.statuses import StatusWrite
@@ -50,18 +56,24 @@ def read_node(manifest: Json) -> Node:
 def read_tiering(manifest: Json) -> Tiering:
     """Returns a NodeTiering; what cannot be read of it is None."""
     metadata = manifest["metadata"]
-    spec, node_uid = _read_spec(manifest)
+    owners = metadata.get("ownerReferences") or ()
     return Tiering(
         name=metadata["name"],
         uid=metadata["uid"],
         generation=metadata["generation"],
         resource_version=metadata["resourceVersion"],
-        node_uid=node_uid,
-        spec=spec,
+        node_uid=next((owner["uid"] for owner in owners if owner["kind"] == "Node"), None),
+        spec=_read_spec(json.dumps(manifest.get("spec"))),
         report=_read_report(manifest.get("status")),
         deleting="deletionTimestamp" in metadata,
         outranked=sys.intern((metadata.get("annotations") or {}).get(OUTRANKED_ANNOTATION, "")),
+        alive=_read_alive(manifest.get("status")),
     )
+
+
+def can_wait(before: Tiering, after: Tiering) -> bool:
+    """Returns whether only counts and times changed: agents write those all the time, and nobody waits for them."""
+    return _without_counts(before) == _without_counts(after)
 
 
 def read_policies(manifests: list[Json]) -> Policies:
@@ -132,6 +144,23 @@ def _cut(note: str) -> str:
     return note.encode()[:_NOTE_BYTES].decode(errors="ignore")
 
 
+def alive_manifest(write: AliveWrite) -> Json:
+    """Returns what is applied as a NodeTiering's status: the one condition that is the operator's."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "NodeTiering",
+        "metadata": {"name": write.name, "uid": write.uid},
+        "status": {"conditions": [encode_condition(write.condition)]},
+    }
+
+
+def _without_counts(tiering: Tiering) -> Tiering:
+    report = tiering.report
+    if report is not None:
+        report = replace(report, heartbeat=None, promoted_bytes=0, demoted_bytes=0)
+    return replace(tiering, resource_version="", report=report)
+
+
 def _read_policy(manifest: Json) -> TieringPolicy | InvalidPolicy:
     try:
         return decode_policy(manifest)
@@ -142,19 +171,14 @@ def _read_policy(manifest: Json) -> TieringPolicy | InvalidPolicy:
         )
 
 
-def _read_spec(manifest: Json) -> tuple[NodeTieringSpec | None, str | None]:
-    try:
-        node, _ = decode_node_tiering({"metadata": manifest["metadata"], "spec": manifest.get("spec")})
-    except InvalidObject:
-        owners = manifest["metadata"].get("ownerReferences") or ()
-        return None, next((owner["uid"] for owner in owners if owner["kind"] == "Node"), None)
-    return _shared(node.spec), node.node_uid
-
-
 @lru_cache(maxsize=256)
-def _shared(spec: NodeTieringSpec) -> NodeTieringSpec:
-    """Returns an equal spec that was seen before: thousands of nodes follow few policies."""
-    return spec
+def _read_spec(text: str) -> NodeTieringSpec | None:
+    """Returns a spec from its JSON, decoded once: thousands of nodes follow few policies, and share one value."""
+    try:
+        node, _ = decode_node_tiering({"metadata": {"name": ""}, "spec": json.loads(text)})
+    except InvalidObject:
+        return None
+    return node.spec
 
 
 def _read_report(status: Json) -> Report | None:
@@ -168,4 +192,13 @@ def _read_report(status: Json) -> Report | None:
         promoted_bytes=found.promoted_bytes,
         demoted_bytes=found.demoted_bytes,
         conditions=found.conditions,
+        heartbeat=found.last_heartbeat_time,
+        heartbeat_period_s=found.heartbeat_period_seconds,
     )
+
+
+def _read_alive(status: Json) -> Condition | None:
+    for condition in (status or {}).get("conditions") or ():
+        if condition.get("type") == ConditionType.AGENT_ALIVE.value:
+            return decode_condition(condition)
+    return None

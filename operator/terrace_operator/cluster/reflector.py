@@ -38,12 +38,14 @@ class Source(Generic[Value]):
 
     Attributes:
         as_: the form in which the API server shall send objects; `PartialObjectMetadata` leaves spec and status out.
+        can_wait: whether nobody waits for the difference between two values of one object.
     """
 
     kind: str
     path: str
     read: Callable[[Json], Value]
     as_: str | None = None
+    can_wait: Callable[[Value, Value], bool] = lambda before, after: False  # noqa: ARG005
 
     def accept(self, suffix: str = "") -> str:
         """Returns the media type of an object, or with the suffix `List`, of a list."""
@@ -56,7 +58,7 @@ class Reflector(Generic[Value]):
     Attributes:
         items: by name; changes in place, so a reader that awaits takes a copy first.
         changes: grows when `items` does not say the same as before.
-        synced: set once the first list is complete; until then `items` says nothing.
+        synced: set while a list is complete; before the first one `items` says nothing.
         heard_s: monotonic time of the last sign of life of this loop, a failed attempt included.
         fresh_s: monotonic time at which `items` was last known to be complete and current.
     """
@@ -65,7 +67,7 @@ class Reflector(Generic[Value]):
         self,
         source: Source[Value],
         requests: Requests,
-        on_change: Callable[[], None],
+        on_change: Callable[[bool], None],
         on_return: Callable[[], None] = lambda: None,
     ) -> None:
         """Makes one that has not listed anything yet.
@@ -73,7 +75,7 @@ class Reflector(Generic[Value]):
         Args:
             source: what to keep.
             requests: where it is.
-            on_change: called for each change of `items`.
+            on_change: called for each change of `items`, with whether somebody waits for it.
             on_return: called when the API server answers again after it did not.
         """
         self.source = source
@@ -84,11 +86,29 @@ class Reflector(Generic[Value]):
         self._requests = requests
         self._on_change = on_change
         self._on_return = on_return
+        self._following: asyncio.Task[None] | None = None
         self._version: str | None = None
         self._failures = 0
 
     async def run(self) -> None:
         """Lists and watches for ever."""
+        while True:
+            self._following = asyncio.create_task(self._follow())
+            try:
+                await asyncio.wait({self._following})
+            finally:
+                self._following.cancel()
+            if not self._following.cancelled():
+                self._following.result()
+
+    def refresh(self) -> None:
+        """Begins with a new list; until it is complete, `synced` is not set."""
+        self.synced.clear()
+        if self._following is not None:
+            self._following.cancel()
+
+    async def _follow(self) -> None:
+        self._version = None
         while True:
             try:
                 if self._version is None:
@@ -171,14 +191,14 @@ class Reflector(Generic[Value]):
             if known is not None:
                 self._changed()
             return
-        value = self.source.read(manifest)
-        if self.items.get(name) != value:
+        value, known = self.source.read(manifest), self.items.get(name)
+        if known != value:
             self.items[name] = value
-            self._changed()
+            self._changed(urgent=known is None or not self.source.can_wait(known, value))
 
-    def _changed(self) -> None:
+    def _changed(self, *, urgent: bool = True) -> None:
         self.changes += 1
-        self._on_change()
+        self._on_change(urgent)
 
     def _alive(self) -> None:
         self.heard_s = time.monotonic()
@@ -191,7 +211,7 @@ class Reflector(Generic[Value]):
         self._alive()
         self._failures += 1
         most = min(_MOST_DELAY_S, _LEAST_DELAY_S * 2**self._failures)
-        delay = random.uniform(most / 2, most)
+        delay = random.uniform(most / 2, most) + (error.retry_after_s if isinstance(error, ApiRefused) else 0.0)
         fact = fields(kind=self.source.kind, error=str(error), retry_in_s=round(delay, 1))
         _log.log(logging.WARNING if self._failures > 1 else logging.INFO, "watch lost", extra=fact)
         await asyncio.sleep(delay)

@@ -1,4 +1,4 @@
-"""The four requests that the operator makes, with HTTP's errors as ours.
+"""The requests that the operator makes, with HTTP's errors as ours.
 
 Before: `connection`. After: `objects` knows which paths to ask for.
 """
@@ -51,15 +51,44 @@ class Requests:
         async with self._request("GET", path, accept=accept, query=query, timeout=_WATCH) as response:
             yield _events(response)
 
-    async def apply(self, path: str, manifest: Json) -> Json:
+    async def apply(self, path: str, manifest: Json, *, within_s: float) -> Json:
         """Applies a manifest server-side, taking over fields that others hold, and returns the object as it is now.
+
+        Args:
+            path: of the object.
+            manifest: all that the operator owns of it.
+            within_s: after that the connection is cut; the API server gives up a request whose client is gone.
 
         Raises:
             ApiConflict: `metadata.uid` in the manifest is not that of the object that is there.
             ApiRefused, ApiUnreachable, ApiGarbled: see `errors`.
         """
         query = {"fieldManager": FIELD_MANAGER, "force": "true", "fieldValidation": "Strict"}
-        async with self._request("PATCH", path, accept=JSON, query=query, timeout=_REQUEST, body=manifest) as response:
+        timeout = aiohttp.ClientTimeout(total=within_s)
+        async with self._request("PATCH", path, accept=JSON, query=query, timeout=timeout, body=manifest) as response:
+            return await _whole(response)
+
+    async def create(self, path: str, manifest: Json) -> Json:
+        """Creates an object in the collection at `path` and returns it.
+
+        Raises:
+            ApiConflict: it is there already.
+            ApiRefused, ApiUnreachable, ApiGarbled: see `errors`.
+        """
+        return await self._put("POST", path, manifest)
+
+    async def replace(self, path: str, manifest: Json) -> Json:
+        """Replaces the object at `path`, if it still has the manifest's resource version, and returns it.
+
+        Raises:
+            ApiConflict: it was changed since.
+            ApiRefused, ApiUnreachable, ApiGarbled: see `errors`.
+        """
+        return await self._put("PUT", path, manifest)
+
+    async def _put(self, method: str, path: str, manifest: Json) -> Json:
+        query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
+        async with self._request(method, path, accept=JSON, query=query, timeout=_REQUEST, body=manifest) as response:
             return await _whole(response)
 
     @asynccontextmanager
@@ -81,7 +110,7 @@ class Requests:
             answer = await self._client.call_api(method, url, headers, body=body, _request_timeout=timeout)
             async with answer.response as response:
                 if response.status >= 400:
-                    raise _refusal(response.status, await response.read())
+                    raise _refusal(response, await response.read())
                 yield response
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ApiUnreachable(f"{method} {path}: {type(error).__name__}: {error}") from error
@@ -110,10 +139,16 @@ def _parse(content: bytes) -> Json:
     return parsed
 
 
-def _refusal(status: int, content: bytes) -> Exception:
+def _refusal(response: aiohttp.ClientResponse, content: bytes) -> Exception:
     """Returns the error of an HTTP status; the body is a `metav1.Status`, or whatever a proxy in between says."""
     try:
         found = _parse(content)
     except ApiGarbled:
         found = {"message": content[:200].decode(errors="replace")}
-    return refused(status=status, reason=str(found.get("reason", "")), message=str(found.get("message", "")))
+    wait = response.headers.get("Retry-After", "")
+    return refused(
+        status=response.status,
+        reason=str(found.get("reason", "")),
+        message=str(found.get("message", "")),
+        retry_after_s=float(wait) if wait.isdecimal() else 0.0,
+    )

@@ -19,6 +19,7 @@ class FakeApi:
         events: what the next watch of NodeTierings streams, one by one, as they are put; `END` ends that watch.
         pod_events: likewise of pods.
         refuse: if set, the HTTP status of every answer.
+        others: how many more objects there are than one; None refuses to tell.
     """
 
     def __init__(self) -> None:
@@ -29,6 +30,7 @@ class FakeApi:
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.bodies: list[tuple[str, dict[str, Any]]] = []
         self.refuse = 0
+        self.others: int | None = 0
 
     def asked(self, path: str, **query: str) -> bool:
         """Whether a request to `path` had at least this query."""
@@ -50,6 +52,11 @@ def serving(api: FakeApi) -> Iterator[str]:
                 self._answer(api.refuse, {"message": "refused by the test"})
             elif "watch" in query:
                 self._stream(api.pod_events if is_of_pods else api.events)
+            elif "limit" in query and api.others is None:
+                self._answer(403, {"message": "refused by the test"})
+            elif "limit" in query:
+                remaining = {"remainingItemCount": api.others, "continue": "more"} if api.others else {}
+                self._answer(200, {"metadata": {"resourceVersion": "10"} | remaining, "items": [{"metadata": {}}]})
             else:
                 items = api.pods if is_of_pods else api.items
                 self._answer(200, {"metadata": {"resourceVersion": "10"}, "items": items})

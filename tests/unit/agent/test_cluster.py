@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from kubernetes.client import Configuration
 
+from terrace_agent import reflect
 from terrace_agent.cluster import Cluster
 from terrace_agent.errors import ApiUnavailable
+from terrace_agent.heartbeat import SHORTEST_S, period_s
 from terrace_agent.inbox import Inbox
 from terrace_agent.steplog import StepLog
 from terrace_agent.transport import Server
@@ -38,7 +40,8 @@ class Side:
 
 
 @pytest.fixture
-def side() -> Iterator[Side]:
+def side(monkeypatch: pytest.MonkeyPatch) -> Iterator[Side]:
+    monkeypatch.setattr(reflect, "_REWATCH_S", 0.01)
     api = FakeApi()
     with serving(api) as url:
         side = Side(url, api)
@@ -65,7 +68,7 @@ def test_only_this_nodes_object_is_listed_and_watched(side: Side) -> None:
     wait(lambda: side.generation() == 1)
     wait(lambda: side.api.asked(OBJECTS, watch="true"))
     assert side.api.asked(OBJECTS, watch="true", fieldSelector="metadata.name=n1", allowWatchBookmarks="true")
-    own = [query for _, path, query in side.api.requests if path == OBJECTS]
+    own = [query for _, path, query in side.api.requests if path == OBJECTS and "limit" not in query]
     assert all(query["fieldSelector"] == "metadata.name=n1" for query in own)
 
 
@@ -172,3 +175,22 @@ def test_pods_that_were_gone_before_a_new_list_are_forgotten(side: Side) -> None
     side.api.pods = [pod("u2", "web-1")]
     side.api.pod_events.put({"type": "ERROR", "object": {"code": 410, "message": "too old"}})
     wait(lambda: names(side) == {"web-1"})
+
+
+def test_the_heartbeat_slows_down_with_the_size_of_the_fleet(side: Side) -> None:
+    assert side.cluster.heartbeat_period_s() == SHORTEST_S
+    side.api.others = 4999
+    side.cluster.start()
+    wait(lambda: side.cluster.heartbeat_period_s() == period_s(5000))
+    side.api.others = 9999
+    side.api.events.put(END)
+    wait(lambda: side.cluster.heartbeat_period_s() == period_s(10_000))
+
+
+def test_a_fleet_that_cannot_be_counted_keeps_no_object_from_arriving(side: Side) -> None:
+    side.api.items, side.api.others = [at("9", 1)], None
+    side.cluster.start()
+    wait(lambda: side.generation() == 1)
+    side.api.events.put({"type": "MODIFIED", "object": at("11", 2)})
+    wait(lambda: side.generation() == 2)
+    assert side.cluster.heartbeat_period_s() == SHORTEST_S

@@ -3,6 +3,8 @@
 import io
 import json
 import threading
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,10 @@ class Paper:
     def __init__(self) -> None:
         self.statuses: list[NodeTieringStatus] = []
         self.away = False
+        self.period_s = 60
+
+    def heartbeat_period_s(self) -> int:
+        return self.period_s
 
     def publish(self, status: NodeTieringStatus) -> None:
         if self.away:
@@ -77,7 +83,9 @@ def test_a_revision_comes_into_force_and_is_reported(bench: Bench) -> None:
     assert bench.engine.applied == ["start"]
     assert (status.active_revision, status.observed_generation, ready(status).reason) == ("r1", 4, "Enforcing")
     assert status.active_since is not None
-    assert bench.paper.statuses == [status]
+    [published] = bench.paper.statuses
+    assert published.last_heartbeat_time is not None
+    assert replace(published, last_heartbeat_time=None, heartbeat_period_seconds=None) == status
 
 
 def test_without_an_object_nothing_is_published(bench: Bench) -> None:
@@ -184,12 +192,20 @@ def test_a_status_that_nobody_took_is_written_later(bench: Bench) -> None:
     assert len(bench.paper.statuses) == 1
 
 
-def test_a_heartbeat_is_written_about_once_a_minute(bench: Bench) -> None:
+@pytest.mark.parametrize("period_s", [60, 600])
+def test_a_status_is_written_within_every_period_that_it_promises(bench: Bench, period_s: int) -> None:
+    bench.paper.period_s = period_s
+    written_s = [bench.now]
     bench.turn(manage())
-    for _ in range(60):
-        bench.now += 5
+    for _ in range(2 * period_s):
+        bench.now += 1
+        before = len(bench.paper.statuses)
         bench.turn()
-    assert 1 + 300 / 75 <= len(bench.paper.statuses) <= 1 + 300 / 60
+        written_s += [bench.now] * (len(bench.paper.statuses) - before)
+    gaps = [after - before for before, after in pairwise(written_s)]
+    assert period_s / 2 <= min(gaps)
+    assert max(gaps) <= period_s
+    assert {status.heartbeat_period_seconds for status in bench.paper.statuses} == {period_s}
 
 
 def test_a_state_directory_that_is_gone_is_no_reason_to_stop(bench: Bench, tmp_path: Path) -> None:

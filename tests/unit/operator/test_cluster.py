@@ -2,19 +2,24 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from kubernetes.aio.client import Configuration
 
 from cases.fake_api_server import FakeApiServer
-from cases.fleets import a_node, a_policy, statuses
+from cases.fleets import a_condition, a_node, a_policy, statuses
 from cases.policies import policy as policy_manifest
+from terrace_api.codec import encode_condition
+from terrace_api.conditions import ConditionStatus
 from terrace_operator.cluster.access import Cluster
 from terrace_operator.cluster.connection import Connection, connect
-from terrace_operator.cluster.objects import POLICIES_PATH, TIERINGS_PATH, read_policies, read_tiering
+from terrace_operator.cluster.lease import LeaseName, LeaseObject
+from terrace_operator.cluster.objects import POLICIES_PATH, TIERINGS_PATH, can_wait, read_policies, read_tiering
 from terrace_operator.cluster.requests import Requests
 from terrace_operator.compile import RESTORE, compile_spec
+from terrace_operator.election import Lease
 from terrace_operator.errors import (
     ApiConflict,
     ApiForbidden,
@@ -22,11 +27,24 @@ from terrace_operator.errors import (
     ApiRefused,
     ApiUnreachable,
     NotConfigured,
+    NotLeading,
 )
+from terrace_operator.fleet import Tiering
+from terrace_operator.liveness import AliveWrite
 from terrace_operator.node_writes import NodeWrite
 from terrace_operator.statuses import StatusWrite
+from terrace_operator.wake import Wake
 
+LEASE = LeaseName("terrace-system", "terrace-operator")
 SPEC = compile_spec(a_policy("batch", mode="Enforce"))
+READY_JSON = {
+    "type": "Ready",
+    "status": "True",
+    "reason": "Converged",
+    "message": "hot memory is fast",
+    "lastTransitionTime": "2026-01-01T00:00:00Z",
+    "observedGeneration": 4,
+}
 METADATA = {"name": "a", "uid": "nt-a", "generation": 4, "resourceVersion": "9"}
 STATUS = {
     "observedGeneration": 4,
@@ -61,8 +79,8 @@ def with_server(test: Callable[[FakeApiServer, Requests], Awaitable[None]]) -> N
     asyncio.run(main())
 
 
-def cluster(requests: Requests) -> Cluster:
-    return Cluster(requests, lambda: None, lambda: None)
+def cluster(requests: Requests, left_s: float = 10.0) -> Cluster:
+    return Cluster(requests, Wake(), left_s=lambda: left_s, on_return=lambda: None)
 
 
 def write(uid: str | None = None) -> NodeWrite:
@@ -92,11 +110,60 @@ def test_a_write_that_was_meant_for_another_object_is_a_conflict() -> None:
     with_server(test)
 
 
+def test_without_leading_nothing_is_written() -> None:
+    async def test(server: FakeApiServer, requests: Requests) -> None:
+        found = cluster(requests, left_s=0.0)
+        with pytest.raises(NotLeading):
+            await found.write_tiering(write())
+        assert (found.leading, server.requests) == (False, [])
+
+    with_server(test)
+
+
+def test_a_write_is_cut_when_the_term_ends() -> None:
+    async def test(server: FakeApiServer, requests: Requests) -> None:
+        server.delay_s = 30.0
+        with pytest.raises(ApiUnreachable, match="Timeout"):
+            await asyncio.wait_for(cluster(requests, left_s=0.1).write_tiering(write()), 5)
+
+    with_server(test)
+
+
+@pytest.mark.parametrize(
+    "answer", [{}, {"metadata": {}}, {"metadata": {"resourceVersion": "1"}, "spec": ["x"]}], ids=str
+)
+def test_a_lease_that_cannot_be_read_is_garbled(answer: Any) -> None:
+    async def test(server: FakeApiServer, requests: Requests) -> None:
+        async def garbled(path: str) -> Any:
+            return answer
+
+        requests.get = garbled  # type: ignore[method-assign, assignment]
+        with pytest.raises(ApiGarbled):
+            await LeaseObject(requests=requests, name=LEASE).read()
+
+    with_server(test)
+
+
+def test_a_lease_is_made_renewed_and_never_overwritten_blindly() -> None:
+    async def test(server: FakeApiServer, requests: Requests) -> None:
+        lease = LeaseObject(requests=requests, name=LEASE)
+        assert await lease.read() == Lease()
+        first = await lease.write(Lease(holder="a", duration_s=15, transitions=1, acquired="now", renewed="now"))
+        assert await lease.read() == first
+        await lease.write(replace(first, renewed="later"))
+        with pytest.raises(ApiConflict):
+            await lease.write(replace(first, holder="b"))
+        with pytest.raises(ApiConflict):
+            await lease.write(Lease(holder="b", duration_s=15))
+
+    with_server(test)
+
+
 def test_a_spec_that_is_not_stored_as_written_is_an_error() -> None:
     """Another version's CRD may drop fields; without this the operator would write for ever."""
 
     async def test(server: FakeApiServer, requests: Requests) -> None:
-        async def dropping(path: str, manifest: Any) -> Any:
+        async def dropping(path: str, manifest: Any, *, within_s: float) -> Any:
             return {"metadata": {**METADATA}, "spec": {"action": "Restore"}}
 
         requests.apply = dropping  # type: ignore[method-assign]
@@ -129,6 +196,17 @@ def test_a_refusal_says_what_the_api_server_said(status: int, error: type[ApiRef
     with_server(test)
 
 
+@pytest.mark.parametrize(("header", "seconds"), [("7", 7.0), ("", 0.0), ("Wed, 21 Oct 2026 07:28:00 GMT", 0.0)])
+def test_an_api_server_that_has_enough_says_for_how_long(header: str, seconds: float) -> None:
+    async def test(server: FakeApiServer, requests: Requests) -> None:
+        server.refuse, server.retry_after = [429], header
+        with pytest.raises(ApiRefused) as refused:
+            await requests.get(POLICIES_PATH)
+        assert refused.value.retry_after_s == seconds
+
+    with_server(test)
+
+
 def test_an_api_server_that_is_not_there_is_unreachable() -> None:
     async def main() -> None:
         connection = Connection(Configuration(host="http://127.0.0.1:9"))
@@ -148,6 +226,25 @@ def test_without_any_configuration_it_says_so(monkeypatch: pytest.MonkeyPatch) -
         asyncio.run(connect())
 
 
+@pytest.mark.parametrize(
+    ("server", "proxy"),
+    [("https://api.example.org:6443", "http://proxy:3128"), ("https://10.1.2.3:6443", None), ("http://other", None)],
+)
+def test_the_environments_proxy_is_used_where_it_applies(
+    server: str, proxy: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        connection = Connection(Configuration(host=server))
+        assert (await connection.credentials()).proxy_url == proxy
+        await connection.close()
+
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", "http://proxy:3128")
+    monkeypatch.setenv("no_proxy", "10.1.2.3")
+    asyncio.run(main())
+
+
 def test_a_list_of_policies_without_items_is_garbled() -> None:
     async def test(server: FakeApiServer, requests: Requests) -> None:
         async def empty(path: str) -> Any:
@@ -165,6 +262,36 @@ def test_a_node_tiering_keeps_only_what_a_policy_needs() -> None:
     assert tiering.spec == RESTORE
     assert tiering.report is not None
     assert (tiering.report.promoted_bytes, tiering.report.active_revision) == (5, "r")
+
+
+def test_counts_and_heartbeats_can_wait_and_nothing_else() -> None:
+    def tiering(**changes: Any) -> Tiering:
+        return read_tiering({"metadata": METADATA, "spec": {"action": "Restore"}, "status": STATUS | changes})
+
+    before = tiering()
+    assert can_wait(before, tiering(promotedBytes=9, demotedBytes=9, lastHeartbeatTime="2026-01-01T00:00:00Z"))
+    assert not can_wait(before, tiering(activeRevision="s"))
+    assert not can_wait(before, tiering(conditions=[READY_JSON]))
+
+
+def test_whether_the_agent_lives_is_known_without_any_report() -> None:
+    alive = READY_JSON | {"type": "AgentAlive", "status": "False", "reason": "NoAgent"}
+    tiering = read_tiering({"metadata": METADATA, "spec": {"action": "Restore"}, "status": {"conditions": [alive]}})
+    assert tiering.report is None
+    assert tiering.alive is not None
+    assert (tiering.alive.status, tiering.alive.reason) == (ConditionStatus.FALSE, "NoAgent")
+
+
+def test_only_the_one_condition_is_written_into_a_node_tierings_status() -> None:
+    async def test(server: FakeApiServer, requests: Requests) -> None:
+        found = cluster(requests)
+        await found.write_tiering(write())
+        condition = a_condition("AgentAlive", "True", "Alive")
+        await found.write_alive(AliveWrite(name="a", uid="uid-a", condition=condition))
+        assert server.kind(TIERINGS_PATH).objects["a"]["status"] == {"conditions": [encode_condition(condition)]}
+        assert found.tierings["a"].alive == condition, "the answer is known before the watch tells it"
+
+    with_server(test)
 
 
 def test_a_status_that_cannot_be_read_is_no_report() -> None:

@@ -1,6 +1,8 @@
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from cases.fleets import AT_ONCE, READY, a_node, a_policy, a_report, an_invalid_
 from terrace_api.node_tiering import Action
 from terrace_operator import reconcile as reconcile_module
 from terrace_operator.compile import RESTORE, compile_spec
+from terrace_operator.errors import ApiRefused
 from terrace_operator.metrics import Metrics
 from terrace_operator.node_writes import NodeWrite
 from terrace_operator.reconcile import Reconciler
@@ -23,7 +26,7 @@ SPEC = compile_spec(BATCH)
 
 
 def operator(fleet: FakeFleet) -> Reconciler:
-    return Reconciler(fleet, Metrics(), Wake(), fleet.events.extend)
+    return Reconciler(fleet, Metrics(), Wake(), fleet.events.extend, writes_per_second=100_000)
 
 
 def one_pass(reconciler: Reconciler) -> None:
@@ -108,6 +111,35 @@ def test_nothing_is_written_until_nodes_and_node_tierings_are_listed() -> None:
     assert fleet.writes == []
 
 
+def test_who_does_not_lead_keeps_policies_in_mind_and_writes_nothing() -> None:
+    fleet = fleet_of("a")
+    fleet.put_policy(BATCH)
+    fleet.leading = False
+    reconciler = operator(fleet)
+    one_pass(reconciler)
+    assert reconciler.policies is not None
+    assert fleet.writes == []
+    fleet.leading = True
+    one_pass(reconciler)
+    assert fleet.tierings["a"].spec == SPEC
+
+
+def test_a_term_that_ends_in_the_middle_of_a_pass_ends_the_writes() -> None:
+    fleet = fleet_of("a", "b", "c")
+
+    def second(request: object) -> bool:
+        fleet.leading = len(fleet.writes) < 1
+        return False
+
+    fleet.fails = second
+    reconciler = operator(fleet)
+    one_pass(reconciler)
+    assert len(fleet.writes) == 1
+    fleet.fails, fleet.leading = lambda _: False, True
+    one_pass(reconciler)
+    assert set(fleet.tierings) == {"a", "b", "c"}, "and nothing is held back in the next term"
+
+
 def test_nothing_is_written_until_the_policies_are_listed() -> None:
     """Or a start while the API server is shaky would restore every node."""
     fleet = fleet_of("a")
@@ -154,6 +186,23 @@ def test_one_write_that_fails_keeps_no_other_back_and_is_tried_again_later(monke
     one_pass(reconciler)
     assert set(fleet.tierings) == {"a", "b", "c"}
     assert reconciler.settled
+
+
+def test_an_api_server_that_has_enough_is_left_alone_by_all_writes() -> None:
+    fleet = fleet_of(*(f"n{number}" for number in range(100)))
+    asked_s: list[float] = []
+
+    def busy(request: object) -> bool:
+        asked_s.append(time.monotonic())
+        if len(asked_s) == 1 + 1:  # the list of policies came first
+            raise ApiRefused(status=429, reason="TooManyRequests", message="later", retry_after_s=0.3)
+        return False
+
+    fleet.fails = busy
+    one_pass(operator(fleet))
+    longest = max(after - before for before, after in pairwise(asked_s))
+    assert longest >= 0.25
+    assert len(fleet.tierings) == 99
 
 
 def test_thousands_of_writes_go_out_in_batches_until_all_are_done() -> None:
@@ -232,8 +281,6 @@ def test_totals_alone_are_not_written_within_a_minute(monkeypatch: pytest.Monkey
 
 def at_later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Lets every clock of the loop be that much later than it really is."""
-    import time
-
     real = time.clock_gettime
     monkeypatch.setattr(time, "monotonic", lambda: real(time.CLOCK_MONOTONIC) + seconds)
 

@@ -67,7 +67,7 @@ def watched(test: Callable[[Watched], Awaitable[None]]) -> None:
         server, told = FakeApiServer(), list[str]()
         await server.put(NODES_PATH, "a")
         async with connected(server) as requests:
-            reflector = Reflector(NODES, requests, lambda: told.append("change"), lambda: told.append("return"))
+            reflector = Reflector(NODES, requests, lambda _: told.append("change"), lambda: told.append("return"))
             task = asyncio.create_task(reflector.run())
             try:
                 await until(lambda: server.watching() == 1)
@@ -124,7 +124,7 @@ def test_a_long_list_is_read_in_pages_and_appears_at_once() -> None:
         for number in range(30):
             await server.put(NODES_PATH, f"n{number}")
         async with connected(server) as requests:
-            reflector = Reflector(NODES, requests, lambda: sizes.append(len(reflector.items)))
+            reflector = Reflector(NODES, requests, lambda _: sizes.append(len(reflector.items)))
             task = asyncio.create_task(reflector.run())
             await asyncio.wait_for(reflector.synced.wait(), 5)
             task.cancel()
@@ -248,3 +248,31 @@ def test_the_answer_to_a_write_is_part_of_the_copy_unless_something_newer_is() -
         assert seen.reflector.items["a"] is mine
 
     watched(test)
+
+
+def test_a_refresh_reads_a_new_list_and_is_not_complete_before() -> None:
+    async def test(seen: Watched) -> None:
+        seen.reflector.refresh()
+        assert not seen.reflector.synced.is_set()
+        await until(seen.reflector.synced.is_set)
+        assert seen.count("GET") == 2
+        await seen.add("b")
+        await seen.names("a", "b")
+
+    watched(test)
+
+
+def test_a_refresh_in_the_middle_of_a_list_begins_it_anew() -> None:
+    async def main() -> None:
+        server = FakeApiServer()
+        await server.put(NODES_PATH, "a")
+        async with connected(server) as requests:
+            reflector = Reflector(NODES, requests, lambda _: None)
+            task = asyncio.create_task(reflector.run())
+            await until(lambda: server.requests.count(f"GET {NODES_PATH}") == 1)
+            reflector.refresh()
+            await until(reflector.synced.is_set)
+            assert server.requests.count(f"GET {NODES_PATH}") == 2
+            task.cancel()
+
+    asyncio.run(main())

@@ -11,9 +11,13 @@ import aiohttp
 import pytest
 
 from terrace_operator import logs
+from terrace_operator.arguments import _address, _agent_pods, _lease, _whole_number
+from terrace_operator.cluster.lease import LeaseName
+from terrace_operator.cluster.look import AgentPods
 from terrace_operator.listen import Address, listening
-from terrace_operator.main import _address, main
+from terrace_operator.main import main
 from terrace_operator.metrics import Metrics
+from terrace_operator.throttle import Throttle
 from terrace_operator.wake import Wake
 from testbed.ports import free
 
@@ -38,6 +42,75 @@ def test_an_address_is_host_and_port(text: str, address: Address) -> None:
 def test_anything_else_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match=r"as in 0\.0\.0\.0:8080"):
         _address(text)
+
+
+def test_a_lease_is_namespace_and_name() -> None:
+    assert _lease("terrace-system/terrace-operator") == LeaseName("terrace-system", "terrace-operator")
+
+
+@pytest.mark.parametrize("text", ["", "terrace-operator", "/terrace-operator", "terrace-system/", "a/b/c"])
+def test_any_other_lease_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="as in terrace-system/terrace-operator"):
+        _lease(text)
+
+
+def test_agent_pods_are_a_namespace_and_a_selector() -> None:
+    text = "terrace-system/app.kubernetes.io/component=agent,a=b"
+    assert _agent_pods(text) == AgentPods("terrace-system", "app.kubernetes.io/component=agent,a=b")
+
+
+@pytest.mark.parametrize("text", ["", "terrace-system", "/a=b", "terrace-system/"])
+def test_any_other_agent_pods_are_refused_with_an_example(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="as in terrace-system/app=terrace-agent"):
+        _agent_pods(text)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "many", "10001"])
+def test_a_rate_is_a_whole_number_within_bounds(text: str) -> None:
+    assert _whole_number("200") == 200
+    with pytest.raises(argparse.ArgumentTypeError, match="from 1 to 10000"):
+        _whole_number(text)
+
+
+def test_turns_are_evenly_spaced_and_held_back_when_asked() -> None:
+    async def run() -> list[float]:
+        throttle, turns = Throttle(per_second=100), list[float]()
+        start = time.monotonic()
+        for number in range(6):
+            if number == 4:
+                throttle.hold(0.2)
+            await throttle.turn()
+            turns.append(time.monotonic() - start)
+        return turns
+
+    turns = asyncio.run(run())
+    assert turns[0] < 0.01
+    assert turns[3] >= 0.03
+    assert turns[4] >= 0.2 + turns[3]
+
+
+def test_an_idle_throttle_saves_no_turns_up() -> None:
+    async def run() -> float:
+        throttle = Throttle(per_second=20)
+        await throttle.turn()
+        await asyncio.sleep(0.2)
+        start = time.monotonic()
+        for _ in range(3):
+            await throttle.turn()
+        return time.monotonic() - start
+
+    assert asyncio.run(run()) >= 0.1
+
+
+def test_something_due_sooner_is_noticed_while_waiting() -> None:
+    async def run() -> float:
+        wake, start = Wake(settle_s=0.0, rest_share=0), time.monotonic()
+        wake.at(start + 60)
+        asyncio.get_running_loop().call_later(0.02, lambda: wake.at(start + 0.05))
+        await asyncio.wait_for(wake.wait(), 5)
+        return time.monotonic() - start
+
+    assert 0.05 <= asyncio.run(run()) < 1
 
 
 def test_without_an_api_server_it_ends_with_a_sentence(

@@ -50,8 +50,8 @@ def test_the_nodes_of_a_trial_follow_the_next_policy_or_are_restored_when_it_end
     fleet = FakeFleet()
     fleet.add_node(a_node("n0"))
     decider, known = Decider(fleet), Policies(valid=policies, statuses={})  # type: ignore[arg-type]
-    during = decider.decide(known, (), at(11, 29, 59)).decisions
+    during = decider.decide(known, {}, (), at(11, 29, 59)).decisions
     assert [one.spec for one in during] == [compile_spec(TRIAL)]
     assert len(decider.due_s) == 1, "it looks again when the trial ends"
-    after = decider.decide(known, (), at(11, 30)).decisions
+    after = decider.decide(known, {}, (), at(11, 30)).decisions
     assert [one.spec for one in after] == [afterwards]

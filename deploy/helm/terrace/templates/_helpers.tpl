@@ -16,5 +16,10 @@ app.kubernetes.io/component: {{ .component }}
 {{ .image.repository }}:{{ .image.tag | default .root.Values.imageTag | default .root.Chart.AppVersion }}
 {{- end }}
 
+{{- define "terrace.operatorEnvironment" -}}
+- {name: TERRACE_LEASE, value: "{{ .Release.Namespace }}/{{ include "terrace.operator" . }}"}
+- {name: TERRACE_AGENT_IMAGE, value: "{{ include "terrace.image" (dict "root" . "image" .Values.agent.image) }}"}
+{{- end }}
+
 {{- define "terrace.operator" -}}{{ .Release.Name }}-operator{{- end }}
 {{- define "terrace.agent" -}}{{ .Release.Name }}-agent{{- end }}

@@ -12,10 +12,8 @@ from terrace_agent.engine import Plan, stores
 from terrace_agent.errors import EngineUnavailable, KdamondDied, SettingsRejected, StoreRefused
 from terrace_agent.journal import FileJournal
 from terrace_agent.topology.values import PhysicalRange, Topology
-from terrace_api.codec import encode_settings
-from terrace_api.node_tiering import Kdamond, QuotaControl
+from terrace_api.node_tiering import QuotaControl
 from terrace_api.policy import Settings
-from terrace_api.schema import part
 from unit.agent.damon.builders import BOOT_ID, engine_on, guest, nid, settings, three_tiers, topology
 
 ADMIN = "/sys/kernel/mm/damon/admin/kdamonds"
@@ -482,21 +480,16 @@ def test_a_renewed_allowance_keeps_the_intervals_that_the_kernel_has_tuned(tmp_p
     assert kernel.running[1].intervals == (80_000, 1_600_000)
 
 
-def test_a_middle_nid_is_reported_once_per_direction_and_target_as_the_list_of_the_crd_wants_it(tmp_path: Path) -> None:
+def test_a_middle_nid_is_reported_once_per_direction_and_target(tmp_path: Path) -> None:
     distances = {0: 10, 1: 15, 2: 20}
     where = topology(
         *((nid(number, 16 << 30, start=number << 34, distances=distances),) for number in range(3)),
     )
     kernel = SimKernel(LINUX_7_2, nids=(0, 1, 2))
     enforce(kernel, tmp_path, where=where)
-    found = [encode(kdamond) for kdamond in engine_on(kernel, tmp_path).verify().kdamonds]
-    keys = part("nodetierings", "status", "kdamonds")["x-kubernetes-list-map-keys"]
-    identities = [tuple(kdamond[key] for key in keys) for kdamond in found]
+    found = engine_on(kernel, tmp_path).verify().kdamonds
+    identities = [(kdamond.index, kdamond.direction, kdamond.target_nid) for kdamond in found]
     assert identities == [(0, "demotion", 1), (1, "promotion", 0), (1, "demotion", 2), (2, "promotion", 1)]
-
-
-def encode(kdamond: Kdamond) -> dict[str, object]:
-    return dict(encode_settings(kdamond))
 
 
 def test_a_way_of_steering_quotas_that_is_not_released_is_refused(tmp_path: Path) -> None:

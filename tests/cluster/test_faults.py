@@ -1,0 +1,165 @@
+"""A bad connection to a real API server: the operator catches up by itself; nothing is written twice, nothing lost."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cluster.fault_proxy import FaultProxy, Request, proxying, reads, writes
+from cluster.operating import World, a_node, a_policy, installed, written_specs
+from testbed.cluster import Cluster
+
+NODES = tuple(f"node-{number:02}" for number in range(20))
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture(scope="module")
+def behind_a_proxy(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, FaultProxy]]:
+    """An operator that reaches the API server through a proxy only, and twenty nodes."""
+    with installed(cluster, "crds", "operator-rbac"), proxying(cluster) as proxy:
+        found = World(cluster=cluster, directory=tmp_path_factory.mktemp("faults"))
+        found.apply(*map(a_node, NODES))
+        found.start_operator(server=proxy.url)
+        found.until(lambda: found.all_follow(NODES, None), "twenty NodeTierings", 60)
+        found.hear_from(NODES)
+        yield found, proxy
+        for daemon in found.running:
+            daemon.stop()
+        found.delete("nodes", "-l", "test=operator")
+
+
+@pytest.fixture
+def proxy(behind_a_proxy: tuple[World, FaultProxy]) -> Iterator[FaultProxy]:
+    found = behind_a_proxy[1]
+    yield found
+    found.delay_s, found.lose = 0.0, lambda _: False
+
+
+@pytest.fixture
+def world(behind_a_proxy: tuple[World, FaultProxy], proxy: FaultProxy) -> Iterator[World]:
+    """The operator, a policy on all nodes, and a count of who is told what from here on."""
+    found = behind_a_proxy[0]
+    found.edit(a_policy("batch"))
+    found.until(lambda: found.all_follow(NODES, "batch"), "the policy", 60)
+    yield found
+    found.running[0].expect_running()
+    found.delete("tieringpolicies", "--all")
+    found.until(lambda: found.all_follow(NODES, None), "all nodes to be restored", 60)
+
+
+def edit(world: World, size: str) -> None:
+    world.edit(a_policy("batch", quota={"size": size}))
+
+
+def told(world: World, size: str) -> bool:
+    return world.all_have(NODES, size)
+
+
+def times_told(world: World, before: int, size: str) -> Counter[str]:
+    """Returns how often each node was told this size, by the audit log after its first `before` writes."""
+    since = written_specs(world.cluster)[before:]
+    return Counter(one.node for one in since if one.spec["settings"].get("quota") == {"size": size})
+
+
+ONCE = Counter(NODES)
+
+
+def test_watches_that_are_cut_lose_nothing(world: World, proxy: FaultProxy) -> None:
+    before = len(written_specs(world.cluster))
+    for size in ("1Mi", "2Mi", "3Mi", "4Mi"):
+        proxy.cut()
+        edit(world, size)
+        proxy.cut()
+    world.until(lambda: told(world, "4Mi"), "the last edit", 60)
+    assert times_told(world, before, "4Mi") == ONCE
+
+
+def test_a_resource_version_that_is_too_old_means_new_lists_and_no_writes(world: World, proxy: FaultProxy) -> None:
+    before, listed = len(written_specs(world.cluster)), world.log().count("listed")
+    proxy.gone()
+    world.until(lambda: world.log().count("listed") >= listed + 2, "new lists")
+    time.sleep(2)
+    assert written_specs(world.cluster)[before:] == []
+    edit(world, "5Mi")
+    world.until(lambda: told(world, "5Mi"), "the edit")
+    assert times_told(world, before, "5Mi") == ONCE
+
+
+def test_an_api_server_that_has_enough_is_left_alone_and_asked_again(world: World, proxy: FaultProxy) -> None:
+    before, refused = len(written_specs(world.cluster)), proxy.refused
+    proxy.refuse(writes, 429, count=30, retry_after="1")
+    edit(world, "6Mi")
+    world.until(lambda: told(world, "6Mi"), "the edit", 90)
+    assert proxy.refused == refused + 30
+    assert times_told(world, before, "6Mi") == ONCE
+
+
+def test_writes_that_fail_are_tried_again(world: World, proxy: FaultProxy) -> None:
+    before = len(written_specs(world.cluster))
+    proxy.refuse(writes, 500, count=30)
+    edit(world, "7Mi")
+    world.until(lambda: told(world, "7Mi"), "the edit", 90)
+    assert times_told(world, before, "7Mi") == ONCE
+
+
+def test_lists_and_watches_that_fail_are_tried_again(world: World, proxy: FaultProxy) -> None:
+    before = len(written_specs(world.cluster))
+    proxy.refuse(reads, 500, count=20)
+    proxy.cut()
+    edit(world, "8Mi")
+    world.apply(a_node("late"))
+    world.until(lambda: told(world, "8Mi") and world.follows("late", "batch"), "the edit and the new node", 90)
+    assert times_told(world, before, "8Mi") == ONCE + Counter(["late"])
+    world.delete("node", "late")
+
+
+def test_a_write_whose_answer_was_lost_is_not_made_again(world: World, proxy: FaultProxy) -> None:
+    before = len(written_specs(world.cluster))
+    unlucky = set(NODES[::2])
+
+    def once(request: Request) -> bool:
+        name = request.path.rpartition("/")[2]
+        lost = writes(request) and name in unlucky
+        unlucky.discard(name)
+        return lost
+
+    proxy.lose = once
+    edit(world, "9Mi")
+    world.until(lambda: told(world, "9Mi"), "the edit", 60)
+    time.sleep(3)
+    assert proxy.lost >= len(NODES) / 2
+    assert times_told(world, before, "9Mi") == ONCE
+
+
+def test_a_slow_api_server_costs_time_and_no_term(world: World, proxy: FaultProxy) -> None:
+    before, lost = len(written_specs(world.cluster)), world.log().count("no longer leading")
+    proxy.delay_s = 1.5
+    edit(world, "10Mi")
+    world.until(lambda: told(world, "10Mi"), "the edit", 90)
+    time.sleep(15)
+    assert times_told(world, before, "10Mi") == ONCE
+    assert world.log().count("no longer leading") == lost
+
+
+def test_an_api_server_that_restarts_is_followed(world: World, proxy: FaultProxy) -> None:
+    before = len(written_specs(world.cluster))
+    world.cluster.stop_api_server()
+    time.sleep(2)
+    world.cluster.start_api_server()
+    edit(world, "11Mi")
+    world.until(lambda: told(world, "11Mi"), "the edit", 90)
+    assert times_told(world, before, "11Mi") == ONCE
+
+
+def test_all_of_it_at_once_comes_out_right(world: World, proxy: FaultProxy, tmp_path: Path) -> None:
+    proxy.delay_s = 0.2
+    for size in ("12Mi", "13Mi", "14Mi"):
+        proxy.refuse(writes, 429, count=5, retry_after="1")
+        proxy.refuse(writes, 500, count=5)
+        proxy.refuse(reads, 500, count=3)
+        proxy.cut()
+        edit(world, size)
+        proxy.gone()
+    world.until(lambda: told(world, "14Mi"), "the last edit", 120)

@@ -1,0 +1,339 @@
+"""Two operators and one Lease: never two that may write, however slow requests and however odd the order."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from terrace_operator import elector as elector_module
+from terrace_operator.election import ENDED_WITHIN_S, LEASE_S, RENEW_WITHIN_S, Lease, claim, sighted
+from terrace_operator.elector import Elector
+from terrace_operator.errors import ApiConflict, ApiForbidden, ApiNotFound, ApiUnreachable
+
+NOW = "2026-06-01T12:00:00.000000Z"
+
+
+class Table:
+    """The Lease as an API server keeps it, and the true time."""
+
+    def __init__(self) -> None:
+        self.lease = Lease()
+        self.now_s = 0.0
+        self.error: Exception | None = None
+        self.gates: list[asyncio.Future[None]] | None = None
+
+    async def read(self) -> Lease:
+        await self._gate()
+        found = self.lease
+        await self._gate()
+        return found
+
+    async def write(self, lease: Lease) -> Lease:
+        await self._gate()
+        if lease.version and not self.lease.version:
+            raise ApiNotFound(status=404, reason="NotFound", message="the object is not there")
+        if lease.version != self.lease.version:
+            raise ApiConflict(status=409, reason="Conflict", message="the object has been modified")
+        self.lease = replace(lease, version=str(int(self.lease.version or "0") + 1))
+        stored = self.lease
+        await self._gate()
+        return stored
+
+    async def _gate(self) -> None:
+        """Waits until the test lets the request, or its answer, through."""
+        if self.error is not None:
+            raise self.error
+        if self.gates is not None:
+            gate = asyncio.get_running_loop().create_future()
+            self.gates.append(gate)
+            await gate
+
+
+def candidate(table: Table, name: str, *, clock_off_s: float = 0.0, told: list[str] | None = None) -> Elector:
+    said = told if told is not None else []
+    return Elector(table, name, lambda: said.append(name), clock=lambda: table.now_s + clock_off_s)
+
+
+def run(test: Callable[[], Awaitable[None]]) -> None:
+    asyncio.run(test())  # type: ignore[arg-type]
+
+
+def test_the_first_to_come_leads_and_renews() -> None:
+    async def test() -> None:
+        table, told = Table(), list[str]()
+        first, second = candidate(table, "first", told=told), candidate(table, "second", told=told)
+        for _ in range(20):
+            await first.attempt()
+            await second.attempt()
+            table.now_s += 2
+        assert (first.leading, second.leading, second.holder) == (True, False, "first")
+        assert told == ["first"]
+        assert (table.lease.transitions, table.lease.duration_s) == (1, LEASE_S)
+
+    run(test)
+
+
+def test_a_leader_that_fell_silent_is_followed_only_after_its_time() -> None:
+    async def test() -> None:
+        table = Table()
+        first, second = candidate(table, "first"), candidate(table, "second")
+        await first.attempt()
+        taken_over_s = None
+        while taken_over_s is None:
+            table.now_s += 1
+            await second.attempt()
+            assert not (first.leading and second.leading)
+            if second.leading:
+                taken_over_s = table.now_s
+        assert LEASE_S <= taken_over_s <= LEASE_S + 2
+
+    run(test)
+
+
+def test_a_write_ends_before_anybody_else_may_begin_one() -> None:
+    async def test() -> None:
+        table = Table()
+        first = candidate(table, "first")
+        await first.attempt()
+        table.now_s = RENEW_WITHIN_S - 0.1
+        assert table.now_s + first.left_s() == pytest.approx(ENDED_WITHIN_S)
+        assert ENDED_WITHIN_S < LEASE_S
+        table.now_s = RENEW_WITHIN_S
+        assert first.left_s() == 0
+
+    run(test)
+
+
+def test_time_counts_from_when_a_renewal_was_sent() -> None:
+    """It may have been stored at once, and its answer may have taken long."""
+
+    async def test() -> None:
+        table = Table()
+        first = candidate(table, "first")
+        table.gates = []
+        attempt = asyncio.create_task(first.attempt())
+        for delay_s in (0, 0, 0, 3):  # a look and a claim, each with its answer
+            await until(lambda: bool(table.gates))
+            table.now_s += delay_s
+            table.gates.pop().set_result(None)
+        await attempt
+        assert first.left_s() == ENDED_WITHIN_S - 3
+
+    run(test)
+
+
+def test_a_leader_that_ends_hands_over_at_once() -> None:
+    async def test() -> None:
+        table, told = Table(), list[str]()
+        first, second = candidate(table, "first", told=told), candidate(table, "second", told=told)
+        await first.attempt()
+        await second.attempt()
+        await first.leave()
+        assert not first.leading
+        await second.attempt()
+        assert second.leading
+        assert told == ["first", "first", "second"]
+
+    run(test)
+
+
+def test_a_term_goes_on_if_nobody_else_led_in_between() -> None:
+    async def test() -> None:
+        table = Table()
+        first, second = candidate(table, "first"), candidate(table, "second")
+        await first.attempt()
+        began = first.term
+        table.now_s += LEASE_S
+        assert not first.leading
+        await first.attempt()
+        assert (first.leading, first.term) == (True, began)
+        await second.attempt()
+        table.now_s += LEASE_S
+        await second.attempt()
+        await first.attempt()
+        table.now_s += LEASE_S
+        await first.attempt()
+        assert (first.leading, first.term) == (True, began + 2)
+
+    run(test)
+
+
+def test_a_renewal_whose_answer_was_lost_is_no_reason_to_stop() -> None:
+    async def test() -> None:
+        table = Table()
+        first = candidate(table, "first")
+        await first.attempt()
+        table.lease = replace(table.lease, version="7", renewed=NOW)
+        table.now_s += 2
+        await first.attempt()
+        assert first.left_s() == ENDED_WITHIN_S
+
+    run(test)
+
+
+def test_a_lease_that_was_deleted_is_made_again() -> None:
+    async def test() -> None:
+        table = Table()
+        first = candidate(table, "first")
+        await first.attempt()
+        table.lease = Lease()
+        table.now_s += 2
+        await first.attempt()
+        assert (first.left_s(), table.lease.holder) == (ENDED_WITHIN_S, "first")
+
+    run(test)
+
+
+def test_who_does_not_lead_leaves_nothing() -> None:
+    async def test() -> None:
+        table = Table()
+        first, second = candidate(table, "first"), candidate(table, "second")
+        await first.attempt()
+        await second.attempt()
+        await second.leave()
+        assert table.lease.holder == "first"
+
+    run(test)
+
+
+def test_whoever_takes_the_lease_waits_until_the_former_holder_has_stopped() -> None:
+    async def test() -> None:
+        table = Table()
+        leader, cleaner = candidate(table, "leader"), candidate(table, "cleaner")
+        await leader.attempt()
+        await cleaner.take()
+        assert (leader.leading, cleaner.leading) == (True, False)
+        table.now_s += 2
+        await leader.attempt()
+        assert not leader.leading
+        for _ in range(20):
+            await cleaner.attempt()
+            table.now_s += 1
+        assert cleaner.leading
+        await leader.attempt()
+        assert not leader.leading
+
+    run(test)
+
+
+def test_a_free_lease_is_taken_without_waiting() -> None:
+    async def test() -> None:
+        cleaner = candidate(Table(), "cleaner")
+        await cleaner.take()
+        assert cleaner.leading
+
+    run(test)
+
+
+def test_a_lease_can_be_left_held() -> None:
+    async def test() -> None:
+        table = Table()
+        cleaner, operator = candidate(table, "cleaner"), candidate(table, "operator")
+        await cleaner.take()
+        await cleaner.leave(held_s=300)
+        assert not cleaner.leading
+        await operator.attempt()
+        table.now_s += 299
+        await operator.attempt()
+        assert not operator.leading
+        table.now_s += 1
+        await operator.attempt()
+        assert operator.leading
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ApiUnreachable("refused"), ApiForbidden(status=403, reason="Forbidden", message="no"), TimeoutError()],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_api_server_that_is_away_ends_the_term_in_time_and_not_the_process(error: Exception) -> None:
+    async def test() -> None:
+        table, told = Table(), list[str]()
+        first = candidate(table, "first", told=told)
+        await first.attempt()
+        table.error = error
+        while table.now_s < 60:
+            table.now_s += 2
+            await first.attempt()
+            assert first.leading == (table.now_s < RENEW_WITHIN_S)
+        table.error = None
+        await first.attempt()
+        assert first.leading, "nobody else took it"
+        assert told == ["first"] * 3
+
+    run(test)
+
+
+def test_a_request_that_hangs_does_not_outlast_the_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(elector_module, "_ATTEMPT_S", 0.02)
+
+    async def test() -> None:
+        table = Table()
+        table.gates = []
+        first = candidate(table, "first")
+        await asyncio.wait_for(first.attempt(), 5)
+        assert not first.leading
+
+    run(test)
+
+
+def test_another_clock_does_not_matter() -> None:
+    seen = sighted(None, Lease(holder="other", duration_s=LEASE_S, renewed="2001-01-01T00:00:00Z"), 1e9)
+    assert claim(seen, "me", now_s=1e9 + LEASE_S - 0.1, now=NOW) is None
+    assert claim(seen, "me", now_s=1e9 + LEASE_S, now=NOW) is not None
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        await asyncio.sleep(0)
+
+
+class Contest:
+    """Candidates whose requests and answers come through in the order that the test chooses."""
+
+    def __init__(self, names: str) -> None:
+        self.table = Table()
+        self.table.gates = []
+        self.electors = [candidate(self.table, name, clock_off_s=1000.0 * n) for n, name in enumerate(names)]
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+
+    async def step(self, number: int, what: str, advance_s: float) -> None:
+        """Lets some time pass; then one candidate begins something, or one request goes a step further."""
+        assert self.table.gates is not None
+        self.table.now_s += advance_s
+        one = number % len(self.electors)
+        if one not in self._tasks or self._tasks[one].done():
+            begin = {"attempt": self.electors[one].attempt, "take": self.electors[one].take}
+            self._tasks[one] = asyncio.create_task(begin.get(what, self.electors[one].attempt)())
+        elif self.table.gates:
+            self.table.gates.pop(number % len(self.table.gates)).set_result(None)
+        for _ in range(4):
+            await asyncio.sleep(0)
+
+    async def end(self) -> None:
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_no_two_may_ever_write(seed: int) -> None:
+    async def test() -> None:
+        contest, chance = Contest("ab"), random.Random(seed)
+        for _ in range(400):
+            await contest.step(
+                chance.randrange(12),
+                "take" if chance.random() < 0.03 else "attempt",
+                chance.choice((0.0, 0.0, 0.0, 0.5, 2.0, 5.0)),
+            )
+            assert sum(one.leading for one in contest.electors) <= 1
+        await contest.end()
+
+    run(test)
