@@ -128,7 +128,9 @@ class Operator:
         if self._elector.leading and self._elector.term != self._term:
             self._term = self._elector.term
             self._cluster.refresh()
-        self._reconciler.policies_changed()
+            self._reconciler.begin_term()
+        else:
+            self._reconciler.policies_changed()
 
     def _api_server_returned(self) -> None:
         """Policies may have changed unseen, and kopf may take longer to come back."""

@@ -104,7 +104,7 @@ class Reconciler:
     """Makes the cluster be as decided.
 
     Attributes:
-        policies: as of the last list; None until the first one succeeded.
+        policies: as of the last list; None until the first one succeeded, and again when a term begins.
         settled: a pass has ended with nothing left to write.
     """
 
@@ -142,6 +142,11 @@ class Reconciler:
         self._list_due_s = 0.0
         self._wake.now()
 
+    def begin_term(self) -> None:
+        """Says that another process may have written until now: what it recorded in statuses has to be listed first."""
+        self.policies = None
+        self.policies_changed()
+
     async def run(self) -> None:
         """Reconciles for ever."""
         while True:
@@ -154,7 +159,8 @@ class Reconciler:
         """Makes one pass; without leading it only keeps the policies in mind."""
         if self._list_due_s <= time.monotonic():
             await self._list_policies()
-        if self.policies is None or not self._fleet.complete:
+        policies = self.policies
+        if policies is None or not self._fleet.complete:
             self._forget()
             return
         now = datetime.now(UTC)
@@ -164,11 +170,11 @@ class Reconciler:
             self._metrics.waiting.clear()
             return
         with self._deciding():
-            decided = self._decider.decide(self.policies, agents, self._unsure, now)
+            decided = self._decider.decide(policies, agents, self._unsure, now)
             writes = node_writes(decided.decisions, self._fleet.tierings, self._adoptable(decided.decisions))
             self._unsure &= {write.name for write in writes}
         _, specs_again_s = await self._specs.write_all(writes)
-        statuses_again_s = await self._write_statuses(self.policies, decided, agents, now)
+        statuses_again_s = await self._write_statuses(policies, decided, agents, now)
         _, alive_again_s = await self._alive.write_all(self._fleet.alive_writes(agents, _stamp(now)))
         for due_s in (specs_again_s, statuses_again_s, alive_again_s, *self._decider.due_s):
             if due_s is not None:

@@ -124,6 +124,23 @@ def test_who_does_not_lead_keeps_policies_in_mind_and_writes_nothing() -> None:
     assert fleet.tierings["a"].spec == SPEC
 
 
+def test_a_term_begins_with_what_the_former_leader_recorded() -> None:
+    """Or a rollout that it stopped would go on, and the record of that would be lost."""
+    fleet = fleet_of("a")
+    fleet.put_policy(BATCH)
+    fleet.leading = False
+    reconciler = operator(fleet)
+    one_pass(reconciler)
+    fleet.leading, fleet.fails = True, lambda request: request == "list"
+    reconciler.begin_term()
+    one_pass(reconciler)
+    assert fleet.writes == [], "what it knew is of another term"
+    fleet.fails = lambda _: False
+    reconciler.policies_changed()
+    one_pass(reconciler)
+    assert fleet.tierings["a"].spec == SPEC
+
+
 def test_a_term_that_ends_in_the_middle_of_a_pass_ends_the_writes() -> None:
     fleet = fleet_of("a", "b", "c")
 
