@@ -62,6 +62,7 @@ def _measure(nodes: int, *, compare: bool) -> Figures:
         operator = bed.operator()
         _until_leads(operator, limit_s)
         _apply(bed, agents, operator, run, limit_s)
+        progress.say(f"so far: {json.dumps(run.figures)}")
         _hand_over(bed, agents, operator, run, limit_s)
     return run
 
