@@ -19,6 +19,7 @@ from terrace_api.defaults import Json, unknown_fields, with_defaults, without_de
 from terrace_api.errors import InvalidObject
 from terrace_api.node_tiering import NodeTiering, NodeTieringSpec, NodeTieringStatus
 from terrace_api.policy import Settings, TieringPolicy, TieringPolicySpec, TieringPolicyStatus
+from terrace_api.selectors import LabelPairs
 from terrace_api.strict import load_one_document, schema_problems
 from terrace_api.units import Duration, Percent, Portion, Size
 from terrace_api.unreadable import camel
@@ -183,6 +184,8 @@ def _make_converter() -> cattrs.Converter:
         converter.register_unstructure_hook(unit, str)
     converter.register_unstructure_hook(Portion, lambda portion: portion.plain)
     converter.register_unstructure_hook(StrEnum, _value)
+    converter.register_structure_hook_func(_is_label_pairs, lambda value, _: _label_pairs(value))
+    converter.register_unstructure_hook_func(_is_label_pairs, dict)
     converter.register_structure_hook_factory(_is_plain_dataclass, lambda cls: _structure_hook(cls, converter))
     converter.register_unstructure_hook_factory(_is_plain_dataclass, lambda cls: _unstructure_hook(cls, converter))
     return converter
@@ -190,6 +193,16 @@ def _make_converter() -> cattrs.Converter:
 
 def _value(member: StrEnum) -> Json:
     return member.value
+
+
+def _is_label_pairs(kind: Any) -> bool:
+    return bool(kind == LabelPairs)
+
+
+def _label_pairs(value: Json) -> LabelPairs:
+    if not isinstance(value, dict) or not all(isinstance(label, str) for label in value.values()):
+        raise ValueError(f"{value!r} is not a map of labels")
+    return tuple(sorted(value.items()))
 
 
 def _is_plain_dataclass(cls: type) -> bool:

@@ -75,6 +75,11 @@ def test_a_status_of_another_version_counts_as_none() -> None:
         ({"promotion": {"minAccesses": "many"}}, "spec.settings.promotion.minAccesses", "not a whole number"),
         ({"youngFilter": "perhaps"}, "spec.settings.youngFilter", "not true or false"),
         ({"watermarks": {"high": "20%", "mid": "15%"}}, "spec.settings.watermarks.low", "is missing"),
+        (
+            {"workloads": [{"name": "a", "action": "Tier", "match": {"podSelector": {"matchLabels": {"app": 3}}}}]},
+            "spec.settings.workloads[0].match.podSelector.matchLabels",
+            "not a map of labels",
+        ),
     ],
 )
 def test_what_cannot_be_read_is_named_as_it_is_written_with_the_cure(
