@@ -159,16 +159,16 @@ class Cycle:
     def _persist(self, run: "_Running", engine: Engine, plan: Plan) -> None:
         """Applies `plan`, and where cgroups came or went meanwhile plans anew: one that has gone refuses all of them.
 
-        Linux 6.12 does not even refuse: its kdamond ends. What fails although no cgroup changed is a failure; what
-        changes faster than this goes on in the next turn.
+        Linux 6.12 does not even refuse: its kdamond ends. What fails although no cgroup changed is a failure, and so is
+        what fails at every try: nothing of it is in force. The next turn goes on.
         """
-        for _ in range(_TRIES):
+        for tries_left in reversed(range(_TRIES)):
             try:
                 self._apply(run, engine, plan)
             except (SchemesRefused, KdamondDied):
                 before = _selections(run.turn)
                 self._look_at_workloads(run)
-                if _selections(run.turn) == before:
+                if not tries_left or _selections(run.turn) == before:
                     raise
                 engine, plan = self._plan(run, engine.name)
             else:

@@ -150,12 +150,13 @@ def test_a_kernel_that_ends_its_kdamond_over_a_cgroup_that_has_gone_starts_it_ag
     assert node.demotes(2)
 
 
-def test_pods_that_go_at_every_try_are_left_to_the_next_turn(node: Node) -> None:
+def test_schemes_that_are_refused_at_every_try_are_a_failure_and_the_next_turn_goes_on(node: Node) -> None:
     for number in range(3, 10):
         node.start(number)
     going = iter(range(1, 10))
     node.kernel.meanwhile = lambda word: node.end(next(going)) if word == "on" else None
-    assert node.turn().failure is None
+    assert isinstance(node.turn().failure, SchemesRefused)
+    assert not node.kernel.running
     node.kernel.meanwhile = None
     assert node.turn().failure is None
     assert len(node.kernel.running) == 2
