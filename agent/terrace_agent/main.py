@@ -74,7 +74,9 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--file", type=Path, help="a TieringPolicy in YAML to follow, instead of a cluster")
     parser.add_argument("--node", default=os.environ.get("NODE_NAME", ""), help="the node's name (default: $NODE_NAME)")
     parser.add_argument(
-        "--listen", type=_address, help="host:port for /metrics and /healthz, such as 127.0.0.1:9465 (default: none)"
+        "--listen",
+        type=_address,
+        help="host:port for /metrics and /healthz, as in 127.0.0.1:9465 or, for everyone, [::]:9465 (default: none)",
     )
     parser.add_argument("--interval", type=float, default=5.0, help="seconds between two looks (default: 5)")
 
