@@ -2,6 +2,8 @@
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from terrace_agent.errors import AnotherAgentRuns
@@ -26,3 +28,21 @@ def lock(state_dir: Path) -> int:
     os.ftruncate(descriptor, 0)
     os.write(descriptor, str(os.getpid()).encode())
     return descriptor
+
+
+@contextmanager
+def held_if_free(state_dir: Path) -> Iterator[bool]:
+    """Holds the lock inside the block, if no agent does; yields whether.
+
+    Raises:
+        OSError: the directory cannot be used.
+    """
+    try:
+        descriptor = lock(state_dir)
+    except AnotherAgentRuns:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        os.close(descriptor)

@@ -12,8 +12,8 @@ from simkernel.kernel import DAMON_STAT, DEMOTION_ENABLED
 from terrace_agent import byhand
 from terrace_agent.cycle import Cycle, Turn
 from terrace_agent.engines import make_engines
-from terrace_agent.errors import AnotherAgentRuns, EngineUnavailable, SettingsRejected
-from terrace_agent.lock import lock
+from terrace_agent.errors import AnotherAgentRuns, EngineUnavailable, SettingsRejected, StoreWithheld
+from terrace_agent.lock import held_if_free, lock
 from terrace_agent.main import main
 from terrace_agent.steplog import StepLog
 from unit.agent.orders import order
@@ -91,6 +91,38 @@ def test_plan_of_what_is_in_force_stores_nothing(state: Path, policy: Path) -> N
     host = SimHost()
     run(host, state, policy)
     assert "nothing to store" in byhand.plan(host, state, policy)
+
+
+@pytest.mark.parametrize("command", ["probe", "plan"])
+def test_beside_an_agent_neither_its_journal_nor_the_kernel_is_written(state: Path, policy: Path, command: str) -> None:
+    host = SimHost()
+    lock(state)
+    run(host, state, policy)
+    host.kernel.count(0, sz_tried=1 << 20, sz_applied=1 << 20)
+    journal = (state / "journal.json").read_bytes()
+    host.kernel.stored.clear()
+    policy.write_text(ENFORCE.replace("mode: Enforce", "mode: Enforce, youngFilter: false"))
+    text = byhand.probe(host, state, as_json=False) if command == "probe" else byhand.plan(host, state, policy)
+    assert "commit" in text if command == "plan" else f"pid {host.pids()[0]}" in text
+    assert (state / "journal.json").read_bytes() == journal
+    assert host.kernel.stored == []
+
+
+def test_beside_an_agent_that_has_not_probed_yet_nothing_is_staged(state: Path) -> None:
+    host = SimHost()
+    lock(state)
+    with pytest.raises(StoreWithheld, match="another terrace-agent runs"):
+        byhand.probe(host, state, as_json=False)
+    assert host.kernel.stored == []
+    assert not (state / "journal.json").exists()
+
+
+def test_an_agent_that_starts_during_a_probe_waits_for_its_end(state: Path) -> None:
+    with held_if_free(state) as alone:
+        assert alone
+        with pytest.raises(AnotherAgentRuns):
+            lock(state)
+    lock(state)
 
 
 def test_plan_says_that_observe_stores_nothing(state: Path, policy: Path) -> None:
