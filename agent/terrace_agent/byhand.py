@@ -57,7 +57,10 @@ def plan(host: HostFs, state_dir: Path, file: Path) -> str:
     policy = read_policy(file)
     topology = discover(read_facts(host), policy.spec.tiers)
     if len(topology.tiers) < 2:
-        return "# This machine has a single tier of memory: there is nothing to move, and nothing would be stored."
+        return (
+            "# This machine has memory of at most one of the tiers that the policy names or the kernel tells apart: "
+            "there is nothing to move, and nothing would be stored."
+        )
     notes = [f"# {note}"] if (note := ignored(policy)) else []
     if policy.spec.mode is Mode.OBSERVE:
         notes.append("# The policy's mode is Observe: `run` would only watch. These are the stores of mode Enforce.")

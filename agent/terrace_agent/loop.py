@@ -12,16 +12,15 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from terrace_agent.cycle import Cycle, Turn, is_defect
-from terrace_agent.errors import ApiUnavailable, SettingsRejected
+from terrace_agent.errors import ApiUnavailable
 from terrace_agent.inbox import Inbox
 from terrace_agent.laststate import LastState
 from terrace_agent.order import Order, read_order
 from terrace_agent.report import Active, Observed, activate, is_due, make_status
 from terrace_agent.steplog import StepLog
 from terrace_agent.topology.values import Topology
-from terrace_api.codec import decode_status, encode_status
+from terrace_api.codec import encode_status
 from terrace_api.defaults import Json
-from terrace_api.errors import InvalidObject
 from terrace_api.node_tiering import NodeTieringStatus
 
 OnTurn = Callable[[NodeTieringStatus, Topology, float], None]
@@ -95,10 +94,14 @@ class Loop:
         began = self._clock()
         self._receive()
         turn = self._cycle.turn(self._order, self._turn)
-        if turn.failure is None:
-            revision = (self._order.spec.revision if self._order.spec else None) or ""
-            running = bool(turn.moved.kdamonds)
-            self._active = activate(self._active, intent=turn.intent, revision=revision, running=running, now=_now())
+        self._active = activate(
+            self._active,
+            outcome=turn.outcome,
+            intent=turn.intent,
+            revision=turn.revision,
+            running=turn.running,
+            now=_now(),
+        )
         status = self._make_status(turn)
         worth_it = _is_worth_a_line(turn, self._turn)
         self._report_defect(turn)
@@ -114,7 +117,11 @@ class Loop:
         """Takes up what the agent before this one left, if that was in this boot; call it before `run`."""
         if self._last and (manifest := self._last.load()):
             self._inbox.put(manifest)
-            if status := decode_status(manifest["status"]):
+            recalled, status = read_order(manifest)
+            if recalled.spec:
+                # The API server may have one by now that is refused: this one is followed meanwhile.
+                self._turn = Turn(order=recalled, followed=recalled)
+            if status:
                 self._active = Active(revision=status.active_revision, since=status.active_since, mode=status.mode)
             self._log.note("recalled the last state", generation=manifest["metadata"].get("generation"))
 
@@ -170,7 +177,7 @@ class Loop:
 
     def _save(self, turn: Turn, status: NodeTieringStatus) -> None:
         manifest = self._received
-        if self._last is None or manifest is None or isinstance(turn.failure, InvalidObject | SettingsRejected):
+        if self._last is None or manifest is None or turn.refused is not None:
             return
         if not is_due(status, before=None, written=self._saved, overdue=False):
             return
@@ -195,7 +202,7 @@ def _is_worth_a_line(turn: Turn, before: Turn | None) -> bool:
 
 
 def _name(turn: Turn | None) -> str:
-    return type(turn.failure).__name__ if turn else ""
+    return type(turn.refused or turn.failure).__name__ if turn else ""
 
 
 def _now() -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 
 from terrace_agent.conditions import Situation, conditions
-from terrace_agent.decide import Intent, choose_engine
+from terrace_agent.decide import Intent, Outcome, choose_engine
 from terrace_agent.engine import Moved
 from terrace_agent.pods import PodMemory
 from terrace_agent.topology.values import Nid, TierOfNids, Topology
@@ -61,18 +61,25 @@ class Observed:
     levels: Levels | None = None
 
 
-def activate(before: Active, *, intent: Intent, revision: str, running: bool, now: str) -> Active:
-    """Returns what is in force after a turn with this intent succeeded; `running` says whether kdamonds of ours do."""
-    match intent:
-        case Intent.RESTORE:
-            return Active()
-        case Intent.OBSERVE | Intent.ENFORCE | Intent.SINGLE_TIER:
+def activate(before: Active, *, outcome: Outcome, intent: Intent, revision: str, running: bool, now: str) -> Active:
+    """Returns what is in force after a turn.
+
+    Args:
+        before: what was in force.
+        outcome: what the turn did to it.
+        intent: what it was to do.
+        revision: for that.
+        running: whether anything of ours runs in the kernel.
+        now: RFC 3339 in UTC.
+    """
+    match outcome:
+        case Outcome.IN_FORCE:
             since = before.since if before.revision == revision and before.since else now
             return Active(revision=revision, since=since, mode=_MODES.get(intent))
-        case Intent.UNSUPPORTED:
-            return before if running else Active()
-        case Intent.WAIT | Intent.HOLD:
-            return before
+        case Outcome.STOPPED:
+            return Active()
+        case Outcome.UNCHANGED:
+            return Active() if intent is Intent.UNSUPPORTED and not running else before
 
 
 def make_status(seen: Observed, *, before: NodeTieringStatus | None, now: str) -> NodeTieringStatus:
@@ -87,7 +94,7 @@ def make_status(seen: Observed, *, before: NodeTieringStatus | None, now: str) -
     return NodeTieringStatus(
         observed_generation=seen.generation,
         kernel=seen.kernel,
-        engine=_engine(seen.situation),
+        engine=_engine(seen),
         mode=seen.active.mode,
         active_revision=seen.active.revision,
         active_since=seen.active.since,
@@ -155,10 +162,11 @@ def _totals(status: NodeTieringStatus) -> tuple[int, int]:
     return status.promoted_bytes, status.demoted_bytes
 
 
-def _engine(situation: Situation) -> EngineName:
-    if situation.intent in _MODES:
-        return choose_engine(situation.capabilities) or EngineName.NONE
-    return EngineName.NONE
+def _engine(seen: Observed) -> EngineName:
+    """Returns the engine that was chosen; where none was, the one that still runs."""
+    if seen.situation.intent in _MODES:
+        return choose_engine(seen.situation.capabilities) or EngineName.NONE
+    return EngineName.DAMON if seen.moved.kdamonds else EngineName.NONE
 
 
 def _fast_used(topology: Topology) -> str:

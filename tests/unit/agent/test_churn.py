@@ -13,6 +13,7 @@ from simkernel.filters import Page, passes
 from terrace_agent.cycle import Cycle, Turn
 from terrace_agent.damon.engine import DamonEngine
 from terrace_agent.damon.patience import Patience
+from terrace_agent.decide import Outcome
 from terrace_agent.errors import SchemesRefused
 from terrace_agent.steplog import StepLog
 from terrace_agent.workloads.roster import Roster
@@ -155,7 +156,9 @@ def test_schemes_that_are_refused_at_every_try_are_a_failure_and_the_next_turn_g
         node.start(number)
     going = iter(range(1, 10))
     node.kernel.meanwhile = lambda word: node.end(next(going)) if word == "on" else None
-    assert isinstance(node.turn().failure, SchemesRefused)
+    turn = node.turn()
+    assert isinstance(turn.failure, SchemesRefused)
+    assert turn.outcome is Outcome.UNCHANGED
     assert not node.kernel.running
     node.kernel.meanwhile = None
     assert node.turn().failure is None

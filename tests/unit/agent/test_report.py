@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from terrace_agent.conditions import Situation
-from terrace_agent.decide import Intent
+from terrace_agent.decide import Intent, Outcome
 from terrace_agent.engine import Moved
 from terrace_agent.errors import KdamondDied
 from terrace_agent.pods import PodMemory
@@ -16,8 +16,9 @@ from terrace_agent.workloads.values import Decision
 from terrace_api.codec import decode_status, encode_status
 from terrace_api.node_tiering import EngineCapability, EngineName, Levels, NodeTieringStatus
 from terrace_api.policy import Mode, Tier
-from unit.agent.fake_engine import EFFECTIVE
+from unit.agent.fake_engine import EFFECTIVE, FakeEngine
 from unit.agent.host_tree import MIB, HostTree, guest_files
+from unit.agent.orders import manage, order
 
 CAN = EngineCapability(name=EngineName.DAMON, available=True, reason="Available", message="it can")
 FACTS = read_facts(HostTree(guest_files()), page_bytes=4096)
@@ -100,26 +101,49 @@ def test_no_engine_is_named_where_none_runs(intent: Intent) -> None:
     assert status(observed(intent)).engine is EngineName.NONE
 
 
+@pytest.mark.parametrize("intent", list(Intent))
+def test_an_engine_that_runs_is_named_whatever_is_intended(intent: Intent) -> None:
+    running = FakeEngine(running=order(manage()).settings).verify()
+    assert status(replace(observed(intent), moved=running)).engine is EngineName.DAMON
+
+
 def test_a_status_survives_the_api() -> None:
     made = status(observed())
     assert decode_status(encode_status(made)) == made
 
 
+def after(
+    before: Active,
+    outcome: Outcome,
+    intent: Intent = Intent.ENFORCE,
+    *,
+    revision: str = "r2",
+    running: bool = True,
+    now: str = LATER,
+) -> Active:
+    return activate(before, outcome=outcome, intent=intent, revision=revision, running=running, now=now)
+
+
 def test_a_revision_is_active_since_it_came_into_force() -> None:
-    first = activate(Active(), intent=Intent.ENFORCE, revision="r1", running=True, now=NOW)
+    first = after(Active(), Outcome.IN_FORCE, revision="r1", now=NOW)
     assert first == IN_FORCE
-    assert activate(first, intent=Intent.ENFORCE, revision="r1", running=True, now=LATER) == first
-    assert activate(first, intent=Intent.OBSERVE, revision="r2", running=False, now=LATER).since == LATER
-    assert activate(first, intent=Intent.RESTORE, revision="", running=False, now=LATER) == Active()
+    assert after(first, Outcome.IN_FORCE, revision="r1") == first
+    assert after(first, Outcome.IN_FORCE, Intent.OBSERVE) == Active(revision="r2", since=LATER, mode=Mode.OBSERVE)
+    assert after(first, Outcome.IN_FORCE, Intent.SINGLE_TIER) == Active(revision="r2", since=LATER, mode=None)
 
 
-@pytest.mark.parametrize("intent", [Intent.WAIT, Intent.HOLD, Intent.UNSUPPORTED])
+@pytest.mark.parametrize("intent", [Intent.RESTORE, Intent.OBSERVE])
+def test_nothing_is_in_force_once_everything_was_stopped_whatever_failed_then(intent: Intent) -> None:
+    assert after(IN_FORCE, Outcome.STOPPED, intent) == Active()
+
+
+@pytest.mark.parametrize("intent", list(Intent))
 def test_what_is_in_force_stays_so_where_nothing_is_done(intent: Intent) -> None:
-    assert activate(IN_FORCE, intent=intent, revision="r2", running=True, now=LATER) == IN_FORCE
+    assert after(IN_FORCE, Outcome.UNCHANGED, intent) == IN_FORCE
 
 
 def test_nothing_is_in_force_where_no_engine_can_run_and_nothing_runs() -> None:
-    assert activate(IN_FORCE, intent=Intent.UNSUPPORTED, revision="r1", running=False, now=LATER) == Active()
+    assert after(IN_FORCE, Outcome.UNCHANGED, Intent.UNSUPPORTED, running=False) == Active()
 
 
 def test_the_first_status_is_written() -> None:
