@@ -16,7 +16,7 @@ from terrace_agent.errors import ApiUnavailable
 from terrace_agent.inbox import Inbox
 from terrace_agent.laststate import LastState
 from terrace_agent.order import Order, read_order
-from terrace_agent.report import Active, Observed, activate, is_due, make_status
+from terrace_agent.report import Active, Observed, activate, is_due, make_status, totals
 from terrace_agent.steplog import StepLog
 from terrace_agent.topology.values import Topology
 from terrace_api.codec import encode_status
@@ -28,6 +28,8 @@ OnTurn = Callable[[NodeTieringStatus, Topology, float], None]
 
 _FIRST_OBJECT_S = 10.0
 """How long the first turn waits for an object: without one it could say nothing, and nobody would take it."""
+_TOTALS_EVERY_S = 60.0
+"""Totals are written no more often than this for their own sake."""
 _HEARTBEAT_S = 60.0
 _HEARTBEAT_JITTER_S = 10.0
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 5.0, 30.0
@@ -77,6 +79,7 @@ class Loop:
         self._retry_s = _FIRST_RETRY_S
         self._write_not_before = 0.0
         self._heartbeat_at = 0.0
+        self._totals_not_before = 0.0
 
     def run(self) -> None:
         """Takes turns; returns after the inbox was closed. Stops nothing in the kernel."""
@@ -129,6 +132,9 @@ class Loop:
         manifest = self._inbox.latest()
         if manifest is None or manifest is self._received:
             return
+        if self._received is not None and self._received["metadata"].get("uid") != manifest["metadata"].get("uid"):
+            # Another object, made again under this node's name: nothing was written to that one.
+            self._written = None
         self._received = manifest
         self._write_not_before = 0.0
         self._order, status = read_order(manifest)
@@ -156,11 +162,14 @@ class Loop:
 
     def _publish(self, status: NodeTieringStatus) -> None:
         now = self._clock()
-        overdue = now >= self._heartbeat_at
-        if self._received is None:
+        if self._received is None or now < self._write_not_before:
             return
-        if now < self._write_not_before or not is_due(
-            status, before=self._status, written=self._written, overdue=overdue
+        if not is_due(
+            status,
+            before=self._status,
+            written=self._written,
+            overdue=now >= self._heartbeat_at,
+            totals_wait=now < self._totals_not_before,
         ):
             return
         try:
@@ -170,6 +179,8 @@ class Loop:
             self._retry_s = min(self._retry_s * 2, _LONGEST_RETRY_S)
             self._log.note("status not written", problem=str(error))
         else:
+            if self._written is not None and totals(status) != totals(self._written):
+                self._totals_not_before = now + _TOTALS_EVERY_S
             self._written = status
             self._retry_s = _FIRST_RETRY_S
             self._heartbeat_at = now + _HEARTBEAT_S + random.uniform(0, _HEARTBEAT_JITTER_S)
@@ -179,7 +190,7 @@ class Loop:
         manifest = self._received
         if self._last is None or manifest is None or turn.refused is not None:
             return
-        if not is_due(status, before=None, written=self._saved, overdue=False):
+        if not is_due(status, before=None, written=self._saved, overdue=False, totals_wait=True):
             return
         metadata = {key: manifest["metadata"].get(key) for key in ("name", "uid", "generation")}
         try:

@@ -118,22 +118,34 @@ def make_status(seen: Observed, *, before: NodeTieringStatus | None, now: str) -
 
 
 def is_due(
-    now: NodeTieringStatus, *, before: NodeTieringStatus | None, written: NodeTieringStatus | None, overdue: bool
+    now: NodeTieringStatus,
+    *,
+    before: NodeTieringStatus | None,
+    written: NodeTieringStatus | None,
+    overdue: bool,
+    totals_wait: bool,
 ) -> bool:
     """Returns whether the status should be written.
 
-    At once when something changed that somebody waits for, once when the totals come to rest, else as a heartbeat:
-    totals and free memory change all the time, and metrics carry those.
+    At once when something changed that somebody waits for, when the totals come to rest, else as a heartbeat: totals
+    and free memory change all the time, and metrics carry those.
 
     Args:
         now: the status of this turn.
         before: of the turn before.
         written: as last written.
         overdue: the heartbeat is due.
+        totals_wait: totals were written not long ago, and a trickle comes to rest after every drop.
     """
     if written is None or overdue or _essence(now) != _essence(written):
         return True
-    return before is not None and _totals(now) == _totals(before) != _totals(written)
+    at_rest = before is not None and totals(now) == totals(before)
+    return at_rest and not totals_wait and totals(now) != totals(written)
+
+
+def totals(status: NodeTieringStatus) -> tuple[int, int]:
+    """Returns what was promoted and demoted, in bytes."""
+    return status.promoted_bytes, status.demoted_bytes
 
 
 def share_text(part: int, whole: int) -> str:
@@ -156,10 +168,6 @@ def _essence(status: NodeTieringStatus) -> object:
         tuple((kdamond.index, kdamond.pid) for kdamond in status.kdamonds),
         tuple((condition.type, condition.status, condition.reason) for condition in status.conditions),
     )
-
-
-def _totals(status: NodeTieringStatus) -> tuple[int, int]:
-    return status.promoted_bytes, status.demoted_bytes
 
 
 def _engine(seen: Observed) -> EngineName:

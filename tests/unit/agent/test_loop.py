@@ -234,6 +234,41 @@ def test_a_heartbeat_is_written_about_once_a_minute(bench: Bench) -> None:
     assert 1 + 300 / 75 <= len(bench.paper.statuses) <= 1 + 300 / 60
 
 
+def test_totals_that_come_to_rest_are_written_soon(bench: Bench) -> None:
+    bench.turn(manage())
+    bench.engine.promoted_bytes = 4096
+    for _ in range(3):
+        bench.now += 5
+        bench.turn()
+    assert [status.promoted_bytes for status in bench.paper.statuses] == [0, 4096]
+
+
+def test_a_trickle_is_written_about_once_a_minute(bench: Bench) -> None:
+    bench.turn(manage())
+    for count in range(60):
+        bench.now += 5
+        bench.engine.promoted_bytes += 4096 * (count % 2)
+        bench.turn()
+    assert len(bench.paper.statuses) - 1 <= 300 / 60 + 1
+
+
+def test_a_node_tiering_that_was_made_again_is_told_at_once(bench: Bench) -> None:
+    bench.turn(manage())
+    again = manage()
+    again["metadata"]["uid"] = "u2"
+    bench.now += 5
+    bench.turn(again)
+    assert len(bench.paper.statuses) == 2
+
+
+def test_an_agent_recalls_a_last_state_without_a_status(tmp_path: Path) -> None:
+    received = restore()
+    LastState(tmp_path, boot_id="boot-1").save(received)
+    bench = Bench(tmp_path)
+    bench.loop.recall()
+    assert ready(bench.turn()).reason == "Restored"
+
+
 def test_a_state_directory_that_is_gone_is_no_reason_to_stop(bench: Bench, tmp_path: Path) -> None:
     tmp_path.rmdir()
     assert ready(bench.turn(manage())).reason == "Enforcing"

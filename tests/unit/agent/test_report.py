@@ -147,27 +147,28 @@ def test_nothing_is_in_force_where_no_engine_can_run_and_nothing_runs() -> None:
 
 
 def test_the_first_status_is_written() -> None:
-    assert is_due(status(observed()), before=None, written=None, overdue=False)
+    assert is_due(status(observed()), before=None, written=None, overdue=False, totals_wait=False)
 
 
 def test_nothing_new_waits_for_the_heartbeat() -> None:
     made = status(observed())
-    assert not is_due(made, before=made, written=made, overdue=False)
-    assert is_due(made, before=made, written=made, overdue=True)
+    assert not is_due(made, before=made, written=made, overdue=False, totals_wait=False)
+    assert is_due(made, before=made, written=made, overdue=True, totals_wait=False)
 
 
 def test_a_changed_condition_is_written_at_once() -> None:
     made = status(observed())
     died = status(observed(failure=KdamondDied(index=0, command="on")), before=made)
-    assert is_due(died, before=made, written=made, overdue=False)
+    assert is_due(died, before=made, written=made, overdue=False, totals_wait=False)
 
 
 def test_totals_are_written_when_they_come_to_rest() -> None:
     start, moving, rest = (status(observed(promoted=size)) for size in (0, MIB, 2 * MIB))
-    assert not is_due(moving, before=start, written=start, overdue=False)
-    assert not is_due(rest, before=moving, written=start, overdue=False)
-    assert is_due(rest, before=rest, written=start, overdue=False)
-    assert not is_due(rest, before=rest, written=rest, overdue=False)
+    assert not is_due(moving, before=start, written=start, overdue=False, totals_wait=False)
+    assert not is_due(rest, before=moving, written=start, overdue=False, totals_wait=False)
+    assert is_due(rest, before=rest, written=start, overdue=False, totals_wait=False)
+    assert not is_due(rest, before=rest, written=start, overdue=False, totals_wait=True)
+    assert not is_due(rest, before=rest, written=rest, overdue=False, totals_wait=False)
 
 
 def test_shares_are_text_for_people() -> None:
@@ -179,5 +180,5 @@ def test_levels_are_reported_while_observing_and_written_as_soon_as_there_are_so
     before = status(observed(Intent.OBSERVE))
     after = status(replace(observed(Intent.OBSERVE), levels=levels))
     assert (before.levels, after.levels) == (None, levels)
-    assert is_due(after, before=before, written=before, overdue=False)
+    assert is_due(after, before=before, written=before, overdue=False, totals_wait=False)
     assert status(replace(observed(Intent.ENFORCE), levels=levels)).levels is None
