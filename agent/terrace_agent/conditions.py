@@ -24,8 +24,6 @@ from terrace_api.conditions import Condition, ConditionStatus, carry_transitions
 from terrace_api.errors import InvalidObject
 from terrace_api.node_tiering import ConditionType, EngineCapability
 
-_MAX_MESSAGE = 4096
-
 _UNAPPLIED: tuple[tuple[type[Exception], str, str], ...] = (
     (StoreRefused, "StoreRefused", "The kernel refused a store; it is tried again."),
     (KdamondDied, "KdamondDied", "It is started again; see the kernel log if this stays."),
@@ -110,7 +108,7 @@ def conditions(
                 type=type_.value,
                 status=verdict.status,
                 reason=verdict.reason,
-                message=verdict.message[:_MAX_MESSAGE],
+                message=verdict.message,
                 last_transition_time=now,
                 observed_generation=generation,
             )

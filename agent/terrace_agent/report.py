@@ -3,6 +3,8 @@
 Before: `cycle`. After: `cluster` writes it, `metrics` shows it, `main` prints it.
 """
 
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -16,8 +18,6 @@ from terrace_api.node_tiering import Effective, EngineName, Levels, NodeTieringS
 from terrace_api.policy import Mode
 from terrace_api.units import display_bytes
 
-_MAX_PODS = 1024
-_MAX_NOTES = 32
 _MODES = {Intent.OBSERVE: Mode.OBSERVE, Intent.ENFORCE: Mode.ENFORCE}
 
 
@@ -210,16 +210,24 @@ def _why(nid: Nid, tier: TierOfNids | None) -> str:
 
 
 def _with_notes(effective: Effective | None, notes: tuple[str, ...]) -> Effective | None:
-    return replace(effective, notes=(effective.notes + notes)[:_MAX_NOTES]) if effective else None
+    return replace(effective, notes=effective.notes + notes) if effective else None
 
 
 def _pods(seen: Observed) -> tuple[PodPlacement, ...]:
     decisions = {decision.uid: decision for decision in seen.decisions}
     return tuple(
         _placement(pod, decisions.get(pod.uid, Decision(uid=pod.uid, tiered=False)), seen)
-        for pod in seen.pods[:_MAX_PODS]
+        for pod in _by_uid(seen.pods)
         if seen.topology.tiers
     )
+
+
+def _by_uid(pods: Iterable[PodMemory]) -> Iterator[PodMemory]:
+    """Yields each pod once: after a change of kubelet's cgroup driver it may have two folders."""
+    bytes_by_nid: dict[str, Counter[int]] = {}
+    for pod in pods:
+        bytes_by_nid.setdefault(pod.uid, Counter()).update(pod.bytes_by_nid)
+    return (PodMemory(uid=uid, bytes_by_nid=dict(counted)) for uid, counted in bytes_by_nid.items())
 
 
 def _placement(pod: PodMemory, decision: Decision, seen: Observed) -> PodPlacement:

@@ -15,6 +15,7 @@ import cattrs
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from terrace_api import rules, schema, unreadable
+from terrace_api.bounds import within_bounds
 from terrace_api.defaults import Json, unknown_fields, with_defaults, without_defaults
 from terrace_api.errors import InvalidObject
 from terrace_api.node_tiering import NodeTiering, NodeTieringSpec, NodeTieringStatus
@@ -120,8 +121,9 @@ def encode_node_tiering_spec(spec: NodeTieringSpec) -> dict[str, Json]:
 
 
 def encode_status(status: NodeTieringStatus) -> dict[str, Json]:
-    """Returns a NodeTiering's status for the API server."""
-    return _unstructure(status)
+    """Returns a NodeTiering's status for the API server, with what is too long for the schema cut."""
+    encoded: dict[str, Json] = within_bounds(schema.part(NODES, "status"), _unstructure(status))
+    return encoded
 
 
 def encode_policy_status(status: TieringPolicyStatus) -> dict[str, Json]:

@@ -243,8 +243,3 @@ def test_every_outcome_has_every_condition_with_a_reason_and_a_message(
     found = made(intent, refused=refused, running=running, capability=capability)
     assert list(found) == [type_.value for type_ in ConditionType]
     assert all(one.reason.isalpha() and one.message for one in found.values())
-
-
-def test_a_message_fits_the_schema() -> None:
-    error = SettingsRejected(reason="NidNotFound", message="x" * 9000)
-    assert len(made(Intent.WAIT, refused=error)["Ready"].message) == 4096

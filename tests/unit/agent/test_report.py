@@ -1,5 +1,6 @@
 """Everything observed as one status, and when it is worth writing."""
 
+import errno
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from terrace_agent.conditions import Situation
 from terrace_agent.decide import Intent, Outcome
 from terrace_agent.engine import Moved
-from terrace_agent.errors import KdamondDied
+from terrace_agent.errors import KdamondDied, StoreRefused
 from terrace_agent.pods import PodMemory
 from terrace_agent.report import Active, Observed, activate, is_due, make_status, share_text
 from terrace_agent.topology.discover import discover
@@ -16,6 +17,8 @@ from terrace_agent.workloads.values import Decision
 from terrace_api.codec import decode_status, encode_status
 from terrace_api.node_tiering import EngineCapability, EngineName, Levels, NodeTieringStatus
 from terrace_api.policy import Mode, Tier
+from terrace_api.schema import part
+from terrace_api.strict import schema_problems
 from unit.agent.fake_engine import EFFECTIVE, FakeEngine
 from unit.agent.host_tree import MIB, HostTree, guest_files
 from unit.agent.orders import manage, order
@@ -122,6 +125,23 @@ def after(
     now: str = LATER,
 ) -> Active:
     return activate(before, outcome=outcome, intent=intent, revision=revision, running=running, now=now)
+
+
+def test_a_pod_with_two_folders_is_one_pod() -> None:
+    folders = (PodMemory(uid="u1", bytes_by_nid={0: MIB}), PodMemory(uid="u1", bytes_by_nid={0: MIB, 1: MIB}))
+    [pod] = status(replace(observed(), pods=folders)).pods
+    assert (pod.uid, pod.fast_bytes, pod.slow_bytes) == ("u1", 2 * MIB, MIB)
+
+
+def test_whatever_is_too_long_is_cut_to_what_the_api_server_takes() -> None:
+    failure = StoreRefused(path="/sys/" + "x" * 9000, value="on", errno=errno.EBUSY)
+    words = tuple(f"{number} {'x' * 2000}" for number in range(99))
+    pods = tuple(PodMemory(uid=f"u{number}", bytes_by_nid={}) for number in range(2000))
+    seen = replace(observed(Intent.OBSERVE), plan_words=words, unknown_fields=words, pods=pods)
+    seen = replace(seen, moved=replace(seen.moved, notes=words))
+    long = encode_status(status(seen)) | {"conditions": encode_status(status(observed(failure=failure)))["conditions"]}
+    assert schema_problems({"properties": {"status": part("nodetierings", "status")}}, {"status": long}) == ()
+    assert (len(long["plan"]), len(long["unknownFields"]), len(long["pods"])) == (64, 64, 1024)
 
 
 def test_a_revision_is_active_since_it_came_into_force() -> None:
