@@ -17,6 +17,7 @@ from terrace_agent.hostfs import HostFs
 from terrace_agent.order import Order
 from terrace_agent.pods import PodMemory, read_pods
 from terrace_agent.steplog import StepLog
+from terrace_agent.topology.blocks import OnlineBlocks
 from terrace_agent.topology.discover import discover
 from terrace_agent.topology.read import read_facts
 from terrace_agent.topology.values import Topology
@@ -116,6 +117,7 @@ class Cycle:
         self._engines = engines
         self._log = log
         self._roster = roster
+        self._blocks = OnlineBlocks(host)
 
     def turn(self, order: Order, before: Turn | None) -> Turn:
         """Returns what this turn saw and did; `before` is the turn before."""
@@ -153,7 +155,7 @@ class Cycle:
 
     def _observe(self, run: "_Running") -> None:
         run.see(kernel=self._host.read(_RELEASE))
-        facts = read_facts(self._host)
+        facts = read_facts(self._host, blocks=self._blocks)
         settings = run.order.settings
         topology = discover(facts, settings.tiers if settings else None)
         run.see(topology=topology)
