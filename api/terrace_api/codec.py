@@ -18,7 +18,7 @@ from terrace_api import rules, schema, unreadable
 from terrace_api.bounds import within_bounds
 from terrace_api.defaults import Json, unknown_fields, with_defaults, without_defaults
 from terrace_api.errors import InvalidObject
-from terrace_api.node_tiering import NodeTiering, NodeTieringSpec, NodeTieringStatus
+from terrace_api.node_tiering import EngineName, NodeTiering, NodeTieringSpec, NodeTieringStatus
 from terrace_api.policy import Settings, TieringPolicy, TieringPolicySpec, TieringPolicyStatus
 from terrace_api.selectors import LabelPairs
 from terrace_api.strict import load_one_document, schema_problems
@@ -29,7 +29,7 @@ POLICIES = "tieringpolicies"
 NODES = "nodetierings"
 Value = TypeVar("Value")
 
-_BLANK: dict[Any, Json] = {int: 0, str: "", tuple: []}
+_BLANK: dict[Any, Json] = {int: 0, str: "", tuple: [], EngineName: EngineName.NONE.value}
 _UNITS: tuple[Any, ...] = (Duration, Percent, Portion, Size)
 
 
@@ -90,9 +90,12 @@ def decode_node_tiering(manifest: dict[str, Json]) -> tuple[NodeTiering, tuple[s
 
 
 def decode_status(status: dict[str, Json]) -> NodeTieringStatus | None:
-    """Returns a NodeTiering's status, or None if an agent of another version wrote what cannot be read here."""
+    """Returns a NodeTiering's status, or None if an agent of another version wrote what cannot be read here.
+
+    What another version did not write is blank.
+    """
     try:
-        return _structure(status, NodeTieringStatus, kind="NodeTiering")
+        return _structure(_blank(NodeTieringStatus) | status, NodeTieringStatus, kind="NodeTiering")
     except InvalidObject:
         return None
 

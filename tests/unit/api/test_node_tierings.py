@@ -61,8 +61,18 @@ def test_restore_has_no_settings() -> None:
 
 
 def test_a_status_of_another_version_counts_as_none() -> None:
-    node, _ = read({"action": "Restore"}, status={"kernel": 7})
+    node, _ = read({"action": "Restore"}, status={"promotedBytes": "many"})
     assert node.status is None
+
+
+@pytest.mark.parametrize("lost", ["plan", "kernel", "engine", "promotedBytes", "unknownFields", "conditions"])
+def test_a_status_that_lacks_a_field_is_read_without_it(lost: str) -> None:
+    whole = {"observedGeneration": 3, "kernel": "7.2", "engine": "damon", "promotedBytes": 5, "plan": ["promote"]}
+    node, _ = read({"action": "Restore"}, status={name: value for name, value in whole.items() if name != lost})
+    assert node.status is not None
+    assert node.status.observed_generation == 3
+    assert node.status.kernel == ("" if lost == "kernel" else "7.2")
+    assert node.status.promoted_bytes == (0 if lost == "promotedBytes" else 5)
 
 
 @pytest.mark.parametrize(
