@@ -137,7 +137,8 @@ class AnotherAgentRuns(TerraceError):
         super().__init__(path, pid)
 
     def __str__(self) -> str:
-        return f"another terrace-agent runs on this machine (pid {self.pid or 'unknown'} holds {self.path})"
+        holder = f"pid {self.pid} in its own container" if self.pid else "it"
+        return f"another terrace-agent runs on this machine ({holder} holds {self.path})"
 
 
 def _spell(errno: int) -> str:

@@ -16,7 +16,9 @@ def lock(state_dir: Path) -> int:
         AnotherAgentRuns: it is taken.
         OSError: the directory cannot be used.
     """
-    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    state_dir.mkdir(parents=True, exist_ok=True)
+    # Kubelet makes a hostPath that is missing for everyone to read, and umask has its say as well.
+    state_dir.chmod(0o700)
     path = state_dir / "agent.lock"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

@@ -235,3 +235,17 @@ def test_an_address_without_a_port_is_wrong_usage(capsys: pytest.CaptureFixture[
         main(["run", "--node", "n1", "--listen", "9465"])
     assert caught.value.code == 2
     assert "host:port" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seconds", ["0", "-3", "nan", "120", "often"])
+def test_an_interval_that_is_no_pause_is_wrong_usage(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["run", "--node", "n1", "--interval", seconds])
+    assert caught.value.code == 2
+    assert "--interval" in capsys.readouterr().err
+
+
+def test_the_state_directory_is_for_its_owner_alone_whoever_made_it(state: Path) -> None:
+    state.mkdir(mode=0o755)
+    lock(state)
+    assert state.stat().st_mode & 0o777 == 0o700
