@@ -37,7 +37,7 @@ packages: ## Debian packages that the testbed needs
 check: $(VENV)/ready ## The fast loop: format, lint, types, import contracts, unit and golden tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy api agent operator tests
+	$(BIN)/mypy api agent operator kubectl tests
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q $(PARALLEL) -m "not cluster and not kernel and not e2e"
 
@@ -91,7 +91,8 @@ generate: $(VENV)/ready ## Writes what is derived: from the CRDs, and the page a
 lock: ## Resolves the lock files anew (needs uv)
 	$(LOCK) --extra agent -o deploy/locks/agent.txt
 	$(LOCK) --extra operator -o deploy/locks/operator.txt
-	$(LOCK) --extra agent --extra operator --group dev -o deploy/locks/dev.txt
+	$(LOCK) --extra kubectl -o deploy/locks/kubectl.txt
+	$(LOCK) --extra agent --extra operator --extra kubectl --group dev -o deploy/locks/dev.txt
 
 .PHONY: images
 images: ## Both images with docker or podman: make images REGISTRY=registry.example.org/team TAG=0.1.0
