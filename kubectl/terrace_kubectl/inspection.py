@@ -56,7 +56,7 @@ class _Look:
         except NotInstalled:  # the missing CRD says it
             return None
         except Forbidden as error:
-            self.unseen[topic] = f"you may not look at it: {error.message}"
+            self.unseen[topic] = f"you may not look at it: {error.message.partition(': ')[0]}"
             return None
 
 

@@ -199,12 +199,15 @@ def _told(known: Policies, nodes: list[Json]) -> list[Json]:
 
 def _reported(manifest: Json, machines: tuple[Machine, ...]) -> Json:
     machine = next(one for one in machines if one.name == manifest["metadata"]["name"])
-    if not machine.heard:
-        return manifest
-    spec = read_tiering(manifest).spec
-    assert spec is not None
-    status = make_status(_observed(machine, spec), before=None, now=SINCE)
-    return manifest | {"status": encode_status(status)}
+    return manifest | {"status": status_of(machine, manifest)} if machine.heard else manifest
+
+
+def status_of(machine: Machine, manifest: Json) -> Json:
+    """Returns what the machine's agent reports on its NodeTiering."""
+    tiering = read_tiering(manifest)
+    assert tiering.spec is not None
+    observed = replace(_observed(machine, tiering.spec), generation=tiering.generation)
+    return encode_status(make_status(observed, before=None, now=SINCE))
 
 
 def _observed(machine: Machine, spec: NodeTieringSpec) -> Observed:
