@@ -4,7 +4,8 @@ Before: `connection`. After: the views. Lists come in pages, and of Nodes only t
 list every image, which is megabytes for thousands of nodes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 from urllib.parse import quote
 
 from terrace_api import GROUP, VERSION
@@ -14,6 +15,8 @@ from terrace_kubectl.errors import Expired, NotInstalled, NotThere
 from terrace_kubectl.fleet import Fleet, Pod, Seen
 from terrace_kubectl.objects import read_node, read_pod, read_policies, read_seen
 from terrace_operator.fleet import Node, Policies
+
+Value = TypeVar("Value")
 
 NODES_PATH = "/api/v1/nodes"
 POLICIES_PATH = f"/apis/{GROUP}/{VERSION}/tieringpolicies"
@@ -35,19 +38,17 @@ class Cluster:
             PluginError: it cannot be read.
         """
         policies = self.policies()
-        seen = {
-            manifest["metadata"]["name"]: read_seen(manifest, whole=False) for manifest in self._ours(TIERINGS_PATH)
-        }
-        return Fleet(nodes=self.nodes(), seen=seen, policies=policies)
+        tierings = self._ours(TIERINGS_PATH, lambda manifest: read_seen(manifest, whole=False))
+        return Fleet(nodes=self.nodes(), seen={one.tiering.name: one for one in tierings}, policies=policies)
 
     def nodes(self) -> tuple[Node, ...]:
         """Returns all nodes, in the order of their names."""
-        listed = self._list(NODES_PATH, accept=_METADATA.format("PartialObjectMetadataList"))
-        return tuple(sorted(map(read_node, listed), key=lambda node: node.name))
+        listed = self._list(NODES_PATH, read_node, accept=_METADATA.format("PartialObjectMetadataList"))
+        return tuple(sorted(listed, key=lambda node: node.name))
 
     def policies(self) -> Policies:
         """Returns all policies."""
-        return read_policies(list(self._ours(POLICIES_PATH)))
+        return read_policies(self._ours(POLICIES_PATH, _as_it_is))
 
     def node(self, name: str) -> Node:
         """Returns a node.
@@ -76,12 +77,12 @@ class Cluster:
     def pod_names(self, namespace: str) -> tuple[str, ...]:
         """Returns the names of a namespace's pods."""
         accept = _METADATA.format("PartialObjectMetadataList")
-        listed = self._list(f"/api/v1/namespaces/{quote(namespace)}/pods", accept=accept)
-        return tuple(manifest["metadata"]["name"] for manifest in listed)
+        path = f"/api/v1/namespaces/{quote(namespace)}/pods"
+        return tuple(self._list(path, lambda manifest: str(manifest["metadata"]["name"]), accept=accept))
 
     def labelled(self, path: str, selector: str) -> list[Json]:
         """Returns the objects of a list with these labels, as they are."""
-        return self._list(path, selector=selector)
+        return self._list(path, _as_it_is, selector=selector)
 
     def rehearse_policy(self, manifest: Json) -> Json:
         """Returns the policy as the API server would have it if `manifest` were applied; nothing is stored."""
@@ -91,18 +92,18 @@ class Cluster:
         except NotThere as error:
             raise NotInstalled from error
 
-    def _ours(self, path: str) -> Iterator[Json]:
+    def _ours(self, path: str, read: Callable[[Json], Value]) -> list[Value]:
         try:
-            yield from self._list(path)
+            return self._list(path, read)
         except NotThere as error:
             raise NotInstalled from error
 
-    def _list(self, path: str, *, accept: str = JSON, selector: str = "") -> list[Json]:
-        """Returns all objects of a list; one that took too long for its continue token is begun anew once."""
+    def _list(self, path: str, read: Callable[[Json], Value], *, accept: str = JSON, selector: str = "") -> list[Value]:
+        """Returns all objects of a list, read page by page; one whose continue token expires is begun anew once."""
         try:
-            return list(self._pages(path, accept, selector))
+            return [read(manifest) for manifest in self._pages(path, accept, selector)]
         except Expired:
-            return list(self._pages(path, accept, selector))
+            return [read(manifest) for manifest in self._pages(path, accept, selector)]
 
     def _pages(self, path: str, accept: str, selector: str) -> Iterator[Json]:
         wanted = [("limit", _PAGE)] + ([("labelSelector", selector)] if selector else [])
@@ -114,3 +115,7 @@ class Cluster:
             if not token:
                 return
             query = [*wanted, ("continue", token)]
+
+
+def _as_it_is(manifest: Json) -> Json:
+    return manifest
