@@ -100,6 +100,26 @@ images: ## Both images with docker or podman: make images REGISTRY=registry.exam
 	  $(if $(shell command -v docker),docker,podman) build --target $$target -t $(if $(REGISTRY),$(REGISTRY)/)terrace-$$target:$(or $(TAG),0.1.0) . || exit 1; \
 	done
 
+KREW := artifacts/krew
+RELEASES ?= https://releases.example.org/terrace
+OS := $(shell uname -s | tr A-Z a-z)
+ARCH := $(subst x86_64,amd64,$(subst aarch64,arm64,$(shell uname -m)))
+ARCHIVE := artifacts/kubectl-terrace-$(OS)-$(ARCH).tar.gz
+
+.PHONY: krew
+krew: $(VENV)/ready ## Archive and manifest of the kubectl plugin for krew, for this platform: make krew RELEASES=URL
+	rm -rf $(KREW) && mkdir -p $(KREW)/lib
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary=:all: \
+	  --target $(KREW)/lib -r deploy/locks/kubectl.txt
+	cp -r api/terrace_api operator/terrace_operator kubectl/terrace_kubectl $(KREW)/lib/
+	cp deploy/krew/kubectl-terrace LICENSE $(KREW)/
+	tar -czf $(ARCHIVE) -C $(KREW) --exclude=__pycache__ .
+	sed -e "s|@RELEASES@|$(RELEASES)|; s|@OS@|$(OS)|g; s|@ARCH@|$(ARCH)|g" \
+	  -e "s|@VERSION@|$$($(BIN)/python -c 'import terrace_api; print(terrace_api.__version__)')|g" \
+	  -e "s|@PYTHON@|$$($(BIN)/python -c 'import sys; print("Python %d.%d" % sys.version_info[:2])')|" \
+	  -e "s|@SHA256@|$$(sha256sum $(ARCHIVE) | cut -d' ' -f1)|" \
+	  deploy/krew/terrace.yaml.template > artifacts/terrace.yaml
+
 .PHONY: clean
 clean: ## Removes what was made in the tree; the caches outside it stay
 	rm -rf $(VENV) artifacts .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

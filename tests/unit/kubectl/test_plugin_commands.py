@@ -1,6 +1,7 @@
 """The plugin as a person runs it, against an API server on loopback: what it prints, how it exits, what it asks for."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -297,3 +298,23 @@ def a_large_fleet(count: int) -> dict[str, list[dict[str, object]]]:
 
 def _as(model: dict[str, object], name: str) -> dict[str, object]:
     return json.loads(json.dumps(model).replace("batch-1", name))  # type: ignore[no-any-return]
+
+
+DOCUMENTED = re.findall(r"`kubectl terrace ([a-z][^`]*)`", (Path(__file__).parents[3] / "docs/kubectl.md").read_text())
+
+
+@pytest.mark.parametrize("command", DOCUMENTED)
+def test_the_documented_commands_are_answered(
+    command: str, policy_file: Callable[..., str], tmp_path: Path, capsys: Said
+) -> None:
+    for written, meant in (
+        ("policy NAME", "policy batch"),
+        ("node NAME", "node batch-1"),
+        ("pod NAME -n NAMESPACE", "pod cart-7d9f -n shop"),
+        ("policy.yaml", policy_file()),
+        ("--for 10m", "--for 1s --every 1s"),
+        ("report.html", str(tmp_path / "report.html")),
+    ):
+        command = command.replace(written, meant)
+    assert run(command.split()) == (1 if command == "doctor" else 0)
+    assert capsys.readouterr().err == ""
