@@ -137,9 +137,12 @@ def encode_policy_status(status: TieringPolicyStatus) -> dict[str, Json]:
     return encoded
 
 
-def encode_settings(settings: Any) -> dict[str, Json]:
-    """Returns settings (or a whole policy spec) in full: every default spelled out, nothing that is absent."""
-    return _unstructure(settings)
+def encode(value: Any) -> dict[str, Json]:
+    """Returns any frozen value as JSON with the names of fields as in objects; what is its class's default is left out.
+
+    Of settings, or of a whole policy spec, that is every field: their defaults are the schema's.
+    """
+    return _unstructure(value)
 
 
 def _sparse(settings: Settings) -> dict[str, Json]:
