@@ -41,10 +41,6 @@ class LabelSelector:
     match_labels: LabelPairs | None = None
     match_expressions: tuple[Requirement, ...] | None = None
 
-    def __hash__(self) -> int:
-        """As equality has it: the order of labels is nothing. A dict has no hash of its own."""
-        return hash((frozenset((self.match_labels or {}).items()), self.match_expressions))
-
 
 def matches(selector: LabelSelector, labels: Labels) -> bool:
     """Returns whether labels meet a `metav1.LabelSelector`; an empty one matches nothing here."""

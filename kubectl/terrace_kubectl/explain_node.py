@@ -113,8 +113,8 @@ def _unmet(policy: TieringPolicy, node: Node) -> Iterator[str]:
 
 
 def _unmet_labels(selector: LabelSelector, node: Node) -> Iterator[str]:
-    for key, value in (selector.match_labels or {}).items():
-        if not matches(LabelSelector(match_labels={key: value}), node.labels):
+    for key, value in selector.match_labels or ():
+        if not matches(LabelSelector(match_labels=((key, value),)), node.labels):
             yield f"it wants {key}={value}, and the node has {_label(node, key)}"
     for one in selector.match_expressions or ():
         if not matches(LabelSelector(match_expressions=(one,)), node.labels):

@@ -80,7 +80,7 @@ def selection(spec: TieringPolicySpec) -> str:
 
 def selector_words(selector: LabelSelector | None) -> str:
     """Returns a selector as `kubectl get -l` takes it."""
-    labels = (f"{key}={value}" for key, value in ((selector and selector.match_labels) or {}).items())
+    labels = (f"{key}={value}" for key, value in ((selector and selector.match_labels) or ()))
     return ",".join((*labels, *map(requirement_words, (selector and selector.match_expressions) or ())))
 
 

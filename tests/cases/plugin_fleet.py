@@ -12,7 +12,7 @@ from typing import Any
 from cases.fleets import look, statuses
 from cases.policies import policy as policy_manifest
 from terrace_agent.conditions import Situation
-from terrace_agent.decide import Intent
+from terrace_agent.decide import Intent, Outcome
 from terrace_agent.engine import Moved, Tripped
 from terrace_agent.errors import EngineUnavailable, StoreRefused
 from terrace_agent.pods import PodMemory
@@ -225,6 +225,8 @@ def _observed(machine: Machine, spec: NodeTieringSpec) -> Observed:
             intent=intent,
             capabilities=(machine.engine,),
             failure=machine.failure if spec.settings else None,
+            outcome=Outcome.IN_FORCE if runs else Outcome.UNCHANGED,
+            running=runs,
             active_revision=active.revision,
             tripped=machine.tripped,
         ),

@@ -11,7 +11,6 @@ from cases.fake_api_server import FakeApiServer
 from cases.fleets import a_node, a_policy, statuses
 from cases.policies import GOOD
 from cases.policies import policy as policy_manifest
-from terrace_api.codec import encode_node_tiering_spec
 from terrace_operator.cluster.access import Cluster
 from terrace_operator.cluster.connection import Connection, connect
 from terrace_operator.cluster.objects import (
@@ -199,14 +198,6 @@ def test_nodes_of_one_policy_share_one_spec_in_memory() -> None:
     policy = {"name": "p", "uid": "u"}
     spec = {"action": "Manage", "policy": policy, "revision": "r", "settings": {"mode": "Observe"}}
     manifest = {"metadata": METADATA, "spec": spec}
-    assert read_tiering(manifest).spec is read_tiering(manifest).spec
-
-
-def test_nodes_of_a_policy_whose_rules_match_labels_can_be_read() -> None:
-    rule = {"name": "databases", "match": {"podSelector": {"matchLabels": {"role": "db"}}}, "action": "Exclude"}
-    spec = compile_spec(a_policy("batch", workloads=[rule]))
-    manifest = {"metadata": METADATA, "spec": encode_node_tiering_spec(spec)}
-    assert read_tiering(manifest).spec == spec
     assert read_tiering(manifest).spec is read_tiering(manifest).spec
 
 
