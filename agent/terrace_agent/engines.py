@@ -5,7 +5,8 @@ from pathlib import Path
 from terrace_agent.damon.engine import DamonEngine
 from terrace_agent.engine import Engine
 from terrace_agent.hostfs import HostFs
-from terrace_agent.journal import FileJournal
+from terrace_agent.journal import FileJournal, Journal
+from terrace_agent.onlooker import OnlookerHost, OnlookerJournal
 from terrace_api.node_tiering import QuotaControl
 
 RELEASED = frozenset({QuotaControl.TEMPORAL})
@@ -15,15 +16,19 @@ bound nothing (kernel fact 41), so allowances, which are one window without an e
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
-def make_engines(host: HostFs, state_dir: Path) -> tuple[Engine, ...]:
+def make_engines(host: HostFs, state_dir: Path, *, onlooker: bool = False) -> tuple[Engine, ...]:
     """Returns the engines, with their journal in `state_dir`, which is made if it is missing.
+
+    Who does not hold the state directory's lock makes them with `onlooker`: they store and journal nothing.
 
     Raises:
         HostFileUnreadable: the boot id cannot be read.
         OSError: the directory cannot be made.
     """
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    journal = FileJournal(state_dir, boot_id=read_boot_id(host))
+    journal: Journal = FileJournal(state_dir, boot_id=read_boot_id(host))
+    if onlooker:
+        host, journal = OnlookerHost(host), OnlookerJournal(journal)
     return (DamonEngine(host, journal, quota_controls=RELEASED),)
 
 

@@ -28,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
         "--listen",
         type=_address,
         metavar="HOST:PORT",
-        help="serve /healthz, /readyz and /metrics there; without it nothing is served",
+        help="serve /healthz, /readyz and /metrics there, on [::]:PORT for everyone; without it nothing is served",
     )
     parser.add_argument(
         "--lease",
@@ -97,5 +97,5 @@ def _whole_number(text: str) -> float:
 def _address(text: str) -> Address:
     host, _, port = text.rpartition(":")
     if not host or not port.isdecimal() or int(port) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, as in 0.0.0.0:8080")
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, as in 127.0.0.1:8080 or [::]:8080")
     return Address(host.strip("[]"), int(port))
