@@ -65,7 +65,7 @@ def report(world: World, name: str) -> None:
     """Writes what the real agent would report from such a machine."""
     status = status_of(STORY[name], world.get("nodetiering", name))
     manifest = {"apiVersion": API_VERSION, "kind": "NodeTiering", "metadata": {"name": name}, "status": status}
-    flags = ("--server-side", "--subresource=status", "--field-manager=terrace-agent")
+    flags = ("--server-side", "--force-conflicts", "--subresource=status", "--field-manager=terrace-agent")
     world.cluster.kubectl("apply", *flags, "-f", "-", stdin=yaml.safe_dump(manifest))
 
 
@@ -190,7 +190,7 @@ def test_a_doctor_sees_what_is_installed_and_what_is_not(world: World) -> None:
     try:
         world.until(lambda: world.get("deployment", "terrace-operator", "-n", NAMESPACE) != {}, "the chart")
         found = {(one["topic"], one["level"]): one["what"] for one in doctor(world)}
-        assert found["Operator", "Problem"].startswith("0 of 1 pods of terrace-system/terrace-operator are ready")
+        assert found["Operator", "Problem"].startswith("0 of 2 pods of terrace-system/terrace-operator are ready")
     finally:
         world.cluster.kubectl("delete", "-f", "-", stdin=chart)
 
