@@ -3,18 +3,16 @@
 Before: `cycle`. After: `cluster` writes it, `metrics` shows it, `main` prints it.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from decimal import ROUND_HALF_UP, Decimal
 
 from terrace_agent.conditions import Situation, conditions
 from terrace_agent.decide import Intent, Outcome, choose_engine
 from terrace_agent.engine import Moved
+from terrace_agent.inventory import fast_used, numa_nodes, placements
 from terrace_agent.pods import PodMemory
-from terrace_agent.topology.values import Nid, TierOfNids, Topology
+from terrace_agent.topology.values import Topology
 from terrace_agent.workloads.values import Decision
-from terrace_api.node_tiering import Effective, EngineName, Levels, NodeTieringStatus, NumaNode, PodPlacement
+from terrace_api.node_tiering import Effective, EngineName, Levels, NodeTieringStatus
 from terrace_api.policy import Mode
 from terrace_api.units import display_bytes
 
@@ -98,18 +96,18 @@ def make_status(seen: Observed, *, before: NodeTieringStatus | None, now: str) -
         mode=seen.active.mode,
         active_revision=seen.active.revision,
         active_since=seen.active.since,
-        fast_used=_fast_used(seen.topology),
+        fast_used=fast_used(seen.topology),
         promoted_bytes=seen.moved.promoted_bytes,
         promoted=display_bytes(seen.moved.promoted_bytes),
         demoted_bytes=seen.moved.demoted_bytes,
         demoted=display_bytes(seen.moved.demoted_bytes),
-        numa_nodes=_numa_nodes(seen.topology),
+        numa_nodes=numa_nodes(seen.topology),
         engines=seen.situation.capabilities,
         kdamonds=seen.moved.kdamonds,
         effective=_with_notes(seen.effective, seen.moved.notes),
         levels=seen.levels if observing else None,
         plan=seen.plan_words if observing else (),
-        pods=_pods(seen),
+        pods=placements(seen.pods, seen.decisions, seen.topology, is_followed=seen.situation.intent in _MODES),
         unknown_fields=seen.unknown_fields,
         conditions=conditions(
             seen.situation, generation=seen.generation, now=now, before=before.conditions if before else ()
@@ -148,13 +146,6 @@ def totals(status: NodeTieringStatus) -> tuple[int, int]:
     return status.promoted_bytes, status.demoted_bytes
 
 
-def share_text(part: int, whole: int) -> str:
-    """Returns `part` of `whole` as text such as `81.2%`; empty for a share of nothing."""
-    if whole <= 0:
-        return ""
-    return f"{(Decimal(part) * 100 / whole).quantize(Decimal('0.1'), ROUND_HALF_UP)}%"
-
-
 def _essence(status: NodeTieringStatus) -> object:
     return (
         status.observed_generation,
@@ -177,72 +168,5 @@ def _engine(seen: Observed) -> EngineName:
     return EngineName.DAMON if seen.moved.kdamonds else EngineName.NONE
 
 
-def _fast_used(topology: Topology) -> str:
-    if not topology.tiers:
-        return ""
-    fast = [nid for nid in topology.nids if nid.nid in topology.tiers[0].nids]
-    total = sum(nid.total_bytes for nid in fast)
-    return share_text(total - sum(nid.free_bytes for nid in fast), total)
-
-
-def _numa_nodes(topology: Topology) -> tuple[NumaNode, ...]:
-    tiers = {nid: tier for tier in topology.tiers for nid in tier.nids}
-    return tuple(
-        NumaNode(
-            nid=nid.nid,
-            tier=tier.name if tier else "",
-            kind=nid.kind,
-            why=_why(nid, tier),
-            total_bytes=nid.total_bytes,
-            free_bytes=nid.free_bytes,
-            cpus=len(nid.cpus),
-            memory_tier=nid.memory_tier,
-        )
-        for nid in topology.nids
-        for tier in (tiers.get(nid.nid),)
-    )
-
-
-def _why(nid: Nid, tier: TierOfNids | None) -> str:
-    if tier:
-        return f"{tier.name}: {tier.why}; {nid.kind.value}: {nid.kind_why}"
-    return f"in no tier; {nid.kind.value}: {nid.kind_why}"
-
-
 def _with_notes(effective: Effective | None, notes: tuple[str, ...]) -> Effective | None:
     return replace(effective, notes=effective.notes + notes) if effective else None
-
-
-def _pods(seen: Observed) -> tuple[PodPlacement, ...]:
-    decisions = {decision.uid: decision for decision in seen.decisions}
-    return tuple(
-        _placement(pod, decisions.get(pod.uid, Decision(uid=pod.uid, tiered=False)), seen)
-        for pod in _by_uid(seen.pods)
-        if seen.topology.tiers
-    )
-
-
-def _by_uid(pods: Iterable[PodMemory]) -> Iterator[PodMemory]:
-    """Yields each pod once: after a change of kubelet's cgroup driver it may have two folders."""
-    bytes_by_nid: dict[str, Counter[int]] = {}
-    for pod in pods:
-        bytes_by_nid.setdefault(pod.uid, Counter()).update(pod.bytes_by_nid)
-    return (PodMemory(uid=uid, bytes_by_nid=dict(counted)) for uid, counted in bytes_by_nid.items())
-
-
-def _placement(pod: PodMemory, decision: Decision, seen: Observed) -> PodPlacement:
-    fast, *slower = (tier.nids for tier in seen.topology.tiers)
-    on_fast = sum(pod.bytes_by_nid.get(nid, 0) for nid in fast)
-    on_slow = sum(pod.bytes_by_nid.get(nid, 0) for nids in slower for nid in nids)
-    decided = seen.situation.intent in _MODES
-    return PodPlacement(
-        uid=pod.uid,
-        namespace=decision.namespace,
-        name=decision.name,
-        fast_bytes=on_fast,
-        slow_bytes=on_slow,
-        fast_share=share_text(on_fast, on_fast + on_slow),
-        tiered=decision.tiered if decided else None,
-        rule=decision.rule if decided else "",
-        why=decision.why if decided else "",
-    )

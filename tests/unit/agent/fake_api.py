@@ -44,7 +44,7 @@ class FakeApi:
 
 @contextmanager
 def serving(api: FakeApi) -> Iterator[str]:
-    """Serves it, and yields its URL."""
+    """Serves it, and yields its URL. Close what watches it before the end: that waits for it."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -108,11 +108,18 @@ def serving(api: FakeApi) -> Iterator[str]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    others = set(threading.enumerate())
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}"
     finally:
-        api.events.put(END)
-        api.pod_events.put(END)
+        # Handlers whose client has gone still wait for an event, and take one each.
+        for _ in api.requests:
+            api.events.put(END)
+            api.pod_events.put(END)
         server.shutdown()
         server.server_close()
+        # Whoever still watches draws from the next test's chance when it finds nobody here.
+        for thread in set(threading.enumerate()) - others:
+            if thread.name == "watch":
+                thread.join(10)

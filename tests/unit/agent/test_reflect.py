@@ -2,7 +2,6 @@
 
 import io
 import random
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -64,7 +63,6 @@ class Side:
 @pytest.fixture
 def side(monkeypatch: pytest.MonkeyPatch) -> Iterator[Side]:
     """Chance is kind: every pause is as short as it can be."""
-    others = set(threading.enumerate())
     api = FakeApi()
     with serving(api) as url:
         side = Side(url, api)
@@ -72,9 +70,6 @@ def side(monkeypatch: pytest.MonkeyPatch) -> Iterator[Side]:
         side.reflector.start()
         yield side
         side.reflector.close()
-    # It must not draw from the next test's chance.
-    for thread in {one for one in threading.enumerate() if one.name == "watch"} - others:
-        thread.join(5)
 
 
 def wait(condition: Callable[[], bool]) -> None:
