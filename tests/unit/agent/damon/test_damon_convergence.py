@@ -9,6 +9,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from simkernel import LINUX_6_12, LINUX_7_0, LINUX_7_2, PROFILES, Profile, SimKernel, SimMemory, SimNid
+from simkernel.kernel import Running
+from simkernel.memory import TICK_MS
 from terrace_agent.engine import Plan
 from terrace_agent.topology.values import Topology
 from unit.agent.damon.builders import MIB, MemoryJournal, engine_on, guest, settings, with_free
@@ -160,6 +162,41 @@ def test_goals_without_the_temporal_tuner_would_take_several_times_as_long() -> 
             running.files[f"contexts/0/schemes/{number}/quotas/goal_tuner"] = "consist"
     machine.memory.run(60_000)
     assert machine.share() < 0.9
+
+
+class Exchanging(SimMemory):
+    """Whatever was promoted turns cold, whatever was demoted turns hot."""
+
+    demoted_percent = 100
+
+    def run(self, ms: int) -> None:
+        for _ in range(0, ms, TICK_MS):
+            super().run(TICK_MS)
+            fast, slow = self.nids[0], self.nids[1]
+            fast.cold, fast.hot, slow.hot, slow.cold = fast.cold + fast.hot, 0, slow.hot + slow.cold, 0
+
+    def _move(self, running: Running, number: int, files: dict[str, str], source: int) -> None:
+        self.passed = self.demoted_percent if files["action"] == "migrate_cold" else 100
+        super()._move(running, number, files, source)
+
+
+@pytest.mark.parametrize("demoted_percent", [100, 75, 50, 25])
+def test_an_exchange_without_end_is_stopped_however_slow_the_young_filter_makes_demotion(demoted_percent: int) -> None:
+    machine = Machine(LINUX_7_2, hot=400 * MIB)
+    machine.memory = Exchanging(kernel=machine.kernel, nids=machine.memory.nids)
+    machine.memory.demoted_percent = demoted_percent
+    began_ms = machine.memory.now_ms
+    # Looks are not in step with windows: each finds free memory at another point between the stops.
+    for look_ms in itertools.cycle([4_900, 5_000, 5_100, 5_200, 5_300]):
+        elapsed_s = (machine.memory.now_ms - began_ms) / 1_000
+        assert elapsed_s < 400
+        machine.kernel.put("/proc/uptime", f"{1_000 + elapsed_s:.2f} 1.00")
+        machine.engine.verify()
+        plan = machine.engine.plan(settings(time="0s"), machine.topology())
+        machine.engine.apply(plan)
+        if [tripped.reason for tripped in plan.tripped] == ["Churn"]:
+            break
+        machine.memory.run(look_ms)
 
 
 @hypothesis_settings(deadline=None, max_examples=25)
