@@ -156,7 +156,7 @@ def _rebuild(observed: Observed, desired: Desired) -> Iterator[Step]:
     yield from _off(observed.kdamonds)
     wanted = list(enumerate(desired.kdamonds))
     for index, kdamond in wanted:
-        yield _claim(index, kdamond, desired.made_from)
+        yield _claim(index, kdamond, desired.made_from, kdamond_stores(kdamond.tree, index))
     yield Store(path=NR_KDAMONDS, value=str(len(wanted)))
     for index, kdamond in wanted:
         yield from kdamond_stores(kdamond.tree, index)
@@ -166,7 +166,7 @@ def _rebuild(observed: Observed, desired: Desired) -> Iterator[Step]:
 
 def _change(change: Change, made_from: str) -> Iterator[Step]:
     index = change.kdamond.index
-    yield _claim(index, change.desired, made_from)
+    yield _claim(index, change.desired, made_from, change.files)
     if change.remakes:
         yield Bank()
         yield Store(path=nr_schemes_path(index), value="0")
@@ -215,11 +215,11 @@ def _restores(originals: tuple[Original, ...], *, others_on: bool) -> Iterator[S
             yield Restore(path=original.path, value=original.value)
 
 
-def _claim(index: int, kdamond: DesiredKdamond, made_from: str) -> Claim:
+def _claim(index: int, kdamond: DesiredKdamond, made_from: str, files: tuple[Store, ...]) -> Claim:
     return Claim(
         index=index,
         source_nid=kdamond.source_nid,
-        files=kdamond_stores(kdamond.tree, index),
+        files=files,
         made_from=made_from,
         directions=kdamond.directions,
     )

@@ -5,6 +5,8 @@ import errno
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from simkernel import LINUX_6_12, LINUX_7_0, LINUX_7_2, LINUX_7_3, NO_DAMON, PROFILES, Profile, SimKernel
 from terrace_agent.damon.engine import DamonEngine
@@ -12,11 +14,22 @@ from terrace_agent.engine import Plan, stores
 from terrace_agent.errors import EngineUnavailable, KdamondDied, SettingsRejected, StoreRefused
 from terrace_agent.journal import FileJournal
 from terrace_agent.topology.values import PhysicalRange, Topology
+from terrace_agent.workloads.values import Cgroup, Movable
 from terrace_api.codec import encode
 from terrace_api.node_tiering import QuotaControl
 from terrace_api.policy import Settings
 from terrace_api.schema import part
-from unit.agent.damon.builders import BOOT_ID, engine_on, guest, nid, settings, three_tiers, topology
+from unit.agent.damon.builders import (
+    BOOT_ID,
+    MIB,
+    MemoryJournal,
+    engine_on,
+    guest,
+    nid,
+    settings,
+    three_tiers,
+    topology,
+)
 
 ADMIN = "/sys/kernel/mm/damon/admin/kdamonds"
 NR_KDAMONDS = f"{ADMIN}/nr_kdamonds"
@@ -167,7 +180,57 @@ def test_a_direction_less_on_a_middle_nid_keeps_what_monitoring_learnt(kernel: S
 
 def test_a_floor_that_breathes_is_no_reason_to_commit(kernel: SimKernel, tmp_path: Path) -> None:
     enforce(kernel, tmp_path)
-    assert enforce(kernel, tmp_path, where=guest(fast_floor_bytes=78 << 20)).steps == ()
+    assert enforce(kernel, tmp_path, where=guest(fast_floor_bytes=76 << 20)).steps == ()
+
+
+@pytest.mark.parametrize("more_mib", [1, 2, 20])
+def test_a_floor_that_rose_is_kept_however_little_it_rose(kernel: SimKernel, tmp_path: Path, more_mib: int) -> None:
+    enforce(kernel, tmp_path)
+    enforce(kernel, tmp_path, where=guest(fast_floor_bytes=(77 + more_mib) * MIB))
+    fresh = SimKernel(kernel.profile)
+    engine = engine_on(fresh, MemoryJournal())
+    engine.apply(engine.plan(settings(), guest(fast_floor_bytes=(77 + more_mib) * MIB)))
+    goals = [
+        {path: value for path, value in one.running[index].files.items() if path.endswith("goals/0/target_value")}
+        for one in (kernel, fresh)
+        for index in (0, 1)
+    ]
+    assert goals[:2] == goals[2:]
+    assert [(running.commits, running.goal_commits) for running in kernel.running.values()] == [(0, 1), (0, 1)]
+
+
+@given(st.lists(st.integers(60, 100), max_size=8))
+def test_whatever_a_floor_does_promotion_leaves_it_and_demotion_makes_room(floors_mib: list[int]) -> None:
+    kernel = SimKernel(LINUX_7_2)
+    engine = engine_on(kernel, MemoryJournal())
+    for floor_mib in (77, *floors_mib):
+        engine.apply(engine.plan(settings(), guest(fast_floor_bytes=floor_mib * MIB)))
+        goal = "contexts/0/schemes/0/quotas/goals/0/target_value"
+        demotion_free_bp, promotion_used_bp = (int(kernel.running[index].files[goal]) for index in (0, 1))
+        promotion_free_bp = 10_000 - promotion_used_bp
+        assert promotion_free_bp * 1536 >= 10_000 * floor_mib
+        assert demotion_free_bp - promotion_free_bp >= 10
+
+
+def listed(*names: str) -> Movable:
+    return Movable(listed=True, allowed=tuple(Cgroup(path=name) for name in names))
+
+
+def test_pods_that_come_and_go_beside_a_floor_that_breathes_are_committed_once_in_five_seconds(
+    kernel: SimKernel,
+) -> None:
+    second = 0
+    engine = engine_on(kernel, MemoryJournal(), clock=lambda: float(second))
+    commits = []
+    for second in range(11):
+        names = ("/", f"/pod{second}")
+        for name in names:
+            kernel.make_cgroup(name)
+        engine.apply(engine.plan(settings(), guest(fast_floor_bytes=(77 - second % 2) * MIB), listed(*names)))
+        commits.append(kernel.running[0].commits)
+        goal = int(kernel.running[1].files["contexts/0/schemes/0/quotas/goals/0/target_value"])
+        assert (10_000 - goal) * 1536 >= 10_000 * (77 - second % 2)
+    assert commits == [0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2]
 
 
 def test_a_floor_that_grew_is_committed(kernel: SimKernel, tmp_path: Path) -> None:
