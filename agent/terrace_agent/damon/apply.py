@@ -135,6 +135,7 @@ def _claiming(state: JournalState, step: Claim) -> JournalState:
         files=tuple((store.path, store.value) for store in step.files),
         made_from=step.made_from,
         former=_former(before),
+        staged=step.staged,
         pid=before.pid if before else None,
         directions=step.directions,
     )
@@ -145,14 +146,14 @@ def _claiming(state: JournalState, step: Claim) -> JournalState:
 def _former(before: OwnedKdamond | None) -> tuple[tuple[str, str], ...]:
     if before is None:
         return ()
-    return before.files if before.in_force else tuple(dict.fromkeys((*before.former, *before.files)))
+    return before.files if before.in_force else before.former
 
 
 def _confirming(state: JournalState, index: int, pid: int | None) -> JournalState:
     return replace(
         state,
         owned=tuple(
-            replace(owned, pid=pid, in_force=True, former=()) if owned.index == index else owned
+            replace(owned, pid=pid, in_force=True, former=(), staged=()) if owned.index == index else owned
             for owned in state.owned
         ),
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from terrace_agent.damon.desired import Desired, DesiredKdamond
-from terrace_agent.damon.ownership import files_of, owner_of
+from terrace_agent.damon.ownership import files_in_force, files_of, owner_of
 from terrace_agent.damon.read import ObservedKdamond
 from terrace_agent.damon.stores import differing, kdamond_stores, without_schemes
 from terrace_agent.damon.tree import Action, GoalMetric, Kdamond
@@ -144,9 +144,9 @@ def _is_small(store: Store, before: Mapping[str, str]) -> bool:
 
 def _compare(kdamond: ObservedKdamond, claim: OwnedKdamond, want: DesiredKdamond) -> Change:
     wanted, before = kdamond_stores(want.tree, kdamond.index), files_of(kdamond)
-    # Not what is staged but what was claimed says what runs: staging may have been cut off.
-    remakes = kdamond.on and (want.renewed or _moves(claim.files) != _moves(_files(want)))
-    keeps_tuning = kdamond.on and _tuned_alike(kdamond.tree, want.tree) and _same_start(claim, wanted)
+    # Not what is staged says what runs: staging may have been cut off.
+    remakes = kdamond.on and (want.renewed or _moves(files_in_force(kdamond, claim)) != _moves(_files(want)))
+    keeps_tuning = kdamond.on and _tuned_alike(kdamond.tree, want.tree) and _same_start(kdamond, claim, wanted)
     compared = [store for store in wanted if not (keeps_tuning and store.path.endswith(_TUNED))]
     return Change(
         kdamond=kdamond,
@@ -172,8 +172,8 @@ def _tuned_alike(tree: Kdamond | None, wanted: Kdamond) -> bool:
     return bool(goal and goal.aggrs) and tree.contexts[0].monitoring_attrs.intervals.intervals_goal == goal
 
 
-def _same_start(claim: OwnedKdamond, wanted: tuple[Store, ...]) -> bool:
-    started = {(path, value) for path, value in claim.files if path.endswith(_TUNED)}
+def _same_start(kdamond: ObservedKdamond, claim: OwnedKdamond, wanted: tuple[Store, ...]) -> bool:
+    started = {(path, value) for path, value in files_in_force(kdamond, claim) if path.endswith(_TUNED)}
     return started == {(store.path, store.value) for store in wanted if store.path.endswith(_TUNED)}
 
 

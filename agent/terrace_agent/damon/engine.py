@@ -13,6 +13,7 @@ from terrace_agent.damon.cadence import CurrentIntervals, is_tuning
 from terrace_agent.damon.features import NO_TUNER, Feature, missing
 from terrace_agent.damon.grants import grants
 from terrace_agent.damon.meter import Meter
+from terrace_agent.damon.ownership import staged_in
 from terrace_agent.damon.patience import Patience
 from terrace_agent.damon.probe import Prober, missing_interface, scratch_stores
 from terrace_agent.damon.read import TreeReader
@@ -200,7 +201,8 @@ class DamonEngine:
         prober = Prober(self._fs, self._patience)
         if any(kdamond.on for kdamond in observed.kdamonds):
             return prober.look()
-        self.apply(Plan(steps=(_SCRATCH_CLAIM,), reason="probe"))
+        claim = replace(_SCRATCH_CLAIM, staged=staged_in(observed.kdamonds, _SCRATCH_CLAIM.index))
+        self.apply(Plan(steps=(claim,), reason="probe"))
         features = prober.stage()
         self.apply(Plan(steps=(Disclaim(),), reason="probed"))
         words = tuple(feature.value if feature in features else f"-{feature.value}" for feature in Feature)

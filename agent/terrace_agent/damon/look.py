@@ -31,7 +31,9 @@ def looks_at(reader: TreeReader, state: JournalState, index: int) -> tuple[Look,
             stats=scheme.stats,
         )
         for number, scheme in enumerate(reader.schemes(index))
-        if scheme.target_nid is not None and scheme.action in {Action.MIGRATE_HOT, Action.MIGRATE_COLD}
+        # A directory that staging has just made names no nid yet.
+        if scheme.target_nid is not None and scheme.target_nid >= 0
+        if scheme.action in {Action.MIGRATE_HOT, Action.MIGRATE_COLD}
     )
 
 

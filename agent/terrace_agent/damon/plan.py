@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 
 from terrace_agent.damon.change import Change, changes, is_small_drift, without_lists
 from terrace_agent.damon.desired import Desired, DesiredKdamond
-from terrace_agent.damon.ownership import owner_of
+from terrace_agent.damon.ownership import owner_of, staged_in
 from terrace_agent.damon.read import ObservedKdamond
 from terrace_agent.damon.stores import NR_KDAMONDS, kdamond_stores, nr_schemes_path, state_path
 from terrace_agent.damon.surroundings import DAMON_STAT, DEMOTION_ENABLED, Observed
@@ -156,7 +156,9 @@ def _rebuild(observed: Observed, desired: Desired) -> Iterator[Step]:
     yield from _off(observed.kdamonds)
     wanted = list(enumerate(desired.kdamonds))
     for index, kdamond in wanted:
-        yield _claim(index, kdamond, desired.made_from, kdamond_stores(kdamond.tree, index))
+        yield _claim(
+            index, kdamond, desired.made_from, kdamond_stores(kdamond.tree, index), staged_in(observed.kdamonds, index)
+        )
     yield Store(path=NR_KDAMONDS, value=str(len(wanted)))
     for index, kdamond in wanted:
         yield from kdamond_stores(kdamond.tree, index)
@@ -166,7 +168,7 @@ def _rebuild(observed: Observed, desired: Desired) -> Iterator[Step]:
 
 def _change(change: Change, made_from: str) -> Iterator[Step]:
     index = change.kdamond.index
-    yield _claim(index, change.desired, made_from, change.files)
+    yield _claim(index, change.desired, made_from, change.files, tuple(change.before.items()))
     if change.remakes:
         yield Bank()
         yield Store(path=nr_schemes_path(index), value="0")
@@ -215,13 +217,20 @@ def _restores(originals: tuple[Original, ...], *, others_on: bool) -> Iterator[S
             yield Restore(path=original.path, value=original.value)
 
 
-def _claim(index: int, kdamond: DesiredKdamond, made_from: str, files: tuple[Store, ...]) -> Claim:
+def _claim(
+    index: int,
+    kdamond: DesiredKdamond,
+    made_from: str,
+    files: tuple[Store, ...],
+    staged: tuple[tuple[str, str], ...],
+) -> Claim:
     return Claim(
         index=index,
         source_nid=kdamond.source_nid,
         files=files,
         made_from=made_from,
         directions=kdamond.directions,
+        staged=staged,
     )
 
 

@@ -1,11 +1,12 @@
 """Where cold pages go while several nids could take them."""
 
+import contextlib
 import dataclasses
 from pathlib import Path
 
 import pytest
 
-from simkernel import LINUX_7_0, LINUX_7_2, Profile, SimKernel
+from simkernel import LINUX_7_0, LINUX_7_2, Killed, Profile, SimKernel
 from terrace_agent.damon.desired import desired
 from terrace_agent.damon.pairs import pairs_of
 from terrace_agent.damon.seen import Seen
@@ -103,6 +104,24 @@ def test_what_went_to_the_former_target_is_not_counted_for_the_new_one(tmp_path:
     engine.apply(engine.plan(settings(), topology((FAST,), (slow(1, 50), slow(3, 90)))))
     kernel.count(0, sz_tried=8192, sz_applied=8192)
     engine.apply(engine.plan(settings(), topology((FAST,), (slow(1, 1), slow(3, 90)))))
+    kernel.count(0, sz_tried=4096, sz_applied=4096)
+    found = {one.target_nid: one.arrived_bytes for one in engine.verify().kdamonds if one.direction == "demotion"}
+    assert found == {1: 8192, 3: 4096}
+
+
+@pytest.mark.parametrize("store", range(1, 12))
+def test_a_switch_that_was_cut_off_twice_is_still_not_counted_for_the_new_target(tmp_path: Path, store: int) -> None:
+    kernel = SimKernel(LINUX_7_2, nids=(0, 1, 3))
+    engine = engine_on(kernel, tmp_path)
+    engine.apply(engine.plan(settings(), topology((FAST,), (slow(1, 50), slow(3, 90)))))
+    kernel.count(0, sz_tried=8192, sz_applied=8192)
+    engine.verify()
+    full = topology((FAST,), (slow(1, 1), slow(3, 90)))
+    for kill_after in (1, store, None):
+        kernel.kill_after = kill_after
+        engine = engine_on(kernel, tmp_path)
+        with contextlib.suppress(Killed):
+            engine.apply(engine.plan(settings(), full))
     kernel.count(0, sz_tried=4096, sz_applied=4096)
     found = {one.target_nid: one.arrived_bytes for one in engine.verify().kdamonds if one.direction == "demotion"}
     assert found == {1: 8192, 3: 4096}
