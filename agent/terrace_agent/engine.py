@@ -101,7 +101,9 @@ class Restore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disclaim:
-    """Journal that no kdamond is ours any more."""
+    """Journal that no kdamond from this index on is ours any more."""
+
+    from_index: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,7 +76,7 @@ class Applier:
                 self._before_first[step.index] = self._oracle()
                 self._journal_with(lambda state: verify.recount(state, step.index))
             case Disclaim():
-                self._journal_with(lambda state: replace(state, owned=()))
+                self._journal_with(lambda state: _disclaiming(state, step.from_index))
             case CoolDown():
                 self._journal_with(lambda state: replace(state, cooldown=step.cooldown))
             case Ease():
@@ -141,6 +141,10 @@ def _claiming(state: JournalState, step: Claim) -> JournalState:
     )
     others = tuple(owned for owned in state.owned if owned.index != step.index)
     return replace(state, owned=tuple(sorted((*others, claim), key=lambda owned: owned.index)))
+
+
+def _disclaiming(state: JournalState, from_index: int) -> JournalState:
+    return replace(state, owned=tuple(owned for owned in state.owned if owned.index < from_index))
 
 
 def _former(before: OwnedKdamond | None) -> tuple[tuple[str, str], ...]:

@@ -61,7 +61,8 @@ def plan(
     if found and not may_list:
         found = tuple(without_lists(change, desired.made_from) for change in found)
     steps, reason = _steps(observed, desired, found)
-    before, behind = tuple(_prelude(observed, desired, journal.originals)), tuple(_restored(journal, desired))
+    before = tuple(_prelude(observed, desired, journal.originals))
+    behind = (*_restored(journal, desired), *_disclaimed(journal, len(desired.kdamonds)))
     return Plan(
         steps=(*before, *steps, *behind),
         reason=reason if steps or not (before or behind) else "the surroundings changed",
@@ -80,7 +81,7 @@ def plan_stop(observed: Observed, journal: JournalState) -> Plan:
         *_off(ours),
         *([Store(path=NR_KDAMONDS, value="0")] if ours and len(ours) == len(observed.kdamonds) else []),
         *([Disclaim()] if journal.owned else []),
-        *_restores(journal.originals, others_on=others_on),
+        *_restores(journal.originals, alone=not (others_on or observed.exclusive)),
     )
     return Plan(steps=steps, reason="nothing of ours shall run" if steps else "nothing of ours is here")
 
@@ -152,6 +153,12 @@ def _restored(journal: JournalState, desired: Desired) -> Iterator[Step]:
             yield Restore(path=original.path, value=original.value)
 
 
+def _disclaimed(journal: JournalState, kdamonds: int) -> Iterator[Step]:
+    """Yields what forgets kdamonds that have no directory any more; after the store that took it away."""
+    if any(claim.index >= kdamonds for claim in journal.owned):
+        yield Disclaim(from_index=kdamonds)
+
+
 def _rebuild(observed: Observed, desired: Desired) -> Iterator[Step]:
     yield from _off(observed.kdamonds)
     wanted = list(enumerate(desired.kdamonds))
@@ -210,10 +217,11 @@ def _in_order(needed: list[Change]) -> list[Change]:
     return sorted(needed, key=lambda change: (change.kdamond.on, _demotes(change.desired.tree) == leaves_more_free))
 
 
-def _restores(originals: tuple[Original, ...], *, others_on: bool) -> Iterator[Step]:
-    # damon_stat cannot be enabled while anybody's kdamond runs (kernel fact 7): it stays remembered until then.
-    for original in originals:
-        if not (original.path == DAMON_STAT and others_on):
+def _restores(originals: tuple[Original, ...], *, alone: bool) -> Iterator[Step]:
+    # damon_stat cannot be enabled while anybody's kdamond runs (kernel fact 7), also an exclusive module's: it stays
+    # remembered until then. It comes last, since somebody may begin meanwhile, and what is refused ends a plan.
+    for original in sorted(originals, key=lambda one: one.path == DAMON_STAT):
+        if alone or original.path != DAMON_STAT:
             yield Restore(path=original.path, value=original.value)
 
 

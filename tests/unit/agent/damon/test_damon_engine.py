@@ -1,5 +1,6 @@
 """The engine on a simulated kernel: starts, adopts, changes, refuses, stops."""
 
+import contextlib
 import dataclasses
 import errno
 from pathlib import Path
@@ -290,6 +291,15 @@ def test_a_direction_less_makes_the_tree_anew(kernel: SimKernel, tmp_path: Path)
     assert enforce(kernel, tmp_path, settings(promotion=False)).steps == ()
 
 
+def test_a_kdamond_that_was_taken_away_on_purpose_is_not_missed(kernel: SimKernel, tmp_path: Path) -> None:
+    enforce(kernel, tmp_path)
+    enforce(kernel, tmp_path, settings(promotion=False))
+    assert engine_on(kernel, tmp_path).verify().notes == ()
+    assert [claim.index for claim in FileJournal(tmp_path, boot_id=BOOT_ID).load().owned] == [0]
+    kernel.kill_kdamond(0)
+    assert engine_on(kernel, tmp_path).verify().notes == ("kdamond 0 is off though it should run",)
+
+
 def test_stop_leaves_the_node_as_it_was_found(kernel: SimKernel, tmp_path: Path) -> None:
     found = {path: kernel.read(path) for path in (NR_KDAMONDS, DAMON_STAT, DEMOTION_ENABLED)}
     enforce(kernel, tmp_path)
@@ -366,6 +376,26 @@ def test_damon_stat_waits_for_the_other_users_end(kernel: SimKernel, tmp_path: P
     stop(kernel, tmp_path)
     assert kernel.read(DAMON_STAT) == "Y"
     assert kernel.read(NR_KDAMONDS) == "1"
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["before the plan", "after the plan"])
+def test_damon_stat_waits_for_an_administrators_module_and_everything_else_comes_back(
+    kernel: SimKernel, tmp_path: Path, is_late: bool
+) -> None:
+    enforce(kernel, tmp_path)
+    module = "/sys/module/damon_reclaim/parameters/enabled"
+    if not is_late:
+        kernel.put(module, "Y")
+    engine = engine_on(kernel, tmp_path)
+    plan = engine.plan_stop()
+    kernel.put(module, "Y")
+    with pytest.raises(StoreRefused, match="EBUSY") if is_late else contextlib.nullcontext():
+        engine.apply(plan)
+    assert (kernel.read(DAMON_STAT), kernel.read(DEMOTION_ENABLED)) == ("N", "false")
+    assert stop(kernel, tmp_path).steps == ()
+    kernel.put(module, "N")
+    stop(kernel, tmp_path)
+    assert kernel.read(DAMON_STAT) == "Y"
 
 
 def test_an_administrators_damon_module_is_left_running(kernel: SimKernel, tmp_path: Path) -> None:
