@@ -73,6 +73,11 @@ class Change:
         return self.is_in_force and not self.remakes and all(_GOAL_FILE.search(store.path) for store in self.stores)
 
     @property
+    def restarts_tuning(self) -> bool:
+        """Whether a running kdamond gets intervals to start from anew."""
+        return self.kdamond.on and any(store.path.endswith(_TUNED) for store in self.stores)
+
+    @property
     def leaves_more_free(self) -> bool:
         """Whether promotion will stop earlier than it does now."""
         return self.kdamond.tree is not None and (_used_bp(self.desired.tree) or 0) < (_used_bp(self.kdamond.tree) or 0)

@@ -20,7 +20,7 @@ from terrace_agent.damon.change import Change, changes, is_small_drift, without_
 from terrace_agent.damon.desired import Desired, DesiredKdamond
 from terrace_agent.damon.ownership import owner_of, staged_in
 from terrace_agent.damon.read import ObservedKdamond
-from terrace_agent.damon.stores import NR_KDAMONDS, kdamond_stores, nr_schemes_path, state_path
+from terrace_agent.damon.stores import NR_KDAMONDS, kdamond_stores, nr_schemes_path, refresh_path, state_path
 from terrace_agent.damon.surroundings import DAMON_STAT, DEMOTION_ENABLED, Observed
 from terrace_agent.damon.tree import Action, Kdamond
 from terrace_agent.engine import (
@@ -181,15 +181,36 @@ def _change(change: Change, made_from: str) -> Iterator[Step]:
         yield Store(path=nr_schemes_path(index), value="0")
         yield from _commit(change)
         yield Recount(index=index)
-    yield from change.stores
+    yield from _staged(change)
     if not change.kdamond.on:
         yield from _on(index)
         return
+    yield from _taken_over(change)
+    yield Confirm(index=index)
+
+
+def _staged(change: Change) -> Iterator[Step]:
+    """Yields the stores; intervals to start from while the kernel does not write the running ones over them.
+
+    It asks `refresh_ms` before each time, without a command (`damon_sysfs_repeat_call_fn()`, mm/damon/sysfs.c, 6.17).
+    """
+    refresh = refresh_path(change.kdamond.index)
+    if not change.restarts_tuning:
+        yield from change.stores
+        return
+    if change.before.get(refresh, "0") != "0":
+        yield Store(path=refresh, value="0")
+    yield from (store for store in change.stores if store.path != refresh)
+
+
+def _taken_over(change: Change) -> Iterator[Step]:
+    index = change.kdamond.index
     if change.is_of_goals_only:
         yield _command(index, "commit_schemes_quota_goals")
     elif change.stores or not change.remakes:
         yield from _commit(change)
-    yield Confirm(index=index)
+    if change.restarts_tuning:
+        yield from (store for store in change.files if store.path == refresh_path(index))
 
 
 def _commit(change: Change) -> Iterator[Step]:

@@ -136,6 +136,27 @@ def test_a_changed_start_interval_is_committed_although_the_kernel_tunes(kernel:
     assert kernel.running[1].intervals == (5_000, 200_000)
 
 
+def test_intervals_to_start_from_are_committed_although_the_kernel_refreshes_its_files(
+    kernel: SimKernel, tmp_path: Path
+) -> None:
+    intervals, refresh = f"{ADMIN}/0/contexts/0/monitoring_attrs/intervals", f"{ADMIN}/0/refresh_ms"
+    chosen = settings(demotion=False)
+    enforce(kernel, tmp_path, chosen)
+    refreshed = kernel.read(refresh)
+
+    def refresh_files(word: str) -> None:
+        if word == "commit" and kernel.read(refresh) != "0":
+            kernel.put(f"{intervals}/sample_us", "5000")
+            kernel.put(f"{intervals}/aggr_us", "100000")
+
+    kernel.meanwhile = refresh_files
+    monitoring = dataclasses.replace(chosen.monitoring, aggregation_interval=type(chosen.quota.time)(200_000))
+    enforce(kernel, tmp_path, dataclasses.replace(chosen, monitoring=monitoring))
+    assert kernel.running[0].intervals == (5_000, 200_000)
+    assert kernel.read(refresh) == refreshed == "1000"
+    assert enforce(kernel, tmp_path, dataclasses.replace(chosen, monitoring=monitoring)).steps == ()
+
+
 def test_less_room_for_promotion_is_committed_there_first(kernel: SimKernel, tmp_path: Path) -> None:
     enforce(kernel, tmp_path)
     plan = enforce(kernel, tmp_path, settings(used="80%"))
