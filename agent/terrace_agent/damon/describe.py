@@ -58,6 +58,7 @@ def notes(settings: Settings, flows: tuple[Flow, ...], features: frozenset[Featu
         *ways.remarks(features),
         *_pressure(settings, features),
         *_balancing(seen.numa_balancing),
+        *_uncounted(seen.numa_stat, features),
         *_pinned(seen.pinned),
     ]
     if settings.monitoring.auto_tune.enabled and Feature.INTERVALS_GOAL not in features:
@@ -130,6 +131,15 @@ def _balancing(bits: int | None) -> Iterator[str]:
         yield "kernel.numa_balancing has bit 2: the kernel promotes too; store 0 there to leave it to Terrace"
     elif bits & _NUMA_BALANCING_NORMAL:
         yield "kernel.numa_balancing has bit 1: the kernel may move pages from nids without CPUs too, unmetered"
+
+
+def _uncounted(numa_stat: bool | None, features: frozenset[Feature]) -> Iterator[str]:
+    # `zone_statistics()` returns early then (Linux mm/page_alloc.c).
+    if numa_stat is False and Feature.THISNODE not in features:
+        yield (
+            "vm.numa_stat is 0, and this kernel's DAMON counts pages as moved that landed elsewhere: where a nid is "
+            "full, promoted and demoted bytes are too many; store 1 there"
+        )
 
 
 def _sentence(flow: Flow) -> str:

@@ -128,6 +128,7 @@ class DamonEngine:
             demotes_to=demotion_targets(observed.kdamonds, state.owned),
             grants=grants(observed.kdamonds, state.owned, looks),
             numa_balancing=observed.numa_balancing,
+            numa_stat=observed.numa_stat,
             pinned=_pinned(features, topology, movable),
             movable=movable,
             passing=self._passing,

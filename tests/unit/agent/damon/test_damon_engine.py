@@ -562,6 +562,21 @@ def test_applied_is_believed_where_the_kernel_is_known_to_count_right(tmp_path: 
     assert engine_on(kernel, tmp_path).verify().promoted_bytes == 100 * 4096
 
 
+@pytest.mark.parametrize(
+    ("profile", "counts", "is_said"),
+    [(LINUX_7_2, "0", True), (LINUX_7_2, "1", False), (LINUX_7_2, None, False), (LINUX_7_3, "0", False)],
+)
+def test_where_nobody_counts_what_landed_elsewhere_that_is_said(
+    tmp_path: Path, profile: Profile, counts: str | None, is_said: bool
+) -> None:
+    kernel = SimKernel(profile)
+    if counts:
+        kernel.put("/proc/sys/vm/numa_stat", counts)
+    effective = enforce(kernel, tmp_path).effective
+    assert effective
+    assert any("vm.numa_stat is 0" in note for note in effective.notes) is is_said
+
+
 def test_pages_that_landed_elsewhere_did_not_arrive(kernel: SimKernel, tmp_path: Path) -> None:
     enforce(kernel, tmp_path)
     kernel.count(1, sz_applied=100 * 4096)
