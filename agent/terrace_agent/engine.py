@@ -214,6 +214,7 @@ class Engine(Protocol):
             StoreRefused: the kernel refused a store, and went on refusing where a retry makes sense.
             HostFileMissing: a file vanished.
             KdamondDied: a kdamond is off after a command that leaves it on.
+            KdamondStays: a kdamond is on after it was switched off.
         """
 
     def verify(self) -> Moved:

@@ -28,7 +28,7 @@ from terrace_agent.engine import (
     Step,
     Store,
 )
-from terrace_agent.errors import KdamondDied, SchemesRefused, StoreRefused
+from terrace_agent.errors import KdamondDied, KdamondStays, SchemesRefused, StoreRefused
 from terrace_agent.hostfs import HostFs
 from terrace_agent.journal import Journal, JournalState, Original, OwnedKdamond
 
@@ -95,8 +95,11 @@ class Applier:
             self._before_first[step.index] = self._oracle()
         self._store_command(step)
         # A commit that the kernel dislikes may kill the kdamond and still return 0 (6.12).
-        if self._reader.is_on(step.index) != step.then_on:
+        is_on = self._reader.is_on(step.index)
+        if step.then_on and not is_on:
             raise KdamondDied(index=step.index, command=step.word)
+        if is_on and not step.then_on:
+            raise KdamondStays(index=step.index)
 
     def _oracle(self) -> verify.Oracle:
         return read_oracle(self._fs, self._journal.load().features or ())

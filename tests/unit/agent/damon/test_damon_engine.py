@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from simkernel import LINUX_6_12, LINUX_7_0, LINUX_7_2, LINUX_7_3, NO_DAMON, PROFILES, Profile, SimKernel
 from terrace_agent.damon.engine import DamonEngine
 from terrace_agent.engine import Plan, stores
-from terrace_agent.errors import EngineUnavailable, KdamondDied, SettingsRejected, StoreRefused
+from terrace_agent.errors import EngineUnavailable, KdamondDied, KdamondStays, SettingsRejected, StoreRefused
 from terrace_agent.journal import FileJournal
 from terrace_agent.topology.values import PhysicalRange, Topology
 from terrace_agent.workloads.values import Cgroup, Movable
@@ -328,6 +328,22 @@ def test_stop_leaves_the_node_as_it_was_found(kernel: SimKernel, tmp_path: Path)
     stop(kernel, tmp_path)
     assert {path: kernel.read(path) for path in found} == found
     assert stop(kernel, tmp_path).steps == ()
+
+
+class Meddled(SimKernel):
+    """A kernel beside whose agent somebody switches on whatever is switched off."""
+
+    def store(self, path: str, value: str) -> None:
+        super().store(path, value)
+        if value == "off":
+            super().store(path, "on")
+
+
+def test_a_kdamond_that_somebody_switches_on_again_is_said_to_be_on(tmp_path: Path) -> None:
+    kernel = Meddled(LINUX_7_2)
+    enforce(kernel, tmp_path)
+    with pytest.raises(KdamondStays, match="kdamond 1 is on after 'off'"):
+        stop(kernel, tmp_path)
 
 
 def test_promotion_stops_before_the_demotion_that_makes_its_room(kernel: SimKernel, tmp_path: Path) -> None:
