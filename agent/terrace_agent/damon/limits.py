@@ -5,6 +5,8 @@ at free = max(the policy's free share, floor), demotion at that plus a margin, s
 promotion never eats what kswapd holds free, and at rest neither moves.
 
 Goals are checked once per window and overshoot by up to one, so short windows of the policy's rate are committed.
+With a time quota the kernel lets a page per window past them (kernel fact 45): that is far less than what demotion
+brings back, and worth the bound on CPU time, which no number of bytes could replace.
 
 A nid of a middle tier is both: what comes down to it stops at `target_used_bp`, and both of its own directions keep
 more free than that. So it makes the room that the faster tier waits for, and promotion does not take that room.

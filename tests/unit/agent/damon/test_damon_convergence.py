@@ -1,6 +1,7 @@
 """The engine's turns on simulated memory: what converges, how fast, and what a dead agent leaves, on each kernel."""
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -13,18 +14,24 @@ from simkernel.kernel import Running
 from simkernel.memory import TICK_MS
 from terrace_agent.engine import Plan
 from terrace_agent.topology.values import Topology
+from terrace_api.policy import Settings
 from unit.agent.damon.builders import MIB, MemoryJournal, engine_on, guest, settings, with_free
 
 FLOOR = 77 * MIB
 STEERED = [profile for profile in PROFILES if "temporal" not in profile.has]
 every_kernel = pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.name)
+TUNED = [profile for profile in PROFILES if "temporal" in profile.has]
+tuned_kernel = pytest.mark.parametrize("profile", TUNED, ids=lambda profile: profile.name)
 steered_kernel = pytest.mark.parametrize("profile", STEERED, ids=lambda profile: profile.name)
 
 
 class Machine:
     """The guest, 91% of its fast nid used by cold memory, with an agent that takes turns."""
 
-    def __init__(self, profile: Profile, *, hot: int = 250 * MIB, passed: int = 100) -> None:
+    def __init__(
+        self, profile: Profile, *, hot: int = 250 * MIB, passed: int = 100, chosen: Settings | None = None
+    ) -> None:
+        self.chosen = chosen or settings(time="0s")
         self.kernel = SimKernel(profile)
         self.memory = SimMemory(
             kernel=self.kernel,
@@ -42,7 +49,7 @@ class Machine:
 
     def turn(self) -> Plan:
         """One turn, and the time until the next."""
-        plan = self.engine.plan(settings(time="0s"), self.topology())
+        plan = self.engine.plan(self.chosen, self.topology())
         self.engine.apply(plan)
         self.engine.verify()
         self.memory.run(int(plan.recheck_s * 1_000))
@@ -153,6 +160,30 @@ def test_somebody_who_takes_the_free_memory_ends_promotion_and_begins_demotion(p
     assert machine.memory.nids[0].free >= FLOOR
 
 
+@tuned_kernel
+def test_a_time_quota_lets_a_page_per_window_past_every_goal_and_the_floor_stays(profile: Profile) -> None:
+    machine = Machine(profile, hot=480 * MIB, chosen=settings(time="50ms"))
+    for _ in machine.turns(60):
+        assert machine.memory.nids[0].free >= FLOOR
+    before = Counter(machine.memory.moved)
+    for _ in machine.turns(600):
+        assert machine.memory.nids[0].free >= FLOOR
+    moved = machine.memory.moved - before
+    assert 0 < sum(moved.values()) <= 2 * 601 * 5 * 4_096
+
+
+@tuned_kernel
+def test_nothing_moves_while_tasks_wait_for_memory_longer_than_the_guardrail(profile: Profile) -> None:
+    machine = Machine(profile)
+    machine.memory.waiting_us = 40_000
+    for _ in machine.turns(5):
+        assert not machine.memory.moved.total()
+    machine.memory.waiting_us = 39_999
+    for _ in machine.turns(5):
+        pass
+    assert machine.memory.moved.total()
+
+
 def test_goals_without_the_temporal_tuner_would_take_several_times_as_long() -> None:
     """Why the agent steers on 6.16 to 7.0, too: the same quotas and goals with `consist`."""
     machine = Machine(LINUX_7_2)
@@ -204,7 +235,7 @@ def test_an_exchange_without_end_is_stopped_however_slow_the_young_filter_makes_
     hot=st.integers(1, 480),
     passed=st.integers(10, 100),
     taken=st.lists(st.integers(-60, 60), max_size=12),
-    profile=st.sampled_from([LINUX_6_12, LINUX_7_0]),
+    profile=st.sampled_from([LINUX_6_12, LINUX_7_0, *TUNED]),
 )
 def test_promotion_never_eats_the_floor(hot: int, passed: int, taken: list[int], profile: Profile) -> None:
     machine = Machine(profile, hot=hot * MIB, passed=passed)
