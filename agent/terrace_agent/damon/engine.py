@@ -8,6 +8,7 @@ from terrace_agent.damon import desired as compile_
 from terrace_agent.damon import observing, passing, verify
 from terrace_agent.damon import plan as planning
 from terrace_agent.damon.adapt import Adapter, carried
+from terrace_agent.damon.alone import check_alone
 from terrace_agent.damon.apply import Applier
 from terrace_agent.damon.cadence import CurrentIntervals, is_tuning
 from terrace_agent.damon.features import NO_TUNER, Feature, missing
@@ -185,7 +186,7 @@ class DamonEngine:
         if why := missing_interface(self._fs):
             raise EngineUnavailable(reason=why.reason, message=why.message)
         observed = observe(self._fs, self._reader)
-        planning.check_alone(observed, self._journal.load().owned)
+        check_alone(observed, self._journal.load().owned)
         return observed
 
     def _features(self, observed: Observed) -> frozenset[Feature]:

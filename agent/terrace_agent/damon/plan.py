@@ -1,6 +1,6 @@
 """From what is to what should be, in the least intrusive way. Pure.
 
-Before: `desired`, `surroundings`, the journal. After: `apply`.
+Before: `desired`, `surroundings`, `alone`, `originals`, the journal. After: `apply`.
 
 - Everything in force already: no step. A drift of computed values that is too small to matter is no reason to commit.
 - Only targets of goals differ: stage and commit those, which leaves clocks and windows alone.
@@ -16,12 +16,14 @@ the order makes the mixture safe: room is made before it is filled, and of two g
 
 from collections.abc import Iterable, Iterator
 
+from terrace_agent.damon import originals
+from terrace_agent.damon.alone import check_alone
 from terrace_agent.damon.change import Change, changes, is_small_drift, without_lists
 from terrace_agent.damon.desired import Desired, DesiredKdamond
 from terrace_agent.damon.ownership import owner_of, staged_in
 from terrace_agent.damon.read import ObservedKdamond
 from terrace_agent.damon.stores import NR_KDAMONDS, kdamond_stores, nr_schemes_path, refresh_path, state_path
-from terrace_agent.damon.surroundings import DAMON_STAT, DEMOTION_ENABLED, Observed
+from terrace_agent.damon.surroundings import Observed
 from terrace_agent.damon.tree import Action, Kdamond
 from terrace_agent.engine import (
     Bank,
@@ -31,13 +33,10 @@ from terrace_agent.engine import (
     Disclaim,
     Plan,
     Recount,
-    Remember,
-    Restore,
     Step,
     Store,
 )
-from terrace_agent.errors import EngineUnavailable
-from terrace_agent.journal import JournalState, Original, OwnedKdamond
+from terrace_agent.journal import JournalState
 
 _SOON_S = 1.0
 _LATER_S = 5.0
@@ -61,8 +60,8 @@ def plan(
     if found and not may_list:
         found = tuple(without_lists(change, desired.made_from) for change in found)
     steps, reason = _steps(observed, desired, found)
-    before = tuple(_prelude(observed, desired, journal.originals))
-    behind = (*_restored(journal, desired), *_disclaimed(journal, len(desired.kdamonds)))
+    before = tuple(originals.prelude(observed, desired, journal.originals))
+    behind = (*originals.moving_undone(journal.originals, desired), *_disclaimed(journal, len(desired.kdamonds)))
     return Plan(
         steps=(*before, *steps, *behind),
         reason=reason if steps or not (before or behind) else "the surroundings changed",
@@ -81,34 +80,9 @@ def plan_stop(observed: Observed, journal: JournalState) -> Plan:
         *_off(ours),
         *([Store(path=NR_KDAMONDS, value="0")] if ours and len(ours) == len(observed.kdamonds) else []),
         *([Disclaim()] if journal.owned else []),
-        *_restores(journal.originals, alone=not (others_on or observed.exclusive)),
+        *originals.restored(journal.originals, alone=not (others_on or observed.exclusive)),
     )
     return Plan(steps=steps, reason="nothing of ours shall run" if steps else "nothing of ours is here")
-
-
-def check_alone(observed: Observed, owned: tuple[OwnedKdamond, ...]) -> None:
-    """Checks that nobody else uses DAMON here.
-
-    Raises:
-        EngineUnavailable: says who does.
-    """
-    foreign = [kdamond for kdamond in observed.kdamonds if owner_of(kdamond, owned) is None]
-    if foreign:
-        raise EngineUnavailable(
-            reason="ForeignKdamonds",
-            message=(
-                f"Somebody else uses DAMON on this node: {'; '.join(map(_name, foreign))}. It was left alone. Terrace "
-                "starts when it is stopped and nr_kdamonds is 0."
-            ),
-        )
-    if observed.exclusive:
-        raise EngineUnavailable(
-            reason="ExclusiveModule",
-            message=(
-                f"{', '.join(observed.exclusive)} is enabled and tolerates no other user of DAMON. Terrace starts when "
-                f"N is stored in /sys/module/{observed.exclusive[0]}/parameters/enabled."
-            ),
-        )
 
 
 def _steps(observed: Observed, desired: Desired, found: tuple[Change, ...] | None) -> tuple[tuple[Step, ...], str]:
@@ -125,32 +99,6 @@ def _steps(observed: Observed, desired: Desired, found: tuple[Change, ...] | Non
 def _recheck_s(quiet_looks: int, *, busy: bool) -> float:
     """Returns longer pauses the longer nothing has changed: a tuning step takes three aggregations, up to 12 s."""
     return _SOON_S if busy else min(_SOON_S * (1 + quiet_looks), _LATER_S)
-
-
-def _prelude(observed: Observed, desired: Desired, originals: tuple[Original, ...]) -> Iterator[Step]:
-    """Yields what the surroundings need: no other kdamond, and reclaim's own demotion as the safety net.
-
-    What only watches needs no safety net. Where it would move pods against their cpusets it is left as it was found, or
-    brought back to that.
-    """
-    yield from _switched(DAMON_STAT, observed.damon_stat, "N")
-    if desired.moves and desired.reclaim_demotes:
-        yield from _switched(DEMOTION_ENABLED, observed.demotion_enabled, "true")
-    elif desired.moves:
-        yield from (Restore(path=one.path, value=one.value) for one in originals if one.path == DEMOTION_ENABLED)
-
-
-def _switched(path: str, value: str | None, wanted: str) -> Iterator[Step]:
-    if value is not None and value != wanted:
-        yield Remember(path=path, value=value)
-        yield Store(path=path, value=wanted)
-
-
-def _restored(journal: JournalState, desired: Desired) -> Iterator[Step]:
-    """Yields what brings back the values that only moving needs; after the last kdamond that moves has gone."""
-    for original in () if desired.moves else journal.originals:
-        if original.path != DAMON_STAT:
-            yield Restore(path=original.path, value=original.value)
 
 
 def _disclaimed(journal: JournalState, kdamonds: int) -> Iterator[Step]:
@@ -238,14 +186,6 @@ def _in_order(needed: list[Change]) -> list[Change]:
     return sorted(needed, key=lambda change: (change.kdamond.on, _demotes(change.desired.tree) == leaves_more_free))
 
 
-def _restores(originals: tuple[Original, ...], *, alone: bool) -> Iterator[Step]:
-    # damon_stat cannot be enabled while anybody's kdamond runs (kernel fact 7), also an exclusive module's: it stays
-    # remembered until then. It comes last, since somebody may begin meanwhile, and what is refused ends a plan.
-    for original in sorted(originals, key=lambda one: one.path == DAMON_STAT):
-        if alone or original.path != DAMON_STAT:
-            yield Restore(path=original.path, value=original.value)
-
-
 def _claim(
     index: int,
     kdamond: DesiredKdamond,
@@ -269,11 +209,3 @@ def _command(index: int, word: str) -> Command:
 
 def _demotes(tree: Kdamond) -> bool:
     return any(scheme.action == Action.MIGRATE_COLD for context in tree.contexts for scheme in context.schemes)
-
-
-def _name(kdamond: ObservedKdamond) -> str:
-    name = f"kdamond {kdamond.index}"
-    contexts = kdamond.tree.contexts if kdamond.tree else ()
-    actions = ", ".join(scheme.action for context in contexts for scheme in context.schemes) or "none"
-    what = f"{contexts[0].operations}, schemes: {actions}" if contexts else "content unknown" if kdamond.on else "empty"
-    return f"{name} (pid {kdamond.pid}, {what}) runs" if kdamond.on else f"{name} ({what}) is staged"
