@@ -14,7 +14,7 @@ from terrace_agent.journal import Journal
 from terrace_agent.workloads.values import EVERYTHING, Cgroup, Movable
 from terrace_api.policy import Settings
 from terrace_api.units import Duration
-from unit.agent.damon.builders import MemoryJournal, engine_on, guest, settings
+from unit.agent.damon.builders import MIB, MemoryJournal, engine_on, guest, settings
 
 LISTED = Movable(listed=True, allowed=tuple(Cgroup(path=path) for path in ("/", "/a", "/b")))
 LISTED_ANEW = Movable(listed=True, allowed=tuple(Cgroup(path=path) for path in ("/", "/b", "/c", "/d")))
@@ -174,6 +174,26 @@ def test_two_commits_that_were_cut_off_leave_what_can_be_undone() -> None:
             kernel.kill_kdamond(index)
         turn(kernel, state, None)
         assert {path: kernel.read(path) for path in FOUND} == FOUND, store
+
+
+def test_a_goal_that_is_committed_while_lists_wait_can_be_undone_wherever_it_was_cut_off() -> None:
+    for store in itertools.count(1):
+        kernel, state = booted(), MemoryJournal()
+        engine = engine_on(kernel, state, clock=lambda: 0.0)
+        engine.apply(engine.plan(OLD, guest(), LISTED))
+        kernel.kill_after = store
+        try:
+            engine.apply(engine.plan(OLD, guest(fast_floor_bytes=90 * MIB), LISTED_ANEW))
+        except Killed:
+            kernel.kill_after = None
+        else:
+            break
+        for index in tuple(kernel.running):
+            kernel.kill_kdamond(index)
+        turn(kernel, state, None)
+        assert {path: kernel.read(path) for path in FOUND} == FOUND, store
+    assert store > 3
+    assert [(running.commits, running.goal_commits) for running in kernel.running.values()] == [(0, 1), (0, 1)]
 
 
 def test_however_often_commits_of_other_lists_fail_the_journal_stays_small() -> None:
