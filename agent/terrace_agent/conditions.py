@@ -15,6 +15,7 @@ from terrace_agent.errors import (
     HostFileMissing,
     HostFileUnreadable,
     KdamondDied,
+    KdamondStays,
     SettingsRejected,
     StoreRefused,
     UnexpectedContent,
@@ -27,6 +28,7 @@ from terrace_api.node_tiering import ConditionType, EngineCapability
 _UNAPPLIED: tuple[tuple[type[Exception], str, str], ...] = (
     (StoreRefused, "StoreRefused", "The kernel refused a store; it is tried again."),
     (KdamondDied, "KdamondDied", "It is started again; see the kernel log if this stays."),
+    (KdamondStays, "KdamondStays", "Somebody may have switched it on again; it is switched off anew."),
     (HostFileMissing, "HostFileMissing", "A file of the kernel or a host path of the DaemonSet is missing."),
     (HostFileUnreadable, "HostFileUnreadable", "A file of the kernel could not be read; it is tried again."),
     (UnexpectedContent, "UnexpectedContent", "Please report this with the kernel's version."),

@@ -48,7 +48,9 @@ class Claim:
 
     Attributes:
         source_nid: the nid that it will monitor; None for a scheme that only probes features.
+        files: what is about to be staged.
         made_from: digest of the settings that the files were computed from.
+        staged: what the directory holds before.
         directions: whether it promotes, and the target nid, of each direction that it serves, with a scheme or without.
     """
 
@@ -57,6 +59,7 @@ class Claim:
     files: tuple[Store, ...]
     made_from: str
     directions: tuple[tuple[bool, int], ...] = ()
+    staged: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +101,9 @@ class Restore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disclaim:
-    """Journal that no kdamond is ours any more."""
+    """Journal that no kdamond from this index on is ours any more."""
+
+    from_index: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +214,7 @@ class Engine(Protocol):
             StoreRefused: the kernel refused a store, and went on refusing where a retry makes sense.
             HostFileMissing: a file vanished.
             KdamondDied: a kdamond is off after a command that leaves it on.
+            KdamondStays: a kdamond is on after it was switched off.
         """
 
     def verify(self) -> Moved:

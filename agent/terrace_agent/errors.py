@@ -10,6 +10,7 @@
     ├── SettingsRejected         the settings are wrong for this node (-> Accepted=False)
     ├── EngineUnavailable        this kernel or another user of it is in the way (-> EngineAvailable=False)
     ├── KdamondDied              a kdamond that was on is off after a command (-> Applied=False)
+    ├── KdamondStays             a kdamond that was to end is on after `off` (-> Applied=False)
     ├── ApiUnavailable           the API server did not answer, or refused (the last configuration stays in force)
     └── AnotherAgentRuns         an agent of this machine holds the state directory
 
@@ -113,6 +114,17 @@ class KdamondDied(TerraceError):
 
     def __str__(self) -> str:
         return f"kdamond {self.index} is off after {self.command!r}"
+
+
+class KdamondStays(TerraceError):
+    """A kdamond is on after it was switched off."""
+
+    def __init__(self, *, index: int) -> None:
+        self.index = index
+        super().__init__(index)
+
+    def __str__(self) -> str:
+        return f"kdamond {self.index} is on after 'off'"
 
 
 class ApiUnavailable(TerraceError):

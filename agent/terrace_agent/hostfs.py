@@ -41,7 +41,10 @@ class HostFs(Protocol):
     """What the agent may do with host files."""
 
     def read(self, path: str) -> str:
-        """Returns the file's text without trailing white space.
+        """Returns the file's text without the newline at its end.
+
+        Bytes that are no UTF-8 are kept as Python keeps them in names of files (`os.fsdecode`): a cgroup may be called
+        anything, and its path has to be stored as it was found.
 
         Raises:
             HostFileMissing: there is no such file.
@@ -79,7 +82,7 @@ class MountedHostFs:
     def read(self, path: str) -> str:
         """See `HostFs.read`."""
         try:
-            return self._path(path).read_text(encoding="utf-8", errors="replace").rstrip()
+            return os.fsdecode(self._path(path).read_bytes()).rstrip("\n")
         except OSError as error:
             raise _read_error(path, error) from error
 
@@ -92,7 +95,7 @@ class MountedHostFs:
                 raise HostFileMissing(path=path, errno=errno.ENOENT) from error
             raise StoreRefused(path=path, value=value, errno=error.errno or errno.EIO) from error
         try:
-            os.write(descriptor, value.encode())
+            os.write(descriptor, os.fsencode(value))
         except OSError as error:
             raise StoreRefused(path=path, value=value, errno=error.errno or errno.EIO) from error
         finally:

@@ -35,7 +35,8 @@ class OwnedKdamond:
         source_nid: the nid that it monitors; None for a scheme that only probes features.
         files: path and value of everything that was to be staged.
         made_from: digest of the settings behind `files`.
-        former: earlier contents that may still be there in part, if staging was cut off; a path may come twice.
+        former: what was in force when the claim was made, and may still be what runs; empty once `files` are in force.
+        staged: what was staged when the claim was made, and may still be there in part; empty likewise.
         pid: of the kdamond that runs them; None until they are in force.
         in_force: False from the first staging store until the kernel took the whole of `files`.
         directions: whether it promotes, and the target nid, of each direction that it serves, with a scheme or without.
@@ -46,6 +47,7 @@ class OwnedKdamond:
     files: tuple[tuple[str, str], ...]
     made_from: str
     former: tuple[tuple[str, str], ...] = ()
+    staged: tuple[tuple[str, str], ...] = ()
     pid: int | None = None
     in_force: bool = False
     directions: tuple[tuple[bool, int], ...] = ()
@@ -192,9 +194,12 @@ class FileJournal:
 
 
 def _owned(entry: dict[str, Any]) -> OwnedKdamond:
-    files, former = (tuple((path, value) for path, value in entry.pop(key)) for key in ("files", "former"))
+    files, former, staged = (
+        tuple((path, value) for path, value in pairs)
+        for pairs in (entry.pop("files"), entry.pop("former"), entry.pop("staged", ()))
+    )
     directions = tuple((promotes, nid) for promotes, nid in entry.pop("directions", ()))
-    return OwnedKdamond(files=files, former=former, directions=directions, **entry)
+    return OwnedKdamond(files=files, former=former, staged=staged, directions=directions, **entry)
 
 
 def _sync_directory(directory: Path) -> None:

@@ -73,10 +73,10 @@ def _directions(spec: TieringPolicySpec) -> Iterator[Problem]:
 
 def _monitoring(spec: TieringPolicySpec) -> Iterator[Problem]:
     monitoring, tune = spec.monitoring, spec.monitoring.auto_tune
-    yield from _within("spec.monitoring.sampleInterval", monitoring.sample_interval, _MS, 60 * _S)
+    yield from _within("spec.monitoring.sampleInterval", monitoring.sample_interval, _MS, 10 * _S)
     yield from _within("spec.monitoring.aggregationInterval", monitoring.aggregation_interval, _MS, 10 * _M)
-    yield from _within("spec.monitoring.autoTune.minSample", tune.min_sample, _MS, 60 * _S)
-    yield from _within("spec.monitoring.autoTune.maxSample", tune.max_sample, _MS, 60 * _S)
+    yield from _within("spec.monitoring.autoTune.minSample", tune.min_sample, _MS, 10 * _S)
+    yield from _within("spec.monitoring.autoTune.maxSample", tune.max_sample, _MS, 10 * _S)
     yield from _least_share("spec.monitoring.autoTune.accessRatio", tune.access_ratio)
     if monitoring.sample_interval > monitoring.aggregation_interval:
         message = "sampleInterval must not exceed aggregationInterval"
@@ -106,7 +106,7 @@ def _watermarks(watermarks: Watermarks | None) -> Iterator[Problem]:
         return
     if not watermarks.high >= watermarks.mid >= watermarks.low:
         yield Problem(field="spec.watermarks", message="high, mid and low must descend")
-    yield from _within("spec.watermarks.interval", watermarks.interval, 100 * _MS, 10 * _M)
+    yield from _within("spec.watermarks.interval", watermarks.interval, 100 * _MS, 10 * _S)
 
 
 def _guardrails(guardrails: Guardrails) -> Iterator[Problem]:

@@ -298,6 +298,24 @@ BAD = (
         says="5001us",
     ),
     BadPolicy(
+        about="samples so rare that the kernel answers too late",
+        spec={"monitoring": {"autoTune": {"maxSample": "10001ms"}}},
+        field="spec.monitoring.autoTune.maxSample",
+        says="10s",
+    ),
+    BadPolicy(
+        about="a sampling interval in which the agent would be taken for stuck",
+        spec={
+            "monitoring": {
+                "sampleInterval": "11s",
+                "aggregationInterval": "10m",
+                "autoTune": {"enabled": False},
+            }
+        },
+        field="spec.monitoring.sampleInterval",
+        says="must be between 1ms and 10s",
+    ),
+    BadPolicy(
         about="tuning bounds the wrong way round",
         spec={"monitoring": {"autoTune": {"minSample": "100ms", "maxSample": "10ms"}}},
         field="spec.monitoring.autoTune",
@@ -338,6 +356,12 @@ BAD = (
         spec={"watermarks": {"high": "5%", "mid": "15%", "low": "20%"}},
         field="spec.watermarks",
         says="must descend",
+    ),
+    BadPolicy(
+        about="watermarks that are looked at too seldom for the kernel to answer meanwhile",
+        spec={"watermarks": {"high": "20%", "mid": "15%", "low": "5%", "interval": "11s"}},
+        field="spec.watermarks.interval",
+        says="must be between 100ms and 10s",
     ),
     BadPolicy(about="no canary", spec={"rollout": {"canary": 0}}, field="spec.rollout.canary", says="1"),
     BadPolicy(

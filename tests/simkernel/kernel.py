@@ -15,6 +15,7 @@ ADMIN = "/sys/kernel/mm/damon/admin/kdamonds"
 DAMON_STAT = "/sys/module/damon_stat/parameters/enabled"
 DEMOTION_ENABLED = "/sys/kernel/mm/numa/demotion_enabled"
 CGROUPS = "/sys/fs/cgroup"
+EXCLUSIVE_MODULES = ("damon_reclaim", "damon_lru_sort")
 
 
 class Killed(BaseException):
@@ -176,12 +177,15 @@ class SimKernel:
         content = accepted(path, value, self.profile.has)
         if content is None:
             return errno.EINVAL
-        if path == DAMON_STAT and content == "Y" and self.running:
+        if path == DAMON_STAT and content == "Y" and (self.running or self._runs_exclusively()):
             return errno.EBUSY
         if name in NR_FILES:
             return self._resize(path, int(content))
         self._files[path] = content
         return None
+
+    def _runs_exclusively(self) -> bool:
+        return any(self._files.get(f"/sys/module/{name}/parameters/enabled") == "Y" for name in EXCLUSIVE_MODULES)
 
     def _resize(self, path: str, count: int) -> int | None:
         directory = path.rpartition("/")[0]

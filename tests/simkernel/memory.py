@@ -44,6 +44,7 @@ class SimMemory:
     Attributes:
         passed: share in percent of what is tried that the young filter lets through.
         moved: bytes by direction that really changed nid.
+        waiting_us: how long tasks wait for memory in each quota window (`some_mem_psi_us`).
     """
 
     kernel: SimKernel
@@ -51,6 +52,7 @@ class SimMemory:
     passed: int = 100
     now_ms: int = 10**9
     moved: Counter[str] = field(default_factory=Counter)
+    waiting_us: int = 0
 
     def run(self, ms: int) -> None:
         """Lets so much time pass."""
@@ -60,10 +62,13 @@ class SimMemory:
                 self._apply(running)
 
     def score(self, metric: str, nid: int) -> int:
-        """Returns the current value of a node metric in bp."""
-        node = self.nids[nid]
-        free_bp = node.free * 10_000 // node.total
-        return free_bp if metric == "node_mem_free_bp" else 10_000 - free_bp
+        """Returns the current value of a metric: a share of the nid in bp, or time in us."""
+        free_bp = self.nids[nid].free * 10_000 // self.nids[nid].total
+        return {
+            "node_mem_free_bp": free_bp,
+            "node_mem_used_bp": 10_000 - free_bp,
+            "some_mem_psi_us": self.waiting_us,
+        }[metric]
 
     def _apply(self, running: Running) -> None:
         source = self._source(running)

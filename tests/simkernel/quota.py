@@ -5,6 +5,10 @@ from dataclasses import dataclass
 
 _BP = 10_000
 _MOST = 2**64 - 1
+_PAGE_BYTES = 4_096
+_UNMEASURED_BYTES_PER_MS = 1024 * _PAGE_BYTES
+_LEAST = 1
+"""What `temporal` comes to at its goal: less than a page."""
 
 Score = Callable[[str, int], int]
 """The current value of a node metric at a nid, in bp."""
@@ -30,7 +34,7 @@ class Quota:
         begun = self.charged_from_ms
         if begun is None or now_ms >= begun + int(files["quotas/reset_interval_ms"]):
             self.charged_from_ms, self.charged = now_ms, 0
-            self.effective = self._effective(files, score)
+            self.effective = _in_time(files, self._effective(files, score))
         return max(0, self.effective - self.charged)
 
     def _effective(self, files: Mapping[str, str], score: Score) -> int:
@@ -38,9 +42,18 @@ class Quota:
         if found is None:
             return size or _MOST
         if files.get("quotas/goal_tuner") == "temporal":
-            return 0 if found >= _BP else size or _MOST
+            return _LEAST if found >= _BP else size or _MOST
         self.tuned_bp = _next_input(max(self.tuned_bp, _BP), found)
         return min(self.tuned_bp // _BP, size or _MOST)
+
+
+def _in_time(files: Mapping[str, str], size: int) -> int:
+    """Returns what a time quota leaves of `size`, before any throughput was measured (`damos_set_effective_quota()`).
+
+    It is never less than the smallest region, whatever goals say.
+    """
+    ms = int(files["quotas/ms"])
+    return max(_PAGE_BYTES, min(size or _MOST, ms * _UNMEASURED_BYTES_PER_MS)) if ms else size
 
 
 def _highest(files: Mapping[str, str], score: Score) -> int | None:

@@ -1,7 +1,8 @@
 """The engine that moves pages with DAMON's operation schemes, through `/sys/kernel/mm/damon/admin`.
 
 Rule: values and decisions are pure (`tree`, `stores`, `features`, `desired`, `control`, `plan`, ...); files
-are touched by `read`, `look`, `probe`, `pinned`, `surroundings` and `apply` only, always through `HostFs`.
+are read by `read`, `look`, `surroundings`, `health` and `cputime`, stored to by `probe`, `apply` and `meter`, always
+through `HostFs` and mostly with `patience`; `adapt` and `engine` join the two.
 
 Flow::
 

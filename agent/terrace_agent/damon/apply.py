@@ -28,7 +28,7 @@ from terrace_agent.engine import (
     Step,
     Store,
 )
-from terrace_agent.errors import KdamondDied, SchemesRefused, StoreRefused
+from terrace_agent.errors import KdamondDied, KdamondStays, SchemesRefused, StoreRefused
 from terrace_agent.hostfs import HostFs
 from terrace_agent.journal import Journal, JournalState, Original, OwnedKdamond
 
@@ -76,7 +76,7 @@ class Applier:
                 self._before_first[step.index] = self._oracle()
                 self._journal_with(lambda state: verify.recount(state, step.index))
             case Disclaim():
-                self._journal_with(lambda state: replace(state, owned=()))
+                self._journal_with(lambda state: _disclaiming(state, step.from_index))
             case CoolDown():
                 self._journal_with(lambda state: replace(state, cooldown=step.cooldown))
             case Ease():
@@ -95,8 +95,11 @@ class Applier:
             self._before_first[step.index] = self._oracle()
         self._store_command(step)
         # A commit that the kernel dislikes may kill the kdamond and still return 0 (6.12).
-        if self._reader.is_on(step.index) != step.then_on:
+        is_on = self._reader.is_on(step.index)
+        if step.then_on and not is_on:
             raise KdamondDied(index=step.index, command=step.word)
+        if is_on and not step.then_on:
+            raise KdamondStays(index=step.index)
 
     def _oracle(self) -> verify.Oracle:
         return read_oracle(self._fs, self._journal.load().features or ())
@@ -135,6 +138,7 @@ def _claiming(state: JournalState, step: Claim) -> JournalState:
         files=tuple((store.path, store.value) for store in step.files),
         made_from=step.made_from,
         former=_former(before),
+        staged=step.staged,
         pid=before.pid if before else None,
         directions=step.directions,
     )
@@ -142,17 +146,21 @@ def _claiming(state: JournalState, step: Claim) -> JournalState:
     return replace(state, owned=tuple(sorted((*others, claim), key=lambda owned: owned.index)))
 
 
+def _disclaiming(state: JournalState, from_index: int) -> JournalState:
+    return replace(state, owned=tuple(owned for owned in state.owned if owned.index < from_index))
+
+
 def _former(before: OwnedKdamond | None) -> tuple[tuple[str, str], ...]:
     if before is None:
         return ()
-    return before.files if before.in_force else tuple(dict.fromkeys((*before.former, *before.files)))
+    return before.files if before.in_force else before.former
 
 
 def _confirming(state: JournalState, index: int, pid: int | None) -> JournalState:
     return replace(
         state,
         owned=tuple(
-            replace(owned, pid=pid, in_force=True, former=()) if owned.index == index else owned
+            replace(owned, pid=pid, in_force=True, former=(), staged=()) if owned.index == index else owned
             for owned in state.owned
         ),
     )

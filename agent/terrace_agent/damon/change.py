@@ -4,11 +4,11 @@ Before: `ownership`, `desired`. After: `plan`.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from terrace_agent.damon.desired import Desired, DesiredKdamond
-from terrace_agent.damon.ownership import files_of, owner_of
+from terrace_agent.damon.ownership import files_in_force, files_of, owner_of
 from terrace_agent.damon.read import ObservedKdamond
 from terrace_agent.damon.stores import differing, kdamond_stores, without_schemes
 from terrace_agent.damon.tree import Action, GoalMetric, Kdamond
@@ -18,8 +18,11 @@ from terrace_agent.journal import OwnedKdamond
 _GOAL = "/target_value"
 _GOAL_FILE = re.compile(r"/quotas/goals/\d+/target_value$")
 _AGE = ("/age/min", "/age/max")
-_SMALL_GOAL_BP = 20
+_SMALL_GOAL_BP = 10
+"""Half of the least that the two directions' stops are apart (`limits`): drifts must not make them meet."""
 _SMALL_AGE_RATIO = 1.5
+_SPARED = {GoalMetric.NODE_MEM_USED_BP.value: 1, GoalMetric.NODE_MEM_FREE_BP.value: -1}
+"""What a goal leaves free beyond one that is higher by 1."""
 _MOVERS = ("/action", "/target_nid")
 _TUNED = ("/intervals/sample_us", "/intervals/aggr_us")
 
@@ -36,6 +39,8 @@ class Change:
         remakes: the schemes have to be taken away and added anew: a commit matches them by number, and keeps what a
             scheme has counted and the window of its quota (`damon_commit_schemes()`, mm/damon/core.c).
         made_from: digest of the settings that the claimed files were computed from.
+        claimed: path and value of the claimed files.
+        lists_wait: only goals shall be committed now, and all else stay as claimed.
     """
 
     kdamond: ObservedKdamond
@@ -46,6 +51,16 @@ class Change:
     keeps_tuning: bool
     remakes: bool
     made_from: str
+    claimed: tuple[tuple[str, str], ...]
+    lists_wait: bool = False
+
+    @property
+    def files(self) -> tuple[Store, ...]:
+        """All files as they shall be staged."""
+        if not self.lists_wait:
+            return kdamond_stores(self.desired.tree, self.kdamond.index)
+        goals = {store.path: store for store in self.stores}
+        return tuple(goals.get(path, Store(path=path, value=value)) for path, value in self.claimed)
 
     @property
     def is_done(self) -> bool:
@@ -56,6 +71,11 @@ class Change:
     def is_of_goals_only(self) -> bool:
         """Whether only targets of goals differ: those have a command of their own, which leaves all else alone."""
         return self.is_in_force and not self.remakes and all(_GOAL_FILE.search(store.path) for store in self.stores)
+
+    @property
+    def restarts_tuning(self) -> bool:
+        """Whether a running kdamond gets intervals to start from anew."""
+        return self.kdamond.on and any(store.path.endswith(_TUNED) for store in self.stores)
 
     @property
     def leaves_more_free(self) -> bool:
@@ -90,44 +110,48 @@ def changes(
 def is_small_drift(change: Change, made_from: str) -> bool:
     """Returns whether the settings are the same and only computed values moved, by too little to commit for.
 
-    A floor breathes with what is free in the lower zones, an age count with the aggregation interval: it is taken
-    over when it changed by more than 1.5 x, since the kernel does not rescale it (docs/kernel-facts.md, 18).
+    A floor breathes with what is free in the lower zones: what leaves a little more free than is wanted now is let be,
+    what would leave less is not. An age count breathes with the aggregation interval: it is taken over when it changed
+    by more than 1.5 x, since the kernel does not rescale it (docs/kernel-facts.md, 18).
     """
     return (
         change.is_in_force
         and not change.remakes
         and change.made_from == made_from
-        and all(_is_small(store, change.before.get(store.path)) for store in change.stores)
+        and all(_is_small(store, change.before) for store in change.stores)
     )
 
 
 def without_lists(change: Change, made_from: str) -> Change:
-    """Returns the change without what only brings lists of cgroups up to date, if that is all of it.
+    """Returns the change without what brings lists of cgroups up to date, if beside that only goals differ.
 
     Pods come and go faster than it is wise to commit: each commit interrupts what is being sampled. A list that is a
     little old leaves new pods alone.
     """
     runs_as_made = change.is_in_force and not change.remakes and change.made_from == made_from
-    only_lists = all("filters/" in store.path for store in change.stores)
-    return replace(change, stores=()) if runs_as_made and only_lists else change
+    rest = tuple(
+        store for store in change.stores if "filters/" not in store.path and not _is_small(store, change.before)
+    )
+    only_goals = all(_GOAL_FILE.search(store.path) for store in rest)
+    return replace(change, stores=rest, lists_wait=True) if runs_as_made and only_goals else change
 
 
-def _is_small(store: Store, before: str | None) -> bool:
-    if before is None:
+def _is_small(store: Store, before: Mapping[str, str]) -> bool:
+    text = before.get(store.path, "")
+    if not (text.isdecimal() and store.value.isdecimal()):
         return False
-    old, new = int(before) if before.isdecimal() else None, int(store.value) if store.value.isdecimal() else None
-    if old is None or new is None:
-        return False
+    old, new = int(text), int(store.value)
     if store.path.endswith(_GOAL):
-        return abs(new - old) <= _SMALL_GOAL_BP
+        spared = _SPARED.get(before.get(f"{store.path.removesuffix(_GOAL)}/target_metric", ""))
+        return spared is not None and 0 <= spared * (new - old) <= _SMALL_GOAL_BP
     return store.path.endswith(_AGE) and min(old, new) > 0 and max(old, new) <= _SMALL_AGE_RATIO * min(old, new)
 
 
 def _compare(kdamond: ObservedKdamond, claim: OwnedKdamond, want: DesiredKdamond) -> Change:
     wanted, before = kdamond_stores(want.tree, kdamond.index), files_of(kdamond)
-    # Not what is staged but what was claimed says what runs: staging may have been cut off.
-    remakes = kdamond.on and (want.renewed or _moves(claim.files) != _moves(_files(want)))
-    keeps_tuning = kdamond.on and _tuned_alike(kdamond.tree, want.tree) and _same_start(claim, wanted)
+    # Not what is staged says what runs: staging may have been cut off.
+    remakes = kdamond.on and (want.renewed or _moves(files_in_force(kdamond, claim)) != _moves(_files(want)))
+    keeps_tuning = kdamond.on and _tuned_alike(kdamond.tree, want.tree) and _same_start(kdamond, claim, wanted)
     compared = [store for store in wanted if not (keeps_tuning and store.path.endswith(_TUNED))]
     return Change(
         kdamond=kdamond,
@@ -138,6 +162,7 @@ def _compare(kdamond: ObservedKdamond, claim: OwnedKdamond, want: DesiredKdamond
         keeps_tuning=keeps_tuning,
         remakes=remakes,
         made_from=claim.made_from,
+        claimed=claim.files,
     )
 
 
@@ -152,8 +177,8 @@ def _tuned_alike(tree: Kdamond | None, wanted: Kdamond) -> bool:
     return bool(goal and goal.aggrs) and tree.contexts[0].monitoring_attrs.intervals.intervals_goal == goal
 
 
-def _same_start(claim: OwnedKdamond, wanted: tuple[Store, ...]) -> bool:
-    started = {(path, value) for path, value in claim.files if path.endswith(_TUNED)}
+def _same_start(kdamond: ObservedKdamond, claim: OwnedKdamond, wanted: tuple[Store, ...]) -> bool:
+    started = {(path, value) for path, value in files_in_force(kdamond, claim) if path.endswith(_TUNED)}
     return started == {(store.path, store.value) for store in wanted if store.path.endswith(_TUNED)}
 
 

@@ -14,8 +14,6 @@ from itertools import pairwise
 from terrace_agent.damon.limits import BP
 from terrace_api.units import display_bytes
 
-CHURN_MAX_BP = 2 * BP
-"""By default: twice the fast tier exchanged in one window."""
 WINDOW_S = 300.0
 """As long as a window is: a changed hot set of a usual node has been moved by then."""
 
@@ -32,15 +30,15 @@ class Sample:
         promoted_bytes: arrived so far.
         demoted_bytes: likewise.
         fast_bytes: memory of the fast tier.
-        has_free_target: whether the fast tier has as much free as demotion aims at: then it only makes up for
-            promotion, else somebody who allocates needs the room.
+        keeps_floor: whether all of the fast tier's floor is free: then demotion only makes up for promotion, else
+            somebody who allocates needs the room.
     """
 
     at_s: float
     promoted_bytes: int
     demoted_bytes: int
     fast_bytes: int
-    has_free_target: bool
+    keeps_floor: bool
 
     @property
     def moved_bytes(self) -> int:
@@ -62,25 +60,26 @@ class Churn:
 
 
 def remember(history: tuple[Sample, ...], sample: Sample) -> tuple[Sample, ...]:
-    """Returns the history with `sample`: one each ten seconds, of one window. Totals that shrank begin a new one."""
-    if (
-        history
-        and sample.promoted_bytes + sample.demoted_bytes < history[-1].promoted_bytes + history[-1].demoted_bytes
-    ):
+    """Returns the history with `sample`: at most one each ten seconds, the oldest of them a window old or older.
+
+    Totals that shrank begin a new one.
+    """
+    if history and sample.moved_bytes < history[-1].moved_bytes:
         return (sample,)
     if history and sample.at_s - history[-1].at_s < _STEP_S:
         return history
-    return (*(one for one in history if sample.at_s - one.at_s <= WINDOW_S), sample)
+    older = tuple(one for one in history if sample.at_s - one.at_s >= WINDOW_S)
+    return (*older[-1:], *history[len(older) :], sample)
 
 
 def judge(history: tuple[Sample, ...], *, churn_max_bp: int, cooldown_us: int) -> Churn | None:
     """Returns that promotion and demotion undo each other; None if they do not, or if that cannot be told yet.
 
-    Exchanged is what moved both ways while the fast tier had its free target. It is churn when a whole window of it is
+    Exchanged is what moved both ways while the fast tier kept its floor. It is churn when a whole window of it is
     more than `churn_max_bp` of the fast tier and the second half moved at least half as much as the first: a placement
     that is getting somewhere slows down.
     """
-    if not history or history[-1].at_s - history[0].at_s < WINDOW_S - _STEP_S:
+    if not history or history[-1].at_s - history[0].at_s < WINDOW_S:
         return None
     middle_s = (history[0].at_s + history[-1].at_s) / 2
     first = _exchanged(tuple(one for one in history if one.at_s <= middle_s))
@@ -100,7 +99,7 @@ def judge(history: tuple[Sample, ...], *, churn_max_bp: int, cooldown_us: int) -
 
 
 def _exchanged(samples: tuple[Sample, ...]) -> int:
-    steps = [(one, two) for one, two in pairwise(samples) if one.has_free_target]
+    steps = [(one, two) for one, two in pairwise(samples) if one.keeps_floor]
     up = sum(two.promoted_bytes - one.promoted_bytes for one, two in steps)
     down = sum(two.demoted_bytes - one.demoted_bytes for one, two in steps)
     return min(up, down)

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping
 from terrace_agent.damon import page_cache, ways
 from terrace_agent.damon.cadence import CurrentIntervals, start
 from terrace_agent.damon.features import Feature
-from terrace_agent.damon.limits import BP
+from terrace_agent.damon.limits import BP, Stops, share_bp, share_bytes
 from terrace_agent.damon.schemes import Flow
 from terrace_agent.damon.scope import REJECTS_ONLY
 from terrace_agent.damon.seen import Seen
+from terrace_agent.topology.values import Nid
 from terrace_api.node_tiering import Effective, QuotaControl
 from terrace_api.policy import Settings
 from terrace_api.units import Duration, Percent, display_bytes
@@ -57,6 +58,7 @@ def notes(settings: Settings, flows: tuple[Flow, ...], features: frozenset[Featu
         *ways.remarks(features),
         *_pressure(settings, features),
         *_balancing(seen.numa_balancing),
+        *_uncounted(seen.numa_stat, features),
         *_pinned(seen.pinned),
     ]
     if settings.monitoring.auto_tune.enabled and Feature.INTERVALS_GOAL not in features:
@@ -81,8 +83,7 @@ def _bounds(settings: Settings, flows: tuple[Flow, ...]) -> Iterator[str]:
         if stops.promotion_used_bp < settings.promotion.fast_used_target.bp:
             yield (
                 f"promotion.fastUsedTarget {settings.promotion.fast_used_target} is bounded to "
-                f"{Percent(stops.promotion_used_bp)} on nid {fast.nid}: the kernel and one quota window need "
-                f"{display_bytes(stops.floor_bytes)} free"
+                f"{Percent(stops.promotion_used_bp)} on nid {fast.nid}: {_why_bounded(stops, fast)}"
             )
         if flow.window.cut:
             rate = display_bytes(flow.window.bytes_per_second)
@@ -97,6 +98,13 @@ def _bounds(settings: Settings, flows: tuple[Flow, ...]) -> Iterator[str]:
                 f"nids {flow.pair.source.nid} and {flow.pair.target.nid} share one memory tier, so the kernel's own "
                 "demotion (demotion_enabled) is no safety net; the floor is doubled"
             )
+
+
+def _why_bounded(stops: Stops, fast: Nid) -> str:
+    if share_bp(stops.floor_bytes, fast.total_bytes) >= stops.promotion_free_bp:
+        return f"the kernel and one quota window need {display_bytes(stops.floor_bytes)} free"
+    needed = display_bytes(share_bytes(fast.total_bytes, stops.promotion_free_bp))
+    return f"guardrails, or what comes down from a faster tier, need {needed} free"
 
 
 def _pressure(settings: Settings, features: frozenset[Feature]) -> Iterator[str]:
@@ -123,6 +131,15 @@ def _balancing(bits: int | None) -> Iterator[str]:
         yield "kernel.numa_balancing has bit 2: the kernel promotes too; store 0 there to leave it to Terrace"
     elif bits & _NUMA_BALANCING_NORMAL:
         yield "kernel.numa_balancing has bit 1: the kernel may move pages from nids without CPUs too, unmetered"
+
+
+def _uncounted(numa_stat: bool | None, features: frozenset[Feature]) -> Iterator[str]:
+    # `zone_statistics()` returns early then (Linux mm/page_alloc.c).
+    if numa_stat is False and Feature.THISNODE not in features:
+        yield (
+            "vm.numa_stat is 0, and this kernel's DAMON counts pages as moved that landed elsewhere: where a nid is "
+            "full, promoted and demoted bytes are too many; store 1 there"
+        )
 
 
 def _sentence(flow: Flow) -> str:

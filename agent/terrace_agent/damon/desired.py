@@ -15,6 +15,7 @@ from terrace_agent.damon.cadence import CurrentIntervals
 from terrace_agent.damon.describe import effective, notes, words
 from terrace_agent.damon.easing import eased, region_halvings
 from terrace_agent.damon.features import Feature
+from terrace_agent.damon.limits import BP, Window, share_bytes
 from terrace_agent.damon.pairs import Pair, pairs_of
 from terrace_agent.damon.passing import is_uniform
 from terrace_agent.damon.regions import check, monitored, nr_regions
@@ -141,31 +142,51 @@ def _steered(flows: tuple[Flow, ...], seen: Seen) -> tuple[Flow, ...]:
 
 def _flows(settings: Settings, topology: Topology, features: frozenset[Feature], seen: Seen) -> Iterator[Flow]:
     current, pinned, turn_ms = seen.current, bool(seen.pinned), _turn_ms(features)
-    enabled = {True: settings.promotion.enabled, False: settings.demotion.enabled}
     apply_us, apply_cut = cadence.safe_apply_interval_us(settings, can_tune=Feature.INTERVALS_GOAL in features)
-    windows_bytes = sum(limits.window(settings, nid, apply_us, turn_ms).bytes for nid in topology.nids)
-    pairs = pairs_of(topology, seen.demotes_to, arriving_bytes=windows_bytes)
+    windows = {nid.nid: limits.window(settings, nid, apply_us, turn_ms) for nid in topology.nids}
+    pairs = _enabled_pairs(settings, topology, windows, seen)
+    full_at_bp = {
+        nid.nid: limits.target_used_bp(settings, nid, limits.arriving_bytes(pairs, windows, nid))
+        for nid in (pair.target for pair in pairs if not pair.promotes)
+    }
     for pair in pairs:
-        if enabled[pair.promotes]:
-            fast, slow = (pair.target, pair.source) if pair.promotes else (pair.source, pair.target)
-            window = limits.window(settings, fast, apply_us, turn_ms)
-            sharers = limits.sources_into(pairs, fast, promotes=True) if pair.promotes else 1
-            yield Flow(
-                pair=pair,
-                window=window,
-                quota_bytes=max(_PAGE_BYTES, window.bytes // sharers),
-                stops=limits.stops(settings, fast, window, has_safety_net=not (pinned or _same_memory_tier(pair))),
-                slow_used_bp=limits.target_used_bp(
-                    settings, slow, _arriving_bytes(settings, pairs, slow, apply_us, turn_ms)
-                ),
-                min_age=cadence.age_count(
-                    _age_us(settings, pair, current), _current(settings, current, pair.source).aggr_us
-                ),
-                apply_interval_us=apply_us,
-                apply_interval_cut=apply_cut,
-                same_memory_tier=_same_memory_tier(pair),
-                pinned=pinned,
-            )
+        fast, slow = (pair.target, pair.source) if pair.promotes else (pair.source, pair.target)
+        window, same_memory_tier = windows[fast.nid], _same_memory_tier(pair)
+        sharers = limits.sources_into(pairs, fast, promotes=True) if pair.promotes else 1
+        yield Flow(
+            pair=pair,
+            window=window,
+            quota_bytes=max(_PAGE_BYTES, window.bytes // sharers),
+            stops=limits.stops(
+                settings,
+                fast,
+                window,
+                has_safety_net=not (pinned or same_memory_tier),
+                least_free_bp=BP - full_at_bp.get(fast.nid, BP),
+            ),
+            slow_used_bp=full_at_bp.get(slow.nid, BP),
+            min_age=cadence.age_count(
+                _age_us(settings, pair, current), _current(settings, current, pair.source).aggr_us
+            ),
+            apply_interval_us=apply_us,
+            apply_interval_cut=apply_cut,
+            same_memory_tier=same_memory_tier,
+            pinned=pinned,
+        )
+
+
+def _enabled_pairs(
+    settings: Settings, topology: Topology, windows: Mapping[int, Window], seen: Seen
+) -> tuple[Pair, ...]:
+    """Returns the directions that the policy wants; which target is full does not depend on who demotes to it now."""
+    arriving_bytes = sum(window.bytes for window in windows.values())
+    least_free_bytes = {
+        nid.nid: share_bytes(nid.total_bytes, BP - limits.target_used_bp(settings, nid, arriving_bytes))
+        for nid in topology.nids
+    }
+    enabled = {True: settings.promotion.enabled, False: settings.demotion.enabled}
+    pairs = pairs_of(topology, seen.demotes_to, least_free_bytes=least_free_bytes)
+    return tuple(pair for pair in pairs if enabled[pair.promotes])
 
 
 def _kdamond(
@@ -213,11 +234,6 @@ def _current(settings: Settings, current: Mapping[int, CurrentIntervals], nid: N
 
 def _same_memory_tier(pair: Pair) -> bool:
     return pair.source.memory_tier is not None and pair.source.memory_tier == pair.target.memory_tier
-
-
-def _arriving_bytes(settings: Settings, pairs: tuple[Pair, ...], slow: Nid, apply_us: int, turn_ms: int) -> int:
-    demoters = (pair.source for pair in pairs if not pair.promotes and pair.target.nid == slow.nid)
-    return sum(limits.window(settings, fast, apply_us, turn_ms).bytes for fast in demoters)
 
 
 def _turn_ms(features: frozenset[Feature]) -> int:

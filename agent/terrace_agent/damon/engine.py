@@ -8,11 +8,13 @@ from terrace_agent.damon import desired as compile_
 from terrace_agent.damon import observing, passing, verify
 from terrace_agent.damon import plan as planning
 from terrace_agent.damon.adapt import Adapter, carried
+from terrace_agent.damon.alone import check_alone
 from terrace_agent.damon.apply import Applier
 from terrace_agent.damon.cadence import CurrentIntervals, is_tuning
 from terrace_agent.damon.features import NO_TUNER, Feature, missing
 from terrace_agent.damon.grants import grants
 from terrace_agent.damon.meter import Meter
+from terrace_agent.damon.ownership import staged_in
 from terrace_agent.damon.patience import Patience
 from terrace_agent.damon.probe import Prober, missing_interface, scratch_stores
 from terrace_agent.damon.read import TreeReader
@@ -127,6 +129,7 @@ class DamonEngine:
             demotes_to=demotion_targets(observed.kdamonds, state.owned),
             grants=grants(observed.kdamonds, state.owned, looks),
             numa_balancing=observed.numa_balancing,
+            numa_stat=observed.numa_stat,
             pinned=_pinned(features, topology, movable),
             movable=movable,
             passing=self._passing,
@@ -183,7 +186,7 @@ class DamonEngine:
         if why := missing_interface(self._fs):
             raise EngineUnavailable(reason=why.reason, message=why.message)
         observed = observe(self._fs, self._reader)
-        planning.check_alone(observed, self._journal.load().owned)
+        check_alone(observed, self._journal.load().owned)
         return observed
 
     def _features(self, observed: Observed) -> frozenset[Feature]:
@@ -200,7 +203,8 @@ class DamonEngine:
         prober = Prober(self._fs, self._patience)
         if any(kdamond.on for kdamond in observed.kdamonds):
             return prober.look()
-        self.apply(Plan(steps=(_SCRATCH_CLAIM,), reason="probe"))
+        claim = replace(_SCRATCH_CLAIM, staged=staged_in(observed.kdamonds, _SCRATCH_CLAIM.index))
+        self.apply(Plan(steps=(claim,), reason="probe"))
         features = prober.stage()
         self.apply(Plan(steps=(Disclaim(),), reason="probed"))
         words = tuple(feature.value if feature in features else f"-{feature.value}" for feature in Feature)

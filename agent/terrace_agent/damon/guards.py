@@ -68,16 +68,16 @@ def review(
 def sample(flows: tuple[Flow, ...], moved_bytes: tuple[int, int], at_s: float) -> Sample:
     """Returns what churn is told from: totals, and whether anybody but promotion uses the room that demotion makes.
 
-    While promotion and demotion undo each other, free memory stays between their two stops. Who allocates goes below
-    the lower one, where promotion ends.
+    While promotion and demotion undo each other, free memory stays between what promotion's last window leaves, which
+    may have begun just above its stop, and demotion's stop. Who allocates goes below that.
     """
-    fast = {one.nid: (one, flow.stops.promotion_free_bp) for flow in flows for one in (_fast(flow),)}
+    fast = {one.nid: (one, _least_free_bp(flow)) for flow in flows for one in (_fast(flow),)}
     return Sample(
         at_s=at_s,
         promoted_bytes=moved_bytes[0],
         demoted_bytes=moved_bytes[1],
         fast_bytes=sum(nid.total_bytes for nid, _ in fast.values()),
-        has_free_target=all(nid.free_bytes * BP >= least_bp * nid.total_bytes for nid, least_bp in fast.values()),
+        keeps_floor=all(nid.free_bytes * BP >= least_bp * nid.total_bytes for nid, least_bp in fast.values()),
     )
 
 
@@ -120,6 +120,10 @@ def _is_under_pressure(guardrails: Guardrails, now: Health) -> bool:
 
 def _churned(churn: Churn | None) -> Cooldown | None:
     return Cooldown(reason="Churn", message=churn.message, until_s=churn.until_s) if churn else None
+
+
+def _least_free_bp(flow: Flow) -> int:
+    return flow.stops.promotion_free_bp - share_bp(flow.window.bytes, _fast(flow).total_bytes)
 
 
 def _fast(flow: Flow) -> Nid:

@@ -5,9 +5,14 @@ at free = max(the policy's free share, floor), demotion at that plus a margin, s
 promotion never eats what kswapd holds free, and at rest neither moves.
 
 Goals are checked once per window and overshoot by up to one, so short windows of the policy's rate are committed.
+With a time quota the kernel lets a page per window past them (kernel fact 45): that is far less than what demotion
+brings back, and worth the bound on CPU time, which no number of bytes could replace.
+
+A nid of a middle tier is both: what comes down to it stops at `target_used_bp`, and both of its own directions keep
+more free than that. So it makes the room that the faster tier waits for, and promotion does not take that room.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from terrace_agent.damon.pairs import Pair
@@ -87,14 +92,18 @@ def window(settings: Settings, fast: Nid, apply_interval_us: int, turn_ms: int =
     )
 
 
-def stops(settings: Settings, fast: Nid, per_direction: Window, *, has_safety_net: bool) -> Stops:
+def stops(
+    settings: Settings, fast: Nid, per_direction: Window, *, has_safety_net: bool, least_free_bp: int = 0
+) -> Stops:
     """Returns where promotion into `fast` and demotion out of it stop.
 
-    Where the kernel's own reclaim does not demote from `fast`, there is no safety net, and the floor is doubled.
+    `least_free_bp` is where demotion into it stops, on a nid of a middle tier. Where the kernel's own reclaim does not
+    demote from `fast`, there is no safety net, and the floor is doubled.
     """
     floor_bytes = fast.floor_bytes * (1 if has_safety_net else 2) + per_direction.bytes
     wish_bp = max(BP - settings.promotion.fast_used_target.bp, _least_free_bp(settings.guardrails.fast_free_min))
-    promotion_free_bp = _clamp(max(wish_bp, share_bp(floor_bytes, fast.total_bytes)), 1, BP - 2)
+    needed_bp = max(share_bp(floor_bytes, fast.total_bytes), least_free_bp)
+    promotion_free_bp = _clamp(max(wish_bp, needed_bp), 1, BP - 2)
     margin_bp = max(_LEAST_MARGIN_BP, share_bp(per_direction.bytes, fast.total_bytes))
     demotion_free_bp = max(promotion_free_bp + margin_bp, settings.demotion.fast_free_target.bp)
     return Stops(
@@ -108,6 +117,14 @@ def target_used_bp(settings: Settings, slow: Nid, arriving_bytes: int) -> int:
     """Returns the used share of a demotion target at which its own floor begins, or the policy's guardrail."""
     least_free_bp = share_bp(slow.floor_bytes + arriving_bytes, slow.total_bytes)
     return _clamp(BP - max(least_free_bp, _least_free_bp(settings.guardrails.slow_free_min)), 1, BP)
+
+
+def arriving_bytes(pairs: Iterable[Pair], windows: Mapping[int, Window], target: Nid) -> int:
+    """Returns what one window of every direction may bring to `target`; `windows` are by fast nid."""
+    bringing = {
+        pair.target.nid if pair.promotes else pair.source.nid for pair in pairs if pair.target.nid == target.nid
+    }
+    return sum(windows[nid].bytes for nid in bringing)
 
 
 def sources_into(pairs: Iterable[Pair], target: Nid, *, promotes: bool) -> int:

@@ -1,5 +1,6 @@
 """Reads what `verify` counts with: the counters of our schemes, and those that they are checked against."""
 
+import os
 from collections.abc import Collection
 
 from terrace_agent.damon.features import Feature
@@ -31,7 +32,9 @@ def looks_at(reader: TreeReader, state: JournalState, index: int) -> tuple[Look,
             stats=scheme.stats,
         )
         for number, scheme in enumerate(reader.schemes(index))
-        if scheme.target_nid is not None and scheme.action in {Action.MIGRATE_HOT, Action.MIGRATE_COLD}
+        # A directory that staging has just made names no nid yet.
+        if scheme.target_nid is not None and scheme.target_nid >= 0
+        if scheme.action in {Action.MIGRATE_HOT, Action.MIGRATE_COLD}
     )
 
 
@@ -47,6 +50,7 @@ def read_oracle(fs: HostFs, features: Collection[str]) -> Oracle:
             if name.removeprefix("node").isdecimal()
         },
         thp_migrations=_count(_text(fs, _VMSTAT), "thp_migration_success"),
+        page_bytes=os.sysconf("SC_PAGE_SIZE"),
         huge_page_bytes=int(huge) if huge.isdecimal() else 2 << 20,
     )
 

@@ -23,6 +23,9 @@ from terrace_agent.journal import OwnedKdamond
 from terrace_api.node_tiering import NOWHERE, Kdamond, Levels
 from terrace_api.policy import Settings
 
+_LONGEST_APPLY_US = 1_000_000
+"""A pass is asked for at each look and takes an apply interval, in which nothing else can be asked of the kernel."""
+
 Passes = Mapping[int, tuple[int, ...]]
 """Bytes that matched in the last pass, by source nid, one for each direction in the order of `DesiredKdamond.flows`."""
 
@@ -106,7 +109,7 @@ def _stat(settings: Settings, flow: Flow, features: frozenset[Feature]) -> Schem
     return Scheme(
         action=Action.STAT,
         target_nid=None,
-        apply_interval_us=flow.apply_interval_us,
+        apply_interval_us=min(flow.apply_interval_us, _LONGEST_APPLY_US),
         access_pattern=access_pattern(settings, flow),
         quotas=Quotas(
             fail_charge_num=0 if can_charge else None,

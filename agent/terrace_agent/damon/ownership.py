@@ -6,6 +6,7 @@ touched (one tree, many users), a tree that is only staged included.
 """
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
 from terrace_agent.damon.read import ObservedKdamond
@@ -26,6 +27,20 @@ def owner_of(kdamond: ObservedKdamond, owned: tuple[OwnedKdamond, ...]) -> Owned
     return claim if _staged_in_part(kdamond, kdamond.tree, claim) else None
 
 
+def files_in_force(kdamond: ObservedKdamond, claim: OwnedKdamond) -> tuple[tuple[str, str], ...]:
+    """Returns the files that a kdamond of ours runs, or, where a commit was cut off, those that it ran before.
+
+    One that was switched on since the claim was made runs what was claimed: `on` comes after the last store.
+    """
+    cut_off = not claim.in_force and claim.pid == kdamond.pid
+    return claim.former if cut_off and claim.former else claim.files
+
+
+def staged_in(kdamonds: Iterable[ObservedKdamond], index: int) -> tuple[tuple[str, str], ...]:
+    """Returns path and value of every file that is staged in directory `index`."""
+    return tuple(item for kdamond in kdamonds if kdamond.index == index for item in files_of(kdamond).items())
+
+
 def files_of(kdamond: ObservedKdamond) -> dict[str, str]:
     """Returns path and value of every file of the staged tree."""
     return _files(kdamond.tree, kdamond.index) if kdamond.tree else {}
@@ -40,7 +55,7 @@ def _staged_whole(kdamond: ObservedKdamond, claim: OwnedKdamond) -> bool:
 def _staged_in_part(kdamond: ObservedKdamond, tree: Kdamond, claim: OwnedKdamond) -> bool:
     """Returns whether the stores of the claim, cut off anywhere, could have left this."""
     fresh = _files(_fresh(tree, Kdamond()), kdamond.index)
-    known = {*claim.files, *claim.former}
+    known = {*claim.files, *claim.former, *claim.staged}
     present = files_of(kdamond)
     return all(
         (path, value) in known or value == _fresh_value(path, fresh)

@@ -14,7 +14,7 @@ from terrace_agent.errors import SettingsRejected
 from terrace_agent.topology.values import Nid, Topology
 from terrace_api.units import display_bytes
 
-_NOWHERE: Mapping[int, int] = MappingProxyType({})
+_NONE: Mapping[int, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,14 +27,14 @@ class Pair:
 
 
 def pairs_of(
-    topology: Topology, demotes_to: Mapping[int, int] = _NOWHERE, *, arriving_bytes: int = 0
+    topology: Topology, demotes_to: Mapping[int, int] = _NONE, *, least_free_bytes: Mapping[int, int] = _NONE
 ) -> tuple[Pair, ...]:
     """Returns all directions, by source nid, promotion first; none on a node with a single tier.
 
     Args:
         topology: tiers and nids as they are now.
         demotes_to: the demotion targets in force, by source nid.
-        arriving_bytes: see `targets.demotion_target`.
+        least_free_bytes: see `targets.demotion_target`.
 
     Raises:
         SettingsRejected: a tier names a nid without memory, or two tiers the same nid.
@@ -45,7 +45,7 @@ def pairs_of(
         for faster, slower in pairwise(topology.tiers)
         for pair in (
             *_promotions(topology, faster.nids, slower.nids),
-            *_demotions(topology, faster.nids, slower.nids, demotes_to, arriving_bytes),
+            *_demotions(topology, faster.nids, slower.nids, demotes_to, least_free_bytes),
         )
     ]
     return tuple(sorted(found, key=lambda pair: (pair.source.nid, not pair.promotes)))
@@ -65,11 +65,12 @@ def _demotions(
     faster: tuple[int, ...],
     slower: tuple[int, ...],
     demotes_to: Mapping[int, int],
-    arriving_bytes: int,
+    least_free_bytes: Mapping[int, int],
 ) -> Iterator[Pair]:
     candidates = tuple(map(topology.nid, slower))
     for source in map(topology.nid, faster):
-        target = demotion_target(source, candidates, now=demotes_to.get(source.nid), arriving_bytes=arriving_bytes)
+        now = demotes_to.get(source.nid)
+        target = demotion_target(source, candidates, now=now, least_free_bytes=least_free_bytes)
         yield Pair(source=source, target=target, promotes=False)
 
 

@@ -1,6 +1,6 @@
 """From what is to what should be, in the least intrusive way. Pure.
 
-Before: `desired`, `surroundings`, the journal. After: `apply`.
+Before: `desired`, `surroundings`, `alone`, `originals`, the journal. After: `apply`.
 
 - Everything in force already: no step. A drift of computed values that is too small to matter is no reason to commit.
 - Only targets of goals differ: stage and commit those, which leaves clocks and windows alone.
@@ -16,12 +16,14 @@ the order makes the mixture safe: room is made before it is filled, and of two g
 
 from collections.abc import Iterable, Iterator
 
+from terrace_agent.damon import originals
+from terrace_agent.damon.alone import check_alone
 from terrace_agent.damon.change import Change, changes, is_small_drift, without_lists
 from terrace_agent.damon.desired import Desired, DesiredKdamond
-from terrace_agent.damon.ownership import owner_of
+from terrace_agent.damon.ownership import owner_of, staged_in
 from terrace_agent.damon.read import ObservedKdamond
-from terrace_agent.damon.stores import NR_KDAMONDS, kdamond_stores, nr_schemes_path, state_path
-from terrace_agent.damon.surroundings import DAMON_STAT, DEMOTION_ENABLED, Observed
+from terrace_agent.damon.stores import NR_KDAMONDS, kdamond_stores, nr_schemes_path, refresh_path, state_path
+from terrace_agent.damon.surroundings import Observed
 from terrace_agent.damon.tree import Action, Kdamond
 from terrace_agent.engine import (
     Bank,
@@ -31,13 +33,10 @@ from terrace_agent.engine import (
     Disclaim,
     Plan,
     Recount,
-    Remember,
-    Restore,
     Step,
     Store,
 )
-from terrace_agent.errors import EngineUnavailable
-from terrace_agent.journal import JournalState, Original, OwnedKdamond
+from terrace_agent.journal import JournalState
 
 _SOON_S = 1.0
 _LATER_S = 5.0
@@ -61,7 +60,8 @@ def plan(
     if found and not may_list:
         found = tuple(without_lists(change, desired.made_from) for change in found)
     steps, reason = _steps(observed, desired, found)
-    before, behind = tuple(_prelude(observed, desired, journal.originals)), tuple(_restored(journal, desired))
+    before = tuple(originals.prelude(observed, desired, journal.originals))
+    behind = (*originals.moving_undone(journal.originals, desired), *_disclaimed(journal, len(desired.kdamonds)))
     return Plan(
         steps=(*before, *steps, *behind),
         reason=reason if steps or not (before or behind) else "the surroundings changed",
@@ -80,34 +80,9 @@ def plan_stop(observed: Observed, journal: JournalState) -> Plan:
         *_off(ours),
         *([Store(path=NR_KDAMONDS, value="0")] if ours and len(ours) == len(observed.kdamonds) else []),
         *([Disclaim()] if journal.owned else []),
-        *_restores(journal.originals, others_on=others_on),
+        *originals.restored(journal.originals, alone=not (others_on or observed.exclusive)),
     )
     return Plan(steps=steps, reason="nothing of ours shall run" if steps else "nothing of ours is here")
-
-
-def check_alone(observed: Observed, owned: tuple[OwnedKdamond, ...]) -> None:
-    """Checks that nobody else uses DAMON here.
-
-    Raises:
-        EngineUnavailable: says who does.
-    """
-    foreign = [kdamond for kdamond in observed.kdamonds if owner_of(kdamond, owned) is None]
-    if foreign:
-        raise EngineUnavailable(
-            reason="ForeignKdamonds",
-            message=(
-                f"Somebody else uses DAMON on this node: {'; '.join(map(_name, foreign))}. It was left alone. Terrace "
-                "starts when it is stopped and nr_kdamonds is 0."
-            ),
-        )
-    if observed.exclusive:
-        raise EngineUnavailable(
-            reason="ExclusiveModule",
-            message=(
-                f"{', '.join(observed.exclusive)} is enabled and tolerates no other user of DAMON. Terrace starts when "
-                f"N is stored in /sys/module/{observed.exclusive[0]}/parameters/enabled."
-            ),
-        )
 
 
 def _steps(observed: Observed, desired: Desired, found: tuple[Change, ...] | None) -> tuple[tuple[Step, ...], str]:
@@ -126,37 +101,19 @@ def _recheck_s(quiet_looks: int, *, busy: bool) -> float:
     return _SOON_S if busy else min(_SOON_S * (1 + quiet_looks), _LATER_S)
 
 
-def _prelude(observed: Observed, desired: Desired, originals: tuple[Original, ...]) -> Iterator[Step]:
-    """Yields what the surroundings need: no other kdamond, and reclaim's own demotion as the safety net.
-
-    What only watches needs no safety net. Where it would move pods against their cpusets it is left as it was found, or
-    brought back to that.
-    """
-    yield from _switched(DAMON_STAT, observed.damon_stat, "N")
-    if desired.moves and desired.reclaim_demotes:
-        yield from _switched(DEMOTION_ENABLED, observed.demotion_enabled, "true")
-    elif desired.moves:
-        yield from (Restore(path=one.path, value=one.value) for one in originals if one.path == DEMOTION_ENABLED)
-
-
-def _switched(path: str, value: str | None, wanted: str) -> Iterator[Step]:
-    if value is not None and value != wanted:
-        yield Remember(path=path, value=value)
-        yield Store(path=path, value=wanted)
-
-
-def _restored(journal: JournalState, desired: Desired) -> Iterator[Step]:
-    """Yields what brings back the values that only moving needs; after the last kdamond that moves has gone."""
-    for original in () if desired.moves else journal.originals:
-        if original.path != DAMON_STAT:
-            yield Restore(path=original.path, value=original.value)
+def _disclaimed(journal: JournalState, kdamonds: int) -> Iterator[Step]:
+    """Yields what forgets kdamonds that have no directory any more; after the store that took it away."""
+    if any(claim.index >= kdamonds for claim in journal.owned):
+        yield Disclaim(from_index=kdamonds)
 
 
 def _rebuild(observed: Observed, desired: Desired) -> Iterator[Step]:
     yield from _off(observed.kdamonds)
     wanted = list(enumerate(desired.kdamonds))
     for index, kdamond in wanted:
-        yield _claim(index, kdamond, desired.made_from)
+        yield _claim(
+            index, kdamond, desired.made_from, kdamond_stores(kdamond.tree, index), staged_in(observed.kdamonds, index)
+        )
     yield Store(path=NR_KDAMONDS, value=str(len(wanted)))
     for index, kdamond in wanted:
         yield from kdamond_stores(kdamond.tree, index)
@@ -166,21 +123,42 @@ def _rebuild(observed: Observed, desired: Desired) -> Iterator[Step]:
 
 def _change(change: Change, made_from: str) -> Iterator[Step]:
     index = change.kdamond.index
-    yield _claim(index, change.desired, made_from)
+    yield _claim(index, change.desired, made_from, change.files, tuple(change.before.items()))
     if change.remakes:
         yield Bank()
         yield Store(path=nr_schemes_path(index), value="0")
         yield from _commit(change)
         yield Recount(index=index)
-    yield from change.stores
+    yield from _staged(change)
     if not change.kdamond.on:
         yield from _on(index)
         return
+    yield from _taken_over(change)
+    yield Confirm(index=index)
+
+
+def _staged(change: Change) -> Iterator[Step]:
+    """Yields the stores; intervals to start from while the kernel does not write the running ones over them.
+
+    It asks `refresh_ms` before each time, without a command (`damon_sysfs_repeat_call_fn()`, mm/damon/sysfs.c, 6.17).
+    """
+    refresh = refresh_path(change.kdamond.index)
+    if not change.restarts_tuning:
+        yield from change.stores
+        return
+    if change.before.get(refresh, "0") != "0":
+        yield Store(path=refresh, value="0")
+    yield from (store for store in change.stores if store.path != refresh)
+
+
+def _taken_over(change: Change) -> Iterator[Step]:
+    index = change.kdamond.index
     if change.is_of_goals_only:
         yield _command(index, "commit_schemes_quota_goals")
     elif change.stores or not change.remakes:
         yield from _commit(change)
-    yield Confirm(index=index)
+    if change.restarts_tuning:
+        yield from (store for store in change.files if store.path == refresh_path(index))
 
 
 def _commit(change: Change) -> Iterator[Step]:
@@ -208,20 +186,20 @@ def _in_order(needed: list[Change]) -> list[Change]:
     return sorted(needed, key=lambda change: (change.kdamond.on, _demotes(change.desired.tree) == leaves_more_free))
 
 
-def _restores(originals: tuple[Original, ...], *, others_on: bool) -> Iterator[Step]:
-    # damon_stat cannot be enabled while anybody's kdamond runs (kernel fact 7): it stays remembered until then.
-    for original in originals:
-        if not (original.path == DAMON_STAT and others_on):
-            yield Restore(path=original.path, value=original.value)
-
-
-def _claim(index: int, kdamond: DesiredKdamond, made_from: str) -> Claim:
+def _claim(
+    index: int,
+    kdamond: DesiredKdamond,
+    made_from: str,
+    files: tuple[Store, ...],
+    staged: tuple[tuple[str, str], ...],
+) -> Claim:
     return Claim(
         index=index,
         source_nid=kdamond.source_nid,
-        files=kdamond_stores(kdamond.tree, index),
+        files=files,
         made_from=made_from,
         directions=kdamond.directions,
+        staged=staged,
     )
 
 
@@ -231,11 +209,3 @@ def _command(index: int, word: str) -> Command:
 
 def _demotes(tree: Kdamond) -> bool:
     return any(scheme.action == Action.MIGRATE_COLD for context in tree.contexts for scheme in context.schemes)
-
-
-def _name(kdamond: ObservedKdamond) -> str:
-    name = f"kdamond {kdamond.index}"
-    contexts = kdamond.tree.contexts if kdamond.tree else ()
-    actions = ", ".join(scheme.action for context in contexts for scheme in context.schemes) or "none"
-    what = f"{contexts[0].operations}, schemes: {actions}" if contexts else "content unknown" if kdamond.on else "empty"
-    return f"{name} (pid {kdamond.pid}, {what}) runs" if kdamond.on else f"{name} ({what}) is staged"

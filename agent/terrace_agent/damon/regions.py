@@ -47,8 +47,8 @@ def nr_regions(wish: Regions | None, regions: tuple[Region, ...], easing: int) -
     """Returns the policy's bounds, or those that fit the size of what is monitored; halved at each step of `easing`.
 
     One region per 256 MiB tells hot from cold well enough on large nids, and each costs an rmap walk per sample, so a
-    small nid gets no more than one per 4 MiB. Up to 7.2 regions stop splitting at half of the maximum
-    (`kdamond_split_regions()`, Linux mm/damon/core.c), hence twice the need.
+    small nid gets no more than one per 4 MiB, or the 200 that every nid may have. Up to 7.2 regions stop splitting at
+    half of the maximum (`kdamond_split_regions()`, Linux mm/damon/core.c), hence twice the need.
     """
     if wish:
         return Range(min=wish.min, max=max(wish.min, wish.max >> easing))

@@ -25,6 +25,7 @@ class Seen:
         demotes_to: their demotion targets, by source nid.
         grants: what their schemes were allowed, where the agent steers.
         numa_balancing: the sysctl's bits; None where this kernel does not have it.
+        numa_stat: whether the kernel counts allocations by nid; None likewise.
         pinned: the cgroups that reclaim's own demotion would move against their cpusets.
         movable: what may move at all.
         passing: how much of what schemes try gets past their filters.
@@ -37,6 +38,7 @@ class Seen:
     demotes_to: Mapping[int, int] = field(default_factory=dict)
     grants: Mapping[Direction, Grant] = field(default_factory=dict)
     numa_balancing: int | None = None
+    numa_stat: bool | None = None
     pinned: tuple[str, ...] = ()
     movable: Movable = EVERYTHING
     passing: Flows = field(default_factory=dict)

@@ -29,6 +29,11 @@ def state_path(index: int) -> str:
     return f"{KDAMONDS}/{index}/state"
 
 
+def refresh_path(index: int) -> str:
+    """Returns the file that says how often the kernel writes stats and tuned intervals of kdamond `index`."""
+    return f"{KDAMONDS}/{index}/refresh_ms"
+
+
 def kdamond_stores(kdamond: Kdamond, index: int) -> tuple[Store, ...]:
     """Returns every store that turns any content of `kdamonds/<index>` into `kdamond`."""
     return tuple(_directory(kdamond_path(index), kdamond))

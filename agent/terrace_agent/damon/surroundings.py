@@ -9,6 +9,7 @@ from terrace_agent.hostfs import HostFs
 DAMON_STAT = "/sys/module/damon_stat/parameters/enabled"
 DEMOTION_ENABLED = "/sys/kernel/mm/numa/demotion_enabled"
 _NUMA_BALANCING = "/proc/sys/kernel/numa_balancing"
+_NUMA_STAT = "/proc/sys/vm/numa_stat"
 
 _EXCLUSIVE_MODULES = (
     "damon_reclaim",
@@ -29,6 +30,7 @@ class Observed:
         damon_stat: Y or N.
         demotion_enabled: true or false.
         numa_balancing: its bits.
+        numa_stat: whether allocations are counted by nid.
         exclusive: names of the modules that are enabled and tolerate no kdamond beside theirs.
     """
 
@@ -36,6 +38,7 @@ class Observed:
     damon_stat: str | None = None
     demotion_enabled: str | None = None
     numa_balancing: int | None = None
+    numa_stat: bool | None = None
     exclusive: tuple[str, ...] = ()
 
 
@@ -45,12 +48,13 @@ def observe(fs: HostFs, reader: TreeReader) -> Observed:
     Raises:
         HostFileUnreadable: a file cannot be read.
     """
-    balancing = _read(fs, _NUMA_BALANCING)
+    balancing, counts = _read(fs, _NUMA_BALANCING), _read(fs, _NUMA_STAT)
     return Observed(
         kdamonds=reader.kdamonds() if reader.exists() else (),
         damon_stat=_read(fs, DAMON_STAT),
         demotion_enabled=_read(fs, DEMOTION_ENABLED),
         numa_balancing=int(balancing) if balancing and balancing.isdecimal() else None,
+        numa_stat=counts != "0" if counts else None,
         exclusive=tuple(
             name for name in _EXCLUSIVE_MODULES if _read(fs, f"/sys/module/{name}/parameters/enabled") == "Y"
         ),

@@ -6,29 +6,33 @@ room is taken, among equals the one with the most free memory. It is kept until 
 would choose otherwise with every look, and left for a nearer one only when that has room for a while.
 """
 
+from collections.abc import Mapping
+
 from terrace_agent.topology.values import Nid
 
 _ROOM_TO_RETURN = 50
-"""A nearer target is returned to when a fiftieth of it is free beyond what it needs."""
+"""A nearer target is returned to when a fiftieth of it is free beyond what demotion leaves free."""
 
 
-def demotion_target(source: Nid, candidates: tuple[Nid, ...], *, now: int | None, arriving_bytes: int) -> Nid:
+def demotion_target(
+    source: Nid, candidates: tuple[Nid, ...], *, now: int | None, least_free_bytes: Mapping[int, int]
+) -> Nid:
     """Returns the target of `source`.
 
     Args:
         source: the nid to demote from.
         candidates: nids of the next slower tier, at least one.
         now: the target in force, if any.
-        arriving_bytes: what may come in one quota window; a target without room for it is full.
+        least_free_bytes: what demotion leaves free, by nid; a target that has no more is full.
     """
     best_first = sorted(candidates, key=lambda nid: (_distance(source, nid), -nid.free_bytes, nid.nid))
-    with_room = [nid for nid in best_first if _room_bytes(nid, arriving_bytes) > 0]
+    with_room = [nid for nid in best_first if _room_bytes(nid, least_free_bytes) > 0]
     kept = next((nid for nid in candidates if nid.nid == now), None)
     if kept is None or kept not in with_room:
         return (with_room or [kept or best_first[0]])[0]
     nearer = (nid for nid in with_room if _distance(source, nid) < _distance(source, kept))
     return next(
-        (nid for nid in nearer if _room_bytes(nid, arriving_bytes) > nid.total_bytes // _ROOM_TO_RETURN),
+        (nid for nid in nearer if _room_bytes(nid, least_free_bytes) > nid.total_bytes // _ROOM_TO_RETURN),
         kept,
     )
 
@@ -37,5 +41,5 @@ def _distance(source: Nid, target: Nid) -> int:
     return source.distances.get(target.nid, 255)
 
 
-def _room_bytes(nid: Nid, arriving_bytes: int) -> int:
-    return nid.free_bytes - nid.floor_bytes - arriving_bytes
+def _room_bytes(nid: Nid, least_free_bytes: Mapping[int, int]) -> int:
+    return nid.free_bytes - least_free_bytes.get(nid.nid, 0)

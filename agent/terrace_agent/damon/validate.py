@@ -35,6 +35,8 @@ _NODE_METRICS = {
     GoalMetric.NODE_ELIGIBLE_MEM_BP,
 }
 _FEWEST_REGIONS = 3
+_LONGEST_WINDOW_MS = 2**31 - 1
+"""A longer one never begins (docs/kernel-facts.md, 37)."""
 
 
 def check(kdamonds: Iterable[Kdamond], nids: frozenset[int]) -> None:
@@ -96,8 +98,12 @@ def _scheme(scheme: Scheme, nids: frozenset[int]) -> Iterator[str]:
     weights = scheme.quotas.weights
     if not all(0 <= weight <= 1_000 for weight in (weights.sz_permil, weights.nr_accesses_permil, weights.age_permil)):
         yield f"weights of {weights}: each is 0 to 1000"
+    if not 0 <= scheme.apply_interval_us <= ULONG_MAX:
+        yield f"an apply interval of {scheme.apply_interval_us} us"
     if not all(0 <= amount <= ULONG_MAX for amount in (scheme.quotas.ms, scheme.quotas.bytes)):
         yield f"a quota of {scheme.quotas.ms} ms and {scheme.quotas.bytes} bytes"
+    if not 0 <= scheme.quotas.reset_interval_ms <= _LONGEST_WINDOW_MS:
+        yield f"a quota window of {scheme.quotas.reset_interval_ms} ms"
     for goal in scheme.quotas.goals:
         yield from _goal(goal, nids)
 
@@ -125,6 +131,8 @@ def _goal(goal: QuotaGoal, nids: frozenset[int]) -> Iterator[str]:
 def _watermarks(marks: Watermarks) -> Iterator[str]:
     if not 0 <= marks.low <= marks.mid <= marks.high <= 1_000:
         yield f"watermarks of {marks.high}, {marks.mid} and {marks.low} permil"
+    if not 0 <= marks.interval_us <= ULONG_MAX:
+        yield f"watermarks that are looked at every {marks.interval_us} us"
 
 
 def _is_range(range_: Range, most: int) -> bool:

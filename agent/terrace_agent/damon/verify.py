@@ -29,6 +29,7 @@ class Oracle:
     Attributes:
         foreign_pages: `numa_foreign`, by nid; empty where applied is known to be true.
         thp_migrations: `thp_migration_success`.
+        page_bytes: of this kernel: 64 KiB on some of arm64.
     """
 
     foreign_pages: Mapping[int, int]

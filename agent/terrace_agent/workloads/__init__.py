@@ -1,6 +1,6 @@
 """Which memory of this node may be moved: pods by rule, label and cpuset, down to the cgroups that hold their pages.
 
-Rule: decisions are pure (`values`, `pods`, `rules`, `confine`, `resolve`); the API server is heard through `roster`,
+Rule: decisions are pure (`values`, `manifest`, `rules`, `resolve`); the API server is heard through `roster`,
 cgroupfs is read by `cgroups` only. Engines get a `Movable` and know no pods.
 
 Flow::

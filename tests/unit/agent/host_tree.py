@@ -21,7 +21,7 @@ class HostTree:
             raise HostFileMissing(path=path, errno=errno.ENOENT)
         if isinstance(text, int):
             raise HostFileUnreadable(path=path, errno=text)
-        return text.rstrip()
+        return text.rstrip("\n")
 
     def store(self, path: str, value: str) -> None:
         raise StoreRefused(path=path, value=value, errno=errno.EROFS)

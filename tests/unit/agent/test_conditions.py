@@ -12,6 +12,7 @@ from terrace_agent.errors import (
     HostFileMissing,
     HostFileUnreadable,
     KdamondDied,
+    KdamondStays,
     SettingsRejected,
     StoreRefused,
     UnexpectedContent,
@@ -183,6 +184,7 @@ def test_settings_that_cannot_be_read_name_the_field() -> None:
     [
         (StoreRefused(path="/sys/a", value="on", errno=errno.EBUSY), "StoreRefused", "EBUSY"),
         (KdamondDied(index=1, command="commit"), "KdamondDied", "kdamond 1"),
+        (KdamondStays(index=1), "KdamondStays", "kdamond 1 is on after 'off'"),
         (HostFileMissing(path="/sys/a", errno=errno.ENOENT), "HostFileMissing", "/sys/a"),
         (HostFileUnreadable(path="/sys/a", errno=errno.EBUSY), "HostFileUnreadable", "/sys/a"),
         (UnexpectedContent(path="/sys/a", content="?"), "UnexpectedContent", "report"),

@@ -1,12 +1,14 @@
 """The door to host files: what is below the mount point and what is not."""
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
 
 from terrace_agent.errors import HostFileMissing, HostFileUnreadable, StoreRefused
 from terrace_agent.hostfs import MOUNTED, MountedHostFs
+from terrace_agent.workloads.cgroups import read_cgroups
 
 
 def test_mounted_folders_are_looked_for_below_the_root(tmp_path: Path) -> None:
@@ -26,10 +28,10 @@ def test_everything_else_is_the_containers_own(path: str, tmp_path: Path) -> Non
 def test_a_cgroup_that_is_removed_between_open_and_read_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def removed(path: Path, **_: str) -> str:
+    def removed(path: Path) -> bytes:
         raise OSError(errno.ENODEV, "No such device", str(path))
 
-    monkeypatch.setattr(Path, "read_text", removed)
+    monkeypatch.setattr(Path, "read_bytes", removed)
     with pytest.raises(HostFileMissing):
         MountedHostFs(tmp_path).read("/sys/fs/cgroup/kubepods/memory.numa_stat")
 
@@ -45,6 +47,24 @@ def test_a_directory_that_cannot_be_listed_is_unreadable_and_one_that_is_not_the
         getattr(fs, listing)("/sys/module")
     assert caught.value.errno == errno.ELOOP
     assert getattr(fs, listing)("/sys/kernel/mm") == ()
+
+
+@pytest.mark.parametrize("name", [b"web\xff", b"web ", "wäb\r".encode(), b" "])
+def test_a_cgroup_is_read_stored_and_read_back_by_its_very_name(tmp_path: Path, name: bytes) -> None:
+    folder = tmp_path / "sys/fs/cgroup" / os.fsdecode(name)
+    folder.mkdir(parents=True)
+    (folder / "memory.stat").touch()
+    (tmp_path / "sys/fs/cgroup/cgroup.controllers").write_text("memory\n")
+    (tmp_path / "sys/fs/cgroup/memory.stat").touch()
+    memcg_path = tmp_path / "sys/kernel/mm/memcg_path"
+    memcg_path.parent.mkdir(parents=True)
+    memcg_path.touch()
+    fs = MountedHostFs(tmp_path)
+    (path,) = {cgroup.path for cgroup in read_cgroups(fs).others} - {"/"}
+    fs.store("/sys/kernel/mm/memcg_path", path)
+    assert memcg_path.read_bytes() == b"/" + name
+    memcg_path.write_bytes(b"/" + name + b"\n")
+    assert fs.read("/sys/kernel/mm/memcg_path") == path
 
 
 def test_pids_are_the_hosts_or_nobodys(tmp_path: Path) -> None:

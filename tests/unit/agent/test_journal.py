@@ -11,7 +11,9 @@ from terrace_agent.errors import UnexpectedContent
 from terrace_agent.journal import Counter, FileJournal, JournalState, Original, OwnedKdamond
 
 PAIRS = st.lists(st.tuples(st.text(max_size=9), st.text(max_size=9)), max_size=3).map(tuple)
-OWNED = st.builds(OwnedKdamond, files=PAIRS, former=PAIRS, pid=st.none() | st.integers(1), source_nid=st.none())
+OWNED = st.builds(
+    OwnedKdamond, files=PAIRS, former=PAIRS, staged=PAIRS, pid=st.none() | st.integers(1), source_nid=st.none()
+)
 STATES = st.builds(
     JournalState,
     originals=st.lists(st.builds(Original), max_size=2).map(tuple),

@@ -1,5 +1,7 @@
 """Settings, topologies and engines for the tests of the damon engine."""
 
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -172,10 +174,10 @@ class MemoryJournal:
         self._state = state
 
 
-def engine_on(kernel: SimKernel, state: Path | Journal) -> DamonEngine:
+def engine_on(kernel: SimKernel, state: Path | Journal, clock: Callable[[], float] = time.monotonic) -> DamonEngine:
     """Returns an engine as a freshly started agent has it."""
     journal = FileJournal(state, boot_id=BOOT_ID) if isinstance(state, Path) else state
-    return DamonEngine(kernel, journal, Patience(sleep=lambda _: None))
+    return DamonEngine(kernel, journal, Patience(sleep=lambda _: None), clock)
 
 
 def sim(profile: Profile = LINUX_7_2) -> SimKernel:

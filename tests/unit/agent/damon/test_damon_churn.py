@@ -2,17 +2,19 @@
 
 from collections.abc import Callable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from terrace_agent.damon.churn import CHURN_MAX_BP, Churn, Sample, judge, remember
+from terrace_agent.damon.churn import WINDOW_S, Churn, Sample, judge, remember
 from unit.agent.damon.builders import GIB, MIB
 
 FAST = GIB
+CHURN_MAX_BP = 20_000
 
 
 def watched(
-    up: Callable[[int], int], down: Callable[[int], int], *, seconds: int = 320, has_free_target: bool = True
+    up: Callable[[int], int], down: Callable[[int], int], *, seconds: int = 320, keeps_floor: bool = True
 ) -> tuple[Sample, ...]:
     """Returns what is remembered of promoting and demoting so much in each second."""
     history: tuple[Sample, ...] = ()
@@ -26,7 +28,7 @@ def watched(
                 promoted_bytes=promoted,
                 demoted_bytes=demoted,
                 fast_bytes=FAST,
-                has_free_target=has_free_target,
+                keeps_floor=keeps_floor,
             ),
         )
     return history
@@ -68,16 +70,31 @@ def test_promotion_into_free_memory_is_not() -> None:
 
 
 def test_demotion_that_others_need_is_not() -> None:
-    assert found(watched(always(20), always(20), has_free_target=False)) is None
+    assert found(watched(always(20), always(20), keeps_floor=False)) is None
 
 
 def test_it_takes_a_whole_window_to_tell() -> None:
     assert found(watched(always(100), always(100), seconds=200)) is None
 
 
+@pytest.mark.parametrize("look_s", [1.0, 5.0, 6.0, 8.0, 8.5, 9.5, 17.0])
+def test_churn_is_seen_after_a_window_however_often_is_looked(look_s: float) -> None:
+    history: tuple[Sample, ...] = ()
+    at_s = 0.0
+    while found(history) is None:
+        assert at_s <= WINDOW_S + 2 * look_s + 10
+        moved = int(at_s) * 10 * MIB
+        history = remember(
+            history,
+            Sample(at_s=at_s, promoted_bytes=moved, demoted_bytes=moved, fast_bytes=FAST, keeps_floor=True),
+        )
+        at_s += look_s
+    assert at_s > WINDOW_S
+
+
 def test_totals_that_begin_anew_begin_a_new_history() -> None:
     history = watched(always(10), always(10), seconds=100)
-    fresh = Sample(at_s=1200, promoted_bytes=0, demoted_bytes=0, fast_bytes=FAST, has_free_target=True)
+    fresh = Sample(at_s=1200, promoted_bytes=0, demoted_bytes=0, fast_bytes=FAST, keeps_floor=True)
     assert remember(history, fresh) == (fresh,)
 
 

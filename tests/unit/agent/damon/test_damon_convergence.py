@@ -1,6 +1,7 @@
 """The engine's turns on simulated memory: what converges, how fast, and what a dead agent leaves, on each kernel."""
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -9,20 +10,28 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from simkernel import LINUX_6_12, LINUX_7_0, LINUX_7_2, PROFILES, Profile, SimKernel, SimMemory, SimNid
+from simkernel.kernel import Running
+from simkernel.memory import TICK_MS
 from terrace_agent.engine import Plan
 from terrace_agent.topology.values import Topology
+from terrace_api.policy import Settings
 from unit.agent.damon.builders import MIB, MemoryJournal, engine_on, guest, settings, with_free
 
 FLOOR = 77 * MIB
 STEERED = [profile for profile in PROFILES if "temporal" not in profile.has]
 every_kernel = pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.name)
+TUNED = [profile for profile in PROFILES if "temporal" in profile.has]
+tuned_kernel = pytest.mark.parametrize("profile", TUNED, ids=lambda profile: profile.name)
 steered_kernel = pytest.mark.parametrize("profile", STEERED, ids=lambda profile: profile.name)
 
 
 class Machine:
     """The guest, 91% of its fast nid used by cold memory, with an agent that takes turns."""
 
-    def __init__(self, profile: Profile, *, hot: int = 250 * MIB, passed: int = 100) -> None:
+    def __init__(
+        self, profile: Profile, *, hot: int = 250 * MIB, passed: int = 100, chosen: Settings | None = None
+    ) -> None:
+        self.chosen = chosen or settings(time="0s")
         self.kernel = SimKernel(profile)
         self.memory = SimMemory(
             kernel=self.kernel,
@@ -40,7 +49,7 @@ class Machine:
 
     def turn(self) -> Plan:
         """One turn, and the time until the next."""
-        plan = self.engine.plan(settings(time="0s"), self.topology())
+        plan = self.engine.plan(self.chosen, self.topology())
         self.engine.apply(plan)
         self.engine.verify()
         self.memory.run(int(plan.recheck_s * 1_000))
@@ -151,6 +160,30 @@ def test_somebody_who_takes_the_free_memory_ends_promotion_and_begins_demotion(p
     assert machine.memory.nids[0].free >= FLOOR
 
 
+@tuned_kernel
+def test_a_time_quota_lets_a_page_per_window_past_every_goal_and_the_floor_stays(profile: Profile) -> None:
+    machine = Machine(profile, hot=480 * MIB, chosen=settings(time="50ms"))
+    for _ in machine.turns(60):
+        assert machine.memory.nids[0].free >= FLOOR
+    before = Counter(machine.memory.moved)
+    for _ in machine.turns(600):
+        assert machine.memory.nids[0].free >= FLOOR
+    moved = machine.memory.moved - before
+    assert 0 < sum(moved.values()) <= 2 * 601 * 5 * 4_096
+
+
+@tuned_kernel
+def test_nothing_moves_while_tasks_wait_for_memory_longer_than_the_guardrail(profile: Profile) -> None:
+    machine = Machine(profile)
+    machine.memory.waiting_us = 40_000
+    for _ in machine.turns(5):
+        assert not machine.memory.moved.total()
+    machine.memory.waiting_us = 39_999
+    for _ in machine.turns(5):
+        pass
+    assert machine.memory.moved.total()
+
+
 def test_goals_without_the_temporal_tuner_would_take_several_times_as_long() -> None:
     """Why the agent steers on 6.16 to 7.0, too: the same quotas and goals with `consist`."""
     machine = Machine(LINUX_7_2)
@@ -162,12 +195,47 @@ def test_goals_without_the_temporal_tuner_would_take_several_times_as_long() -> 
     assert machine.share() < 0.9
 
 
+class Exchanging(SimMemory):
+    """Whatever was promoted turns cold, whatever was demoted turns hot."""
+
+    demoted_percent = 100
+
+    def run(self, ms: int) -> None:
+        for _ in range(0, ms, TICK_MS):
+            super().run(TICK_MS)
+            fast, slow = self.nids[0], self.nids[1]
+            fast.cold, fast.hot, slow.hot, slow.cold = fast.cold + fast.hot, 0, slow.hot + slow.cold, 0
+
+    def _move(self, running: Running, number: int, files: dict[str, str], source: int) -> None:
+        self.passed = self.demoted_percent if files["action"] == "migrate_cold" else 100
+        super()._move(running, number, files, source)
+
+
+@pytest.mark.parametrize("demoted_percent", [100, 75, 50, 25])
+def test_an_exchange_without_end_is_stopped_however_slow_the_young_filter_makes_demotion(demoted_percent: int) -> None:
+    machine = Machine(LINUX_7_2, hot=400 * MIB)
+    machine.memory = Exchanging(kernel=machine.kernel, nids=machine.memory.nids)
+    machine.memory.demoted_percent = demoted_percent
+    began_ms = machine.memory.now_ms
+    # Looks are not in step with windows: each finds free memory at another point between the stops.
+    for look_ms in itertools.cycle([4_900, 5_000, 5_100, 5_200, 5_300]):
+        elapsed_s = (machine.memory.now_ms - began_ms) / 1_000
+        assert elapsed_s < 400
+        machine.kernel.put("/proc/uptime", f"{1_000 + elapsed_s:.2f} 1.00")
+        machine.engine.verify()
+        plan = machine.engine.plan(settings(time="0s"), machine.topology())
+        machine.engine.apply(plan)
+        if [tripped.reason for tripped in plan.tripped] == ["Churn"]:
+            break
+        machine.memory.run(look_ms)
+
+
 @hypothesis_settings(deadline=None, max_examples=25)
 @given(
     hot=st.integers(1, 480),
     passed=st.integers(10, 100),
     taken=st.lists(st.integers(-60, 60), max_size=12),
-    profile=st.sampled_from([LINUX_6_12, LINUX_7_0]),
+    profile=st.sampled_from([LINUX_6_12, LINUX_7_0, *TUNED]),
 )
 def test_promotion_never_eats_the_floor(hot: int, passed: int, taken: list[int], profile: Profile) -> None:
     machine = Machine(profile, hot=hot * MIB, passed=passed)

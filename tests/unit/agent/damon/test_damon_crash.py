@@ -1,6 +1,7 @@
 """SIGKILL at every store: the kernel runs whole configurations only, and the next agent brings it home."""
 
 import contextlib
+import dataclasses
 import functools
 import itertools
 from collections.abc import Iterator
@@ -8,10 +9,12 @@ from collections.abc import Iterator
 import pytest
 
 from simkernel import LINUX_6_12, LINUX_7_0, LINUX_7_2, Killed, Profile, SimKernel
+from terrace_agent.errors import SchemesRefused
 from terrace_agent.journal import Journal
 from terrace_agent.workloads.values import EVERYTHING, Cgroup, Movable
 from terrace_api.policy import Settings
-from unit.agent.damon.builders import MemoryJournal, engine_on, guest, settings
+from terrace_api.units import Duration
+from unit.agent.damon.builders import MIB, MemoryJournal, engine_on, guest, settings
 
 LISTED = Movable(listed=True, allowed=tuple(Cgroup(path=path) for path in ("/", "/a", "/b")))
 LISTED_ANEW = Movable(listed=True, allowed=tuple(Cgroup(path=path) for path in ("/", "/b", "/c", "/d")))
@@ -171,6 +174,54 @@ def test_two_commits_that_were_cut_off_leave_what_can_be_undone() -> None:
             kernel.kill_kdamond(index)
         turn(kernel, state, None)
         assert {path: kernel.read(path) for path in FOUND} == FOUND, store
+
+
+def test_a_goal_that_is_committed_while_lists_wait_can_be_undone_wherever_it_was_cut_off() -> None:
+    for store in itertools.count(1):
+        kernel, state = booted(), MemoryJournal()
+        engine = engine_on(kernel, state, clock=lambda: 0.0)
+        engine.apply(engine.plan(OLD, guest(), LISTED))
+        kernel.kill_after = store
+        try:
+            engine.apply(engine.plan(OLD, guest(fast_floor_bytes=90 * MIB), LISTED_ANEW))
+        except Killed:
+            kernel.kill_after = None
+        else:
+            break
+        for index in tuple(kernel.running):
+            kernel.kill_kdamond(index)
+        turn(kernel, state, None)
+        assert {path: kernel.read(path) for path in FOUND} == FOUND, store
+    assert store > 3
+    assert [(running.commits, running.goal_commits) for running in kernel.running.values()] == [(0, 1), (0, 1)]
+
+
+def test_however_often_commits_of_other_lists_fail_the_journal_stays_small() -> None:
+    kernel, state = booted(), MemoryJournal()
+    turn(kernel, state, (OLD, LISTED))
+    sizes = []
+    for number in range(20):
+        gone = Movable(listed=True, allowed=tuple(Cgroup(path=f"/gone{number + n}") for n in range(9)))
+        with pytest.raises(SchemesRefused):
+            turn(kernel, state, (OLD, gone))
+        sizes.append(sum(len(one.files) + len(one.former) + len(one.staged) for one in state.load().owned))
+    assert sizes[-1] <= 2 * sizes[0]
+    turn(kernel, state, (OLD, LISTED))
+    assert configuration(kernel) == whole((OLD, LISTED))
+
+
+@pytest.mark.parametrize("change", [settings(min_age="30s"), settings(auto_tune=False)], ids=["ages", "intervals"])
+def test_twice_cut_off_a_changed_start_interval_still_comes_into_force(change: Settings) -> None:
+    new = dataclasses.replace(
+        change, monitoring=dataclasses.replace(change.monitoring, aggregation_interval=Duration.parse("200ms"))
+    )
+    for kernel, state, store in crashes(OLD, new):
+        kernel.kill_after = 2
+        with contextlib.suppress(Killed):
+            turn(kernel, state, new)
+        kernel.kill_after = None
+        turn(kernel, state, new)
+        assert {running.intervals for running in kernel.running.values()} == {(5_000, 200_000)}, store
 
 
 def test_kdamonds_that_a_crash_left_running_keep_their_pid() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from terrace_agent.damon.cadence import CurrentIntervals
 from terrace_agent.damon.desired import Desired, desired
 from terrace_agent.damon.features import Feature
+from terrace_agent.damon.limits import BP
 from terrace_agent.damon.seen import Seen
 from terrace_agent.damon.stores import kdamond_stores
 from terrace_agent.damon.tree import Action, Filter, FilterType, GoalMetric, GoalTuner, Operations, Region, Scheme
@@ -76,6 +77,29 @@ def test_a_middle_tier_goes_both_ways_in_one_kdamond() -> None:
         Action.MIGRATE_COLD,
         Action.STAT,
     ]
+
+
+@no_deadline(deadline=None)
+@given(
+    st.lists(st.integers(1, 4_000), min_size=2, max_size=6), st.integers(0, 64), st.sampled_from(["0.01%", "1%", "9%"])
+)
+def test_a_full_middle_nid_makes_room_for_what_comes_down_and_promotion_leaves_it_that_room(
+    sizes: list[int], floor_gib: int, slow_free_min: str
+) -> None:
+    distances = {0: 10, 1: 10, 2: 10, 3: 10, 4: 15, 5: 20}
+    fast = tuple(nid(number, size * GIB, distances=distances) for number, size in enumerate(sizes[2:]))
+    middle = nid(4, sizes[0] * GIB, start=2**45, floor_bytes=min(floor_gib, sizes[0] // 2) * GIB, distances=distances)
+    slow = nid(5, sizes[1] * GIB, start=2**46, distances=distances)
+    where = topology((nid(7, GIB, start=2**47), *fast), (middle,), (slow,))
+    found = desired(settings(guardrails=rails(slow_free_min=slow_free_min)), where, EVERYTHING)
+    flows = [flow for kdamond in found.kdamonds for flow in kdamond.flows]
+    (out,) = (flow for flow in flows if flow.pair.source.nid == 4 and not flow.pair.promotes)
+    (up,) = (flow for flow in flows if flow.pair.target.nid == 4 and flow.pair.promotes)
+    down = [flow for flow in flows if flow.pair.target.nid == 4 and not flow.pair.promotes]
+    (down_stops_bp,) = {BP - flow.slow_used_bp for flow in down}
+    assert out.stops.demotion_free_bp > up.stops.promotion_free_bp >= down_stops_bp
+    arriving = up.window.bytes + sum(flow.window.bytes for flow in down)
+    assert down_stops_bp * middle.total_bytes >= BP * (middle.floor_bytes + arriving)
 
 
 def test_two_sources_of_one_target_share_its_window() -> None:
@@ -412,7 +436,15 @@ def test_a_bounded_goal_is_said_with_the_reason() -> None:
     effective = on(guest()).effective
     assert effective
     assert effective.fast_used_target == "93.68%"
-    assert any("fastUsedTarget 99.6% is bounded to 93.68% on nid 0" in note for note in effective.notes)
+    why = "the kernel and one quota window need 97Mi free"
+    assert f"promotion.fastUsedTarget 99.6% is bounded to 93.68% on nid 0: {why}" in effective.notes
+
+
+def test_a_goal_that_what_comes_down_bounds_says_so() -> None:
+    effective = on(three_tiers()).effective
+    assert effective
+    why = "guardrails, or what comes down from a faster tier, need 655Mi free"
+    assert f"promotion.fastUsedTarget 99.6% is bounded to 99% on nid 1: {why}" in effective.notes
 
 
 def test_a_kernel_that_balances_nids_too_is_pointed_out() -> None:

@@ -1,20 +1,34 @@
 """The engine on a simulated kernel: starts, adopts, changes, refuses, stops."""
 
+import contextlib
 import dataclasses
 import errno
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from simkernel import LINUX_6_12, LINUX_7_0, LINUX_7_2, LINUX_7_3, NO_DAMON, PROFILES, Profile, SimKernel
 from terrace_agent.damon.engine import DamonEngine
 from terrace_agent.engine import Plan, stores
-from terrace_agent.errors import EngineUnavailable, KdamondDied, SettingsRejected, StoreRefused
+from terrace_agent.errors import EngineUnavailable, KdamondDied, KdamondStays, SettingsRejected, StoreRefused
 from terrace_agent.journal import FileJournal
 from terrace_agent.topology.values import PhysicalRange, Topology
+from terrace_agent.workloads.values import Cgroup, Movable
 from terrace_api.node_tiering import QuotaControl
 from terrace_api.policy import Settings
-from unit.agent.damon.builders import BOOT_ID, engine_on, guest, nid, settings, three_tiers, topology
+from unit.agent.damon.builders import (
+    BOOT_ID,
+    MIB,
+    MemoryJournal,
+    engine_on,
+    guest,
+    nid,
+    settings,
+    three_tiers,
+    topology,
+)
 
 ADMIN = "/sys/kernel/mm/damon/admin/kdamonds"
 NR_KDAMONDS = f"{ADMIN}/nr_kdamonds"
@@ -120,6 +134,27 @@ def test_a_changed_start_interval_is_committed_although_the_kernel_tunes(kernel:
     assert kernel.running[1].intervals == (5_000, 200_000)
 
 
+def test_intervals_to_start_from_are_committed_although_the_kernel_refreshes_its_files(
+    kernel: SimKernel, tmp_path: Path
+) -> None:
+    intervals, refresh = f"{ADMIN}/0/contexts/0/monitoring_attrs/intervals", f"{ADMIN}/0/refresh_ms"
+    chosen = settings(demotion=False)
+    enforce(kernel, tmp_path, chosen)
+    refreshed = kernel.read(refresh)
+
+    def refresh_files(word: str) -> None:
+        if word == "commit" and kernel.read(refresh) != "0":
+            kernel.put(f"{intervals}/sample_us", "5000")
+            kernel.put(f"{intervals}/aggr_us", "100000")
+
+    kernel.meanwhile = refresh_files
+    monitoring = dataclasses.replace(chosen.monitoring, aggregation_interval=type(chosen.quota.time)(200_000))
+    enforce(kernel, tmp_path, dataclasses.replace(chosen, monitoring=monitoring))
+    assert kernel.running[0].intervals == (5_000, 200_000)
+    assert kernel.read(refresh) == refreshed == "1000"
+    assert enforce(kernel, tmp_path, dataclasses.replace(chosen, monitoring=monitoring)).steps == ()
+
+
 def test_less_room_for_promotion_is_committed_there_first(kernel: SimKernel, tmp_path: Path) -> None:
     enforce(kernel, tmp_path)
     plan = enforce(kernel, tmp_path, settings(used="80%"))
@@ -148,7 +183,7 @@ def test_memory_that_came_online_is_monitored_without_a_restart(kernel: SimKerne
     assert kernel.running[1].files[f"{regions}/1/end"] == str(5 << 30)
 
 
-def test_a_direction_less_on_a_middle_nid_keeps_what_monitoring_learnt(kernel: SimKernel, tmp_path: Path) -> None:
+def test_a_source_less_starts_all_kdamonds_anew_and_keeps_what_arrived(kernel: SimKernel, tmp_path: Path) -> None:
     enforce(kernel, tmp_path, where=three_tiers())
     pids = {index: running.pid for index, running in kernel.running.items()}
     kernel.count(1, 0, sz_applied=100)
@@ -160,12 +195,62 @@ def test_a_direction_less_on_a_middle_nid_keeps_what_monitoring_learnt(kernel: S
     assert set(kernel.running) == {0, 1}
     moved = engine.verify()
     assert (moved.promoted_bytes, moved.demoted_bytes) == (100, 30)
-    assert pids
+    assert not {running.pid for running in kernel.running.values()} & set(pids.values())
 
 
 def test_a_floor_that_breathes_is_no_reason_to_commit(kernel: SimKernel, tmp_path: Path) -> None:
     enforce(kernel, tmp_path)
-    assert enforce(kernel, tmp_path, where=guest(fast_floor_bytes=78 << 20)).steps == ()
+    assert enforce(kernel, tmp_path, where=guest(fast_floor_bytes=76 << 20)).steps == ()
+
+
+@pytest.mark.parametrize("more_mib", [1, 2, 20])
+def test_a_floor_that_rose_is_kept_however_little_it_rose(kernel: SimKernel, tmp_path: Path, more_mib: int) -> None:
+    enforce(kernel, tmp_path)
+    enforce(kernel, tmp_path, where=guest(fast_floor_bytes=(77 + more_mib) * MIB))
+    fresh = SimKernel(kernel.profile)
+    engine = engine_on(fresh, MemoryJournal())
+    engine.apply(engine.plan(settings(), guest(fast_floor_bytes=(77 + more_mib) * MIB)))
+    goals = [
+        {path: value for path, value in one.running[index].files.items() if path.endswith("goals/0/target_value")}
+        for one in (kernel, fresh)
+        for index in (0, 1)
+    ]
+    assert goals[:2] == goals[2:]
+    assert [(running.commits, running.goal_commits) for running in kernel.running.values()] == [(0, 1), (0, 1)]
+
+
+@given(st.lists(st.integers(60, 100), max_size=8))
+def test_whatever_a_floor_does_promotion_leaves_it_and_demotion_makes_room(floors_mib: list[int]) -> None:
+    kernel = SimKernel(LINUX_7_2)
+    engine = engine_on(kernel, MemoryJournal())
+    for floor_mib in (77, *floors_mib):
+        engine.apply(engine.plan(settings(), guest(fast_floor_bytes=floor_mib * MIB)))
+        goal = "contexts/0/schemes/0/quotas/goals/0/target_value"
+        demotion_free_bp, promotion_used_bp = (int(kernel.running[index].files[goal]) for index in (0, 1))
+        promotion_free_bp = 10_000 - promotion_used_bp
+        assert promotion_free_bp * 1536 >= 10_000 * floor_mib
+        assert demotion_free_bp - promotion_free_bp >= 10
+
+
+def listed(*names: str) -> Movable:
+    return Movable(listed=True, allowed=tuple(Cgroup(path=name) for name in names))
+
+
+def test_pods_that_come_and_go_beside_a_floor_that_breathes_are_committed_once_in_five_seconds(
+    kernel: SimKernel,
+) -> None:
+    second = 0
+    engine = engine_on(kernel, MemoryJournal(), clock=lambda: float(second))
+    commits = []
+    for second in range(11):
+        names = ("/", f"/pod{second}")
+        for name in names:
+            kernel.make_cgroup(name)
+        engine.apply(engine.plan(settings(), guest(fast_floor_bytes=(77 - second % 2) * MIB), listed(*names)))
+        commits.append(kernel.running[0].commits)
+        goal = int(kernel.running[1].files["contexts/0/schemes/0/quotas/goals/0/target_value"])
+        assert (10_000 - goal) * 1536 >= 10_000 * (77 - second % 2)
+    assert commits == [0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2]
 
 
 def test_a_floor_that_grew_is_committed(kernel: SimKernel, tmp_path: Path) -> None:
@@ -225,6 +310,15 @@ def test_a_direction_less_makes_the_tree_anew(kernel: SimKernel, tmp_path: Path)
     assert enforce(kernel, tmp_path, settings(promotion=False)).steps == ()
 
 
+def test_a_kdamond_that_was_taken_away_on_purpose_is_not_missed(kernel: SimKernel, tmp_path: Path) -> None:
+    enforce(kernel, tmp_path)
+    enforce(kernel, tmp_path, settings(promotion=False))
+    assert engine_on(kernel, tmp_path).verify().notes == ()
+    assert [claim.index for claim in FileJournal(tmp_path, boot_id=BOOT_ID).load().owned] == [0]
+    kernel.kill_kdamond(0)
+    assert engine_on(kernel, tmp_path).verify().notes == ("kdamond 0 is off though it should run",)
+
+
 def test_stop_leaves_the_node_as_it_was_found(kernel: SimKernel, tmp_path: Path) -> None:
     found = {path: kernel.read(path) for path in (NR_KDAMONDS, DAMON_STAT, DEMOTION_ENABLED)}
     enforce(kernel, tmp_path)
@@ -232,6 +326,22 @@ def test_stop_leaves_the_node_as_it_was_found(kernel: SimKernel, tmp_path: Path)
     stop(kernel, tmp_path)
     assert {path: kernel.read(path) for path in found} == found
     assert stop(kernel, tmp_path).steps == ()
+
+
+class Meddled(SimKernel):
+    """A kernel beside whose agent somebody switches on whatever is switched off."""
+
+    def store(self, path: str, value: str) -> None:
+        super().store(path, value)
+        if value == "off":
+            super().store(path, "on")
+
+
+def test_a_kdamond_that_somebody_switches_on_again_is_said_to_be_on(tmp_path: Path) -> None:
+    kernel = Meddled(LINUX_7_2)
+    enforce(kernel, tmp_path)
+    with pytest.raises(KdamondStays, match="kdamond 1 is on after 'off'"):
+        stop(kernel, tmp_path)
 
 
 def test_promotion_stops_before_the_demotion_that_makes_its_room(kernel: SimKernel, tmp_path: Path) -> None:
@@ -301,6 +411,26 @@ def test_damon_stat_waits_for_the_other_users_end(kernel: SimKernel, tmp_path: P
     stop(kernel, tmp_path)
     assert kernel.read(DAMON_STAT) == "Y"
     assert kernel.read(NR_KDAMONDS) == "1"
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["before the plan", "after the plan"])
+def test_damon_stat_waits_for_an_administrators_module_and_everything_else_comes_back(
+    kernel: SimKernel, tmp_path: Path, is_late: bool
+) -> None:
+    enforce(kernel, tmp_path)
+    module = "/sys/module/damon_reclaim/parameters/enabled"
+    if not is_late:
+        kernel.put(module, "Y")
+    engine = engine_on(kernel, tmp_path)
+    plan = engine.plan_stop()
+    kernel.put(module, "Y")
+    with pytest.raises(StoreRefused, match="EBUSY") if is_late else contextlib.nullcontext():
+        engine.apply(plan)
+    assert (kernel.read(DAMON_STAT), kernel.read(DEMOTION_ENABLED)) == ("N", "false")
+    assert stop(kernel, tmp_path).steps == ()
+    kernel.put(module, "N")
+    stop(kernel, tmp_path)
+    assert kernel.read(DAMON_STAT) == "Y"
 
 
 def test_an_administrators_damon_module_is_left_running(kernel: SimKernel, tmp_path: Path) -> None:
@@ -444,6 +574,21 @@ def test_applied_is_believed_where_the_kernel_is_known_to_count_right(tmp_path: 
     kernel.count(1, sz_applied=100 * 4096)
     kernel.put("/sys/devices/system/node/node0/numastat", "numa_foreign 90")
     assert engine_on(kernel, tmp_path).verify().promoted_bytes == 100 * 4096
+
+
+@pytest.mark.parametrize(
+    ("profile", "counts", "is_said"),
+    [(LINUX_7_2, "0", True), (LINUX_7_2, "1", False), (LINUX_7_2, None, False), (LINUX_7_3, "0", False)],
+)
+def test_where_nobody_counts_what_landed_elsewhere_that_is_said(
+    tmp_path: Path, profile: Profile, counts: str | None, is_said: bool
+) -> None:
+    kernel = SimKernel(profile)
+    if counts:
+        kernel.put("/proc/sys/vm/numa_stat", counts)
+    effective = enforce(kernel, tmp_path).effective
+    assert effective
+    assert any("vm.numa_stat is 0" in note for note in effective.notes) is is_said
 
 
 def test_pages_that_landed_elsewhere_did_not_arrive(kernel: SimKernel, tmp_path: Path) -> None:

@@ -15,10 +15,11 @@ from simkernel import (
     Profile,
     SimKernel,
 )
+from terrace_agent.damon.desired import desired
 from terrace_agent.damon.features import TABLE, Feature, missing
 from terrace_agent.damon.patience import Patience
 from terrace_agent.damon.probe import Prober, missing_interface
-from unit.agent.damon.builders import MemoryJournal, engine_on
+from unit.agent.damon.builders import MemoryJournal, engine_on, guest, settings
 
 NR_KDAMONDS = "/sys/kernel/mm/damon/admin/kdamonds/nr_kdamonds"
 ALL = frozenset(Feature)
@@ -69,9 +70,18 @@ def test_a_kernel_without_physical_monitoring_says_how_it_is_built() -> None:
 
 @pytest.mark.parametrize("feature", sorted(ALL - {Feature.MIGRATE, Feature.PADDR}))
 def test_everything_else_can_be_done_without(feature: Feature) -> None:
-    assert missing(frozenset({Feature.MIGRATE, Feature.PADDR})) is None
+    assert missing(ALL - {feature}) is None
+    found = desired(settings(), guest(), ALL - {feature})
+    assert [kdamond.directions for kdamond in found.kdamonds] == [((False, 1),), ((True, 0),)]
     (row,) = [row for row in TABLE if row.feature is feature]
     assert row.instead
+
+
+def test_nothing_but_migration_of_physical_memory_is_needed() -> None:
+    least = frozenset({Feature.MIGRATE, Feature.PADDR})
+    assert missing(least) is None
+    found = desired(settings(), guest(), least)
+    assert [kdamond.directions for kdamond in found.kdamonds] == [((False, 1),), ((True, 0),)]
 
 
 def test_the_table_has_one_row_for_each_feature() -> None:

@@ -56,6 +56,13 @@ class Node:
         self.kernel.running[index].passes[scheme] = size
 
 
+def test_a_look_waits_for_a_pass_of_a_second_at_most_whatever_the_policys_apply_interval() -> None:
+    chosen = settings(apply_interval="10m", auto_tune=False)
+    watchers = watching(desired(chosen, guest(), EVERYTHING), chosen, EVERYTHING).kdamonds
+    schemes = [scheme for watcher in watchers for scheme in watcher.tree.contexts[0].schemes]
+    assert [scheme.apply_interval_us for scheme in schemes] == [1_000_000, 1_000_000]
+
+
 def test_each_source_is_watched_and_nothing_can_move() -> None:
     node = Node()
     node.observe()

@@ -1,9 +1,14 @@
 """What arrived, counted from what the kernel says and what it cannot hide."""
 
+import os
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simkernel import LINUX_7_2, SimKernel
 from terrace_agent.damon import verify
+from terrace_agent.damon.look import read_oracle
 from terrace_agent.damon.read import SchemeStats
 from terrace_agent.damon.tree import Action
 from terrace_agent.damon.verify import Look, Oracle
@@ -63,6 +68,16 @@ def test_what_is_foreign_in_one_interval_is_not_taken_off_the_next() -> None:
 def test_a_foreign_huge_page_is_taken_off_whole() -> None:
     state = verify.advance(started(), promoter(3 * HUGE), oracle(foreign=1, thp=3))
     assert verify.totals(state) == (2 * HUGE, 0)
+
+
+def test_foreign_pages_are_of_the_kernels_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 65_536}.__getitem__)
+    kernel = SimKernel(LINUX_7_2)
+    before = read_oracle(kernel, ())
+    kernel.put("/sys/devices/system/node/node0/numastat", "numa_foreign 2")
+    state = verify.begin(JournalState(), 0, promoter(0), before)
+    state = verify.advance(state, promoter(5 * 65_536), read_oracle(kernel, ()))
+    assert verify.totals(state) == (3 * 65_536, 0)
 
 
 def test_a_kdamond_whose_start_was_not_seen_counts_from_now_on() -> None:
