@@ -126,7 +126,7 @@ def _is_small(store: Store, before: str | None) -> bool:
 def _compare(kdamond: ObservedKdamond, claim: OwnedKdamond, want: DesiredKdamond) -> Change:
     wanted, before = kdamond_stores(want.tree, kdamond.index), files_of(kdamond)
     # Not what is staged but what was claimed says what runs: staging may have been cut off.
-    remakes = kdamond.on and (want.renewed or _moves(claim.files) != _moves(_files(want)))
+    remakes = kdamond.on and _moves(claim.files) != _moves(_files(want))
     keeps_tuning = kdamond.on and _tuned_alike(kdamond.tree, want.tree) and _same_start(claim, wanted)
     compared = [store for store in wanted if not (keeps_tuning and store.path.endswith(_TUNED))]
     return Change(

@@ -29,6 +29,7 @@ def looks_at(reader: TreeReader, state: JournalState, index: int) -> tuple[Look,
             action=scheme.action,
             target_nid=scheme.target_nid,
             stats=scheme.stats,
+            quotas=scheme.quotas,
         )
         for number, scheme in enumerate(reader.schemes(index))
         if scheme.target_nid is not None and scheme.action in {Action.MIGRATE_HOT, Action.MIGRATE_COLD}
