@@ -7,11 +7,6 @@ from terrace_agent.engine import Engine
 from terrace_agent.hostfs import HostFs
 from terrace_agent.journal import FileJournal, Journal
 from terrace_agent.onlooker import OnlookerHost, OnlookerJournal
-from terrace_api.node_tiering import QuotaControl
-
-RELEASED = frozenset({QuotaControl.TEMPORAL})
-"""How quotas may be steered here. `AgentLoop` is not released: on Debian's 6.12 the first window of a quota was seen to
-bound nothing (kernel fact 41), so allowances, which are one window without an end, do not hold there."""
 
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
@@ -29,7 +24,7 @@ def make_engines(host: HostFs, state_dir: Path, *, onlooker: bool = False) -> tu
     journal: Journal = FileJournal(state_dir, boot_id=read_boot_id(host))
     if onlooker:
         host, journal = OnlookerHost(host), OnlookerJournal(journal)
-    return (DamonEngine(host, journal, quota_controls=RELEASED),)
+    return (DamonEngine(host, journal),)
 
 
 def read_boot_id(host: HostFs) -> str:

@@ -32,12 +32,16 @@ _QUOTA = """\
 ## Quota control
 
 `Temporal`: the kernel checks goals in each quota window and stops by itself; the agent may be gone for days.
-`AgentLoop` is prepared and not released: on such kernels the engine says `NoTemporalTuner`.
-The kernel has no goals for the memory of NUMA nodes (before 6.16), or only a tuner that neither begins in
-time nor stops at them (before 7.1). There the agent reads free memory once a second while something moves, every two
-seconds else, and hands out allowances: amounts within the headroom of the fast nid, or within what is missing there. If
-the agent dies, what is left of the last allowance of each direction still moves, and then nothing: the node stays as
-it is until the agent is back.
+`AgentLoop`: the kernel has no goals for the memory of NUMA nodes (before 6.16), or only a tuner that neither begins in
+time nor stops at them (before 7.1). There the agent reads free memory about once a second while something moves, every
+two seconds else, and hands out allowances: amounts within the headroom of the fast nid, or what is missing there.
+Each is at most one second's worth of `quota` for each direction (demotion: up to eight, as far as young pages were
+turned away before). If the agent dies, what is left of the last allowance of each direction still moves, and then
+nothing: the node stays as it is until the agent is back.
+
+An allowance is a quota whose window has no end. Some kernels (6.17, and 6.12 and 6.16 since September 2025) put
+no limit on the first window, so a scheme first matches nothing, and is let move only when the kernel shows the amount
+as its effective quota.
 """
 
 

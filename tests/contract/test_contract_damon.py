@@ -5,10 +5,10 @@ import json
 import pytest
 
 from contract import in_guest
-from contract.cases import CASES, Case
+from contract.cases import CASES, MIB, Case
 from contract.conftest import profile_of
 from contract.features import features_of
-from simkernel import PROFILES, Profile, SimKernel
+from simkernel import PROFILES, Profile, SimKernel, SimMemory, SimNid
 from testbed.fixtures import ARTIFACTS
 from testbed.guest import Guest
 
@@ -27,7 +27,16 @@ def told(equipped: Guest) -> dict[str, dict[str, str]]:
 
 @pytest.mark.parametrize(("profile", "case"), SIMULATED)
 def test_the_simulated_kernel(profile: Profile, case: Case) -> None:
-    case.check(SimKernel(profile))
+    case.check(_living(profile))
+
+
+def _living(profile: Profile) -> SimKernel:
+    """Returns a kernel in which half a second passes with each command."""
+    kernel = SimKernel(profile)
+    nids = {0: SimNid(total=1024 * MIB, other=512 * MIB), 1: SimNid(total=512 * MIB)}
+    memory = SimMemory(kernel=kernel, nids=nids)
+    kernel.meanwhile = lambda _: memory.run(500)
+    return kernel
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

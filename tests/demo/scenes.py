@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from story import host
@@ -12,7 +13,7 @@ from story.placement import Sample, at_rest
 from story.stage import SAMPLES, Stage
 from story.workload import NAMESPACE, Load, Workload
 from testbed import progress, waiting
-from testbed.errors import BedError
+from testbed.errors import BedError, WaitError
 from testbed.kernels import Kernel
 
 POLICY = "demo"
@@ -55,24 +56,28 @@ def supported(stage: Stage, *, keep: bool) -> Figures:
     progress.say(f"kubectl apply -f deploy/samples/{POLICY}.yaml")
     samples = _watch(stage, workload)
     placed = placement(samples, on_s=_switched_on_s(stage, since_s=samples[0].monotonic_s))
-    status = _settled_status(stage)
+
+    def tables_agree(status: Mapping[str, Any]) -> bool:
+        return agrees(
+            samples,
+            promoted_bytes=status["promotedBytes"],
+            demoted_bytes=status["demotedBytes"],
+            migrated_bytes=host.migrated_bytes(stage.guest) - migrated_before,
+        )
+
+    status = _settled_status(stage, tables_agree)
     _show(stage, "get", "tieringpolicies")
     _show(stage, "get", "nodetierings", "-o", "wide")
     agent_rss_bytes = host.resident_bytes(stage.guest, "terrace_agent")
     operator_rss_bytes = host.resident_bytes(stage.guest, "terrace_operator")
-    tables_agree = agrees(
-        samples,
-        promoted_bytes=status["promotedBytes"],
-        demoted_bytes=status["demotedBytes"],
-        migrated_bytes=host.migrated_bytes(stage.guest) - migrated_before,
-    )
+    agree = tables_agree(status)
     restored = None if keep else _restored(stage, before)
     return Figures(
         kernel=stage.guest.machine.boot.release,
         placement=placed,
         promoted_bytes=status["promotedBytes"],
         demoted_bytes=status["demotedBytes"],
-        tables_agree=tables_agree,
+        tables_agree=agree,
         restored=restored,
         agent_rss_bytes=agent_rss_bytes,
         operator_rss_bytes=operator_rss_bytes,
@@ -139,18 +144,22 @@ def _switched_on_s(stage: Stage, *, since_s: float) -> float:
     return float(applied[0]["monotonic_s"])
 
 
-def _settled_status(stage: Stage) -> dict[str, int]:
-    """Returns the policy's status once it has the node's totals, which are written at most once a minute."""
+def _settled_status(stage: Stage, is_whole: Callable[[Mapping[str, Any]], bool]) -> Mapping[str, Any]:
+    """Returns the policy's status once it has all that moved, or as it is when that had the time to be written.
+
+    An agent writes totals at most once a minute, and what was moved just before may wait for as long.
+    """
     stage.wait("condition=Ready", f"tieringpolicy/{POLICY}")
-    status: dict[str, int] = {}
 
     def told() -> bool:
-        nonlocal status
-        status = stage.policy(POLICY)["status"]
-        return bool(status["promotedBytes"] == stage.node_tiering()["status"]["promotedBytes"] > 0)
+        return is_whole(stage.policy(POLICY)["status"])
 
-    with progress.step("waiting until the totals are in the policy's status", usually="up to 70 s"):
+    with (
+        progress.step("waiting until the totals are in the policy's status", usually="up to 70 s"),
+        suppress(WaitError),
+    ):
         waiting.until(told, "the policy's totals", limit_s=100, every_s=1)
+    status: Mapping[str, Any] = stage.policy(POLICY)["status"]
     return status
 
 

@@ -293,6 +293,9 @@ class SimKernel:
             sample_us, aggr_us = running.intervals
             self._files[f"{context}/monitoring_attrs/intervals/sample_us"] = str(sample_us)
             self._files[f"{context}/monitoring_attrs/intervals/aggr_us"] = str(aggr_us)
+        if word == "update_schemes_effective_quotas":
+            for scheme, quota in running.quotas.items():
+                self._files[f"{context}/schemes/{scheme}/quotas/effective_bytes"] = str(quota.effective)
         if word == "update_schemes_tried_bytes":
             for scheme in range(int(running.files["contexts/0/schemes/nr_schemes"])):
                 size = running.passes.get(scheme, validity.monitored_bytes(running.files))

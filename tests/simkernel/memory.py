@@ -77,6 +77,8 @@ class SimMemory:
             files = {path.removeprefix(root): text for path, text in running.files.items() if path.startswith(root)}
             if files["action"] in {"migrate_hot", "migrate_cold"}:
                 self._move(running, number, files, source)
+            elif files["action"] == "stat":
+                self._walk(running, number, files, source)
 
     def _source(self, running: Running) -> int:
         # As the testbed: nid 0 is first in physical memory, nid 1 begins where it ends.
@@ -85,9 +87,9 @@ class SimMemory:
 
     def _move(self, running: Running, number: int, files: dict[str, str], source: int) -> None:
         kind, target = files["action"].removeprefix("migrate_"), int(files["target_nid"])
-        quota = running.quotas.setdefault(number, Quota())
+        quota = self._quota(running, number)
         left = quota.left(files, self.now_ms, self.score) // _PAGE_BYTES * _PAGE_BYTES
-        there = getattr(self.nids[source], kind)
+        there = getattr(self.nids[source], kind) if _matches(files) else 0
         tried = min(left, there * 100 // self.passed)
         wanted = min(tried * self.passed // 100, there) // _PAGE_BYTES * _PAGE_BYTES
         room = max(0, self.nids[target].free - self.nids[target].min_free)
@@ -100,6 +102,17 @@ class SimMemory:
         self._count(running, number, tried=tried, applied=applied)
         self._foreign(target, wanted - arrived)
 
+    def _walk(self, running: Running, number: int, files: dict[str, str], source: int) -> None:
+        quota = self._quota(running, number)
+        left = quota.left(files, self.now_ms, self.score)
+        tried = min(left, self.nids[source].total if _matches(files) else 0)
+        quota.charged += tried
+        self._count(running, number, tried=tried, applied=0)
+
+    def _quota(self, running: Running, number: int) -> Quota:
+        unbound = self.kernel.profile.first_window_unbound
+        return running.quotas.setdefault(number, Quota(first_unbound=unbound))
+
     def _count(self, running: Running, number: int, *, tried: int, applied: int) -> None:
         stats = running.stats.setdefault(number, {})
         for name, amount in (("sz_tried", tried), ("sz_applied", applied)):
@@ -109,3 +122,8 @@ class SimMemory:
         path = f"{_NODES}/node{nid}/numastat"
         count = int(self.kernel.read(path).split()[1]) + missed // _PAGE_BYTES
         self.kernel.put(path, f"numa_foreign {count}")
+
+
+def _matches(files: dict[str, str]) -> bool:
+    """Returns whether regions, all of which are larger than a page, are of a size that the scheme takes."""
+    return int(files["access_pattern/sz/max"]) >= _PAGE_BYTES

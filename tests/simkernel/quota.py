@@ -20,27 +20,32 @@ class Quota:
 
     Attributes:
         charged_from_ms: when the window began; None before the first.
-        effective: bytes of this window.
+        effective: bytes of this window; 0 is no limit.
         tuned_bp: what `consist` has come to, in 1/10,000 of a byte.
+        first_unbound: see `Profile.first_window_unbound`.
     """
 
     charged_from_ms: int | None = None
     charged: int = 0
     effective: int = 0
     tuned_bp: int = 0
+    first_unbound: bool = False
 
     def left(self, files: Mapping[str, str], now_ms: int, score: Score) -> int:
         """Returns how much the scheme may try now; a new window begins where it is time (`damos_adjust_quota()`)."""
-        begun = self.charged_from_ms
-        if begun is None or now_ms >= begun + int(files["quotas/reset_interval_ms"]):
+        is_first = self.charged_from_ms is None
+        begun = now_ms if self.charged_from_ms is None else self.charged_from_ms
+        self.charged_from_ms = begun
+        ends = now_ms >= begun + int(files["quotas/reset_interval_ms"])
+        if ends or (is_first and not self.first_unbound):
             self.charged_from_ms, self.charged = now_ms, 0
             self.effective = _in_time(files, self._effective(files, score))
-        return max(0, self.effective - self.charged)
+        return max(0, self.effective - self.charged) if self.effective else _MOST
 
     def _effective(self, files: Mapping[str, str], score: Score) -> int:
         size, found = int(files["quotas/bytes"]), _highest(files, score)
         if found is None:
-            return size or _MOST
+            return size
         if files.get("quotas/goal_tuner") == "temporal":
             return _LEAST if found >= _BP else size or _MOST
         self.tuned_bp = _next_input(max(self.tuned_bp, _BP), found)

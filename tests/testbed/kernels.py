@@ -11,10 +11,10 @@ __all__ = ["KERNELS", "BootFiles", "Kernel", "boot_files", "kernel", "newest"]
 # trixie-backports still has 6.19, 7.0 and 7.1, but without the packages that hold their modules.
 KERNELS = (
     Kernel(version="6.1", suite="bookworm", migrates=False, engine=False, note="no DAMON"),
-    Kernel(version="6.12", suite="trixie", cpu="qemu64", engine=False, note="no node goals, no temporal tuner"),
-    Kernel(version="6.16", suite="trixie-backports", engine=False, note="no temporal tuner"),
-    Kernel(version="6.17", suite="trixie-backports", engine=False, note="no temporal tuner"),
-    Kernel(version="6.18", suite="trixie-backports", engine=False, note="no temporal tuner"),
+    Kernel(version="6.12", suite="trixie", cpu="qemu64", note="no node goals, no temporal tuner"),
+    Kernel(version="6.16", suite="trixie-backports", note="no temporal tuner"),
+    Kernel(version="6.17", suite="trixie-backports", note="no temporal tuner"),
+    Kernel(version="6.18", suite="trixie-backports", note="no temporal tuner"),
     Kernel(version="7.2", suite="sid"),
     Kernel(version="7.3", suite="trixie-backports"),
 )

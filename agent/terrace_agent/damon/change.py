@@ -150,7 +150,7 @@ def _is_small(store: Store, before: Mapping[str, str]) -> bool:
 def _compare(kdamond: ObservedKdamond, claim: OwnedKdamond, want: DesiredKdamond) -> Change:
     wanted, before = kdamond_stores(want.tree, kdamond.index), files_of(kdamond)
     # Not what is staged says what runs: staging may have been cut off.
-    remakes = kdamond.on and (want.renewed or _moves(files_in_force(kdamond, claim)) != _moves(_files(want)))
+    remakes = kdamond.on and _moves(files_in_force(kdamond, claim)) != _moves(_files(want))
     keeps_tuning = kdamond.on and _tuned_alike(kdamond.tree, want.tree) and _same_start(kdamond, claim, wanted)
     compared = [store for store in wanted if not (keeps_tuning and store.path.endswith(_TUNED))]
     return Change(

@@ -1,19 +1,20 @@
 """How much each direction may move, decided by the agent where the kernel has no temporal tuner. Pure.
 
-Before: `desired` (the flows, with free memory and stops of this turn). After: `schemes` (an allowance is a quota
-without an end), `change` (a renewed one makes the schemes anew).
+Before: `desired` (the flows, with free memory and stops of this turn), `grants` (what became of the amounts before).
+After: `schemes` (an amount is a quota without an end).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from terrace_agent.damon.limits import BP, share_bytes
-from terrace_agent.damon.schemes import Allowance, Flow
+from terrace_agent.damon.schemes import Allowance, Flow, Phase
 
 TURN_MS = 1_000
-"""The window of an allowance: what one turn may move is counted for it."""
+"""What one turn may move is counted for that time."""
 
-_MOVING_S = TURN_MS / 1_000
+_MOVING_S = 0.8
+_PRIMED_S = 0.2
 _RESTING_S = 2.0
 _PAGE_BYTES = 4_096
 _UNMEASURED_BYTES_PER_MS = 1024 * _PAGE_BYTES
@@ -22,12 +23,12 @@ _WORTH_A_COMMIT = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
-    """What a running scheme was allowed, and what has become of it."""
+class Usage:
+    """What has become of an amount since it could move."""
 
     bytes: int
-    tried_bytes: int
-    applied_bytes: int
+    tried_bytes: int = 0
+    applied_bytes: int = 0
 
     @property
     def left_bytes(self) -> int:
@@ -38,6 +39,30 @@ class Grant:
     def is_in_use(self) -> bool:
         """Whether there was something to move."""
         return self.left_bytes < self.bytes // 2
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether there was as much to move, and maybe more."""
+        return self.left_bytes <= self.bytes // 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """The amount of a running scheme.
+
+    Attributes:
+        bytes: of its quota.
+        is_open: it may move; else it matches nothing.
+        is_effective: a quota window has begun with this amount.
+        waited: for how many looks it has not become effective.
+        last: what has become of the amount that is open, or was last; None where this agent did not see that.
+    """
+
+    bytes: int
+    is_open: bool
+    is_effective: bool
+    waited: int = 0
+    last: Usage | None = None
 
 
 Direction = tuple[int, bool]
@@ -51,20 +76,27 @@ def granted(flows: tuple[Flow, ...], grants: Mapping[Direction, Grant]) -> tuple
     turn's worth above it), and *target*, up to which demotion makes room, at least one turn's worth higher.
 
     - Promotion may use the headroom above stop, demotion the deficit below target plus what promotion is about to
-      bring, each at most one turn's worth: both work in the same turn, and free memory stays where it is while they
-      do. At rest neither has anything to do.
+      bring, each at most what the policy's rate comes to in a turn: both work in the same turn, and free memory stays
+      where it is while they do. As long as promotion uses up what it gets, room is made for twice as much. At rest
+      neither has anything to do.
     - The kernel charges what was tried. What the young filter turned away is asked for again, up to eight times, by
-      the share that the last allowance got through; never beyond headroom and room, so that an allowance is safe
-      even if all of it is moved.
-    - An allowance stays as long as half of what is wanted is left of it, and as it overdraws the headroom by no more
+      the share that the last amount got through; never beyond headroom and room, so that an amount is safe even if
+      all of it is moved.
+    - An open amount stays as long as half of what is wanted is left of it, and as it overdraws the headroom by no more
       than the half turn that stop leaves above the floor. Less than an eighth of a turn is not worth a commit. So a
-      node that breathes is let be.
+      node that breathes is let be. Demotion is closed at rest, promotion is not: what gets hot then moves at once.
 
-    Why an allowance and not a rate: kdamonds go on when the agent is gone. The kernel computes a quota when a window
+    Why an amount and not a rate: kdamonds go on when the agent is gone. The kernel computes a quota when a window
     begins and not at a commit (`damos_adjust_quota()`, `damos_commit_quota()`, mm/damon/core.c), so a window that
-    never ends is an amount: a dead agent leaves at most one allowance of each direction, each within what was free,
-    and then nothing moves. It is renewed by taking the scheme away and adding it as a new one, with a window of its
-    own; killed in between, the agent leaves no scheme.
+    never ends is an amount: a dead agent leaves at most one of each direction, each within what was free, and then
+    nothing moves.
+
+    Why in two steps: the first window of a scheme may be one without any quota (Linux 6.17 since ce652aac9c90, and
+    6.12 and 6.16 since their September 2025: `quota->esz` stays 0 until the second begins), and an amount that changes
+    while a window goes on is not looked at. So an amount is *primed* first: the scheme matches nothing, and its windows
+    have no length, so that each application begins a new one. Once `effective_bytes` shows the amount, the scheme is
+    *opened*: it gets its pattern, and the window that has begun gets no end. Killed in between, the agent leaves a
+    scheme that matches nothing.
 
     Why not `consist`, the only tuner before 7.1: it starts at one byte, multiplies by (2 - score) per window without
     an upper end, and falls again by as little as (score - 1) per window (`damon_feed_loop_next_input()`), so that it
@@ -87,19 +119,24 @@ def granted(flows: tuple[Flow, ...], grants: Mapping[Direction, Grant]) -> tuple
     )
 
 
-def withdrawn(flows: tuple[Flow, ...]) -> tuple[Flow, ...]:
-    """Returns the flows with nothing allowed: what still moves has no scheme any more."""
-    return tuple(replace(flow, allowance=Allowance(bytes=0, renewed=False)) for flow in flows)
+def withdrawn(flows: tuple[Flow, ...], grants: Mapping[Direction, Grant]) -> tuple[Flow, ...]:
+    """Returns the flows with nothing allowed."""
+    return tuple(replace(flow, allowance=_closed(grants.get(_key(flow)))) for flow in flows)
 
 
-def turn_s(flows: tuple[Flow, ...], slowest_aggr_us: int) -> float:
+def turn_s(flows: tuple[Flow, ...], grants: Mapping[Direction, Grant], slowest_aggr_us: int) -> float:
     """Returns after how long the allowances should be looked at again.
 
     Up to 6.17 each commit restarts the aggregation (`damon_set_attrs()`, mm/damon/core.c), so two of them must fit
-    between two commits.
+    between two commits that move something. What is primed takes an application to become effective; where watermarks
+    keep the scheme from being applied, that can take for ever.
     """
-    if any(flow.allowance and flow.allowance.renewed for flow in flows):
+    phases = {flow.allowance.phase for flow in flows if flow.allowance}
+    if Phase.OPENED in phases:
         return max(_MOVING_S, 2 * slowest_aggr_us / 1_000_000)
+    if Phase.PRIMED in phases:
+        waited = max((grant.waited for grant in grants.values()), default=0)
+        return min(_RESTING_S, _PRIMED_S * (1 << min(waited, 8)))
     return _RESTING_S
 
 
@@ -107,8 +144,7 @@ def _promotion(flow: Flow, flows: tuple[Flow, ...], grant: Grant | None) -> Allo
     fast = flow.pair.target
     headroom = fast.free_bytes - share_bytes(fast.total_bytes, flow.stops.promotion_free_bp)
     most = max(0, headroom) // _alike(flow, flows)
-    turn = _turn_bytes(flow)
-    return _allowance(min(turn, most), most, turn, grant)
+    return _allowance(flow, min(_rate_bytes(flow), most), most, grant)
 
 
 def _demotion(flow: Flow, flows: tuple[Flow, ...], incoming: int, grant: Grant | None) -> Allowance:
@@ -116,49 +152,77 @@ def _demotion(flow: Flow, flows: tuple[Flow, ...], incoming: int, grant: Grant |
     deficit = share_bytes(fast.total_bytes, flow.stops.demotion_free_bp) - fast.free_bytes + incoming
     room = slow.free_bytes - share_bytes(slow.total_bytes, BP - flow.slow_used_bp)
     most = max(0, min(_MOST_COST * deficit, room // _alike(flow, flows)))
-    turn = _turn_bytes(flow)
-    return _allowance(max(0, min(turn, deficit, most)), most, turn, grant)
+    found = _allowance(flow, max(0, min(_rate_bytes(flow), deficit, most)), most, grant)
+    # What helps demotion along costs CPU time as long as demotion is open: see `schemes`.
+    is_over = grant is not None and (deficit <= 0 or _is_spent(grant))
+    return replace(found, phase=Phase.CLOSED) if found.phase is Phase.OPEN and is_over else found
 
 
-def _allowance(want: int, most: int, turn: int, grant: Grant | None) -> Allowance:
-    left, most = grant.left_bytes if grant else 0, min(most, _MOST_COST * turn)
-    fits = left <= most + turn // 2
-    enough = left >= want // 2 or want < turn // _WORTH_A_COMMIT
-    if fits and enough:
-        return Allowance(bytes=grant.bytes if grant else 0, renewed=False)
-    return Allowance(bytes=_whole_pages(min(want * _cost(grant), most)), renewed=True)
+def _allowance(flow: Flow, want: int, most: int, grant: Grant | None) -> Allowance:
+    """Returns what to do about one direction that should get `want` and must not get more than `most`."""
+    turn, most = flow.quota_bytes, min(most, _MOST_COST * _rate_bytes(flow))
+    is_worth_it = want >= max(_PAGE_BYTES, turn // _WORTH_A_COMMIT)
+    if grant is None or (grant.is_open and grant.last is None):
+        return _primed(want, most, grant) if is_worth_it else _closed(grant)
+    if grant.is_open and grant.last:
+        left = grant.last.left_bytes
+        if left <= most + turn // 2 and (left >= want // 2 or not is_worth_it):
+            return Allowance(bytes=grant.bytes, phase=Phase.OPEN)
+    if not is_worth_it:
+        return _closed(grant)
+    if not grant.is_open and want // 2 <= grant.bytes <= most:
+        return Allowance(bytes=grant.bytes, phase=Phase.OPENED if grant.is_effective else Phase.PRIMED)
+    return _primed(want * _cost(grant.last), most, grant)
 
 
-def _turn_bytes(flow: Flow) -> int:
+def _is_spent(grant: Grant) -> bool:
+    return grant.last is not None and not grant.last.left_bytes
+
+
+def _closed(grant: Grant | None) -> Allowance:
+    return Allowance(bytes=grant.bytes if grant else _PAGE_BYTES, phase=Phase.CLOSED)
+
+
+def _primed(want: int, most: int, grant: Grant | None) -> Allowance:
+    """Returns a new amount, which is none of those that a window may already have begun with."""
+    begun = {grant.bytes, grant.last.bytes if grant.last else 0} if grant else set()
+    whole = max(_PAGE_BYTES, min(want, most) // _PAGE_BYTES * _PAGE_BYTES)
+    return Allowance(
+        bytes=next(size for size in range(whole, 0, -_PAGE_BYTES) if size not in begun or size <= _PAGE_BYTES),
+        phase=Phase.PRIMED,
+    )
+
+
+def _rate_bytes(flow: Flow) -> int:
     """Returns what one turn may move: a time quota counts as the kernel counts it before it has measured anything.
 
     A scheme that has just been added has not (`damos_set_effective_quota()`: 1024 pages per ms).
     """
     if not flow.window.time_ms:
-        return flow.quota_bytes
-    return min(flow.quota_bytes, flow.window.time_ms * _UNMEASURED_BYTES_PER_MS)
+        return flow.rate_bytes
+    return min(flow.rate_bytes, flow.window.time_ms * _UNMEASURED_BYTES_PER_MS)
 
 
-def _cost(grant: Grant | None) -> int:
+def _cost(last: Usage | None) -> int:
     """Returns how many bytes have to be tried for one to be applied."""
-    if grant is None or not grant.is_in_use:
+    if last is None or not last.is_in_use:
         return 1
-    return max(1, min(_MOST_COST, grant.tried_bytes // max(1, grant.applied_bytes)))
+    return max(1, min(_MOST_COST, last.tried_bytes // max(1, last.applied_bytes)))
 
 
 def _incoming(
     fast: int, flows: tuple[Flow, ...], promoting: Mapping[Direction, Allowance], grants: Mapping[Direction, Grant]
 ) -> int:
-    """Returns what promotion is about to bring: where the last allowance was used, the new one will be."""
+    """Returns what promotion is about to bring: where the last amount was used up, up to twice as much."""
     return sum(
-        promoting[_key(flow)].bytes
+        min(_rate_bytes(flow), 2 * promoting[_key(flow)].bytes)
         for flow in flows
-        if flow.pair.promotes and flow.pair.target.nid == fast and _was_used(grants.get(_key(flow)))
+        if flow.pair.promotes and flow.pair.target.nid == fast and _was_used_up(grants.get(_key(flow)))
     )
 
 
-def _was_used(grant: Grant | None) -> bool:
-    return grant is not None and grant.is_in_use
+def _was_used_up(grant: Grant | None) -> bool:
+    return grant is not None and grant.last is not None and grant.last.is_used_up
 
 
 def _alike(flow: Flow, flows: tuple[Flow, ...]) -> int:
@@ -170,7 +234,3 @@ def _alike(flow: Flow, flows: tuple[Flow, ...]) -> int:
 
 def _key(flow: Flow) -> Direction:
     return flow.pair.source.nid, flow.pair.promotes
-
-
-def _whole_pages(count: int) -> int:
-    return count // _PAGE_BYTES * _PAGE_BYTES

@@ -37,7 +37,7 @@ def effective(
         fast_used_target=str(Percent(tightest.stops.promotion_used_bp)),
         fast_free_target=str(Percent(tightest.stops.demotion_free_bp)),
         fast_floor_bytes=tightest.stops.floor_bytes,
-        quota_bytes_per_second=tightest.window.bytes_per_second,
+        quota_bytes_per_second=_per_second(tightest, tightest.window.bytes, tightest.window.asked_bytes),
         apply_interval=str(Duration(tightest.apply_interval_us)),
         sample_interval=str(Duration(slowest.sample_us)),
         aggregation_interval=str(Duration(slowest.aggr_us)),
@@ -85,8 +85,8 @@ def _bounds(settings: Settings, flows: tuple[Flow, ...]) -> Iterator[str]:
                 f"promotion.fastUsedTarget {settings.promotion.fast_used_target} is bounded to "
                 f"{Percent(stops.promotion_used_bp)} on nid {fast.nid}: {_why_bounded(stops, fast)}"
             )
-        if flow.window.cut:
-            rate = display_bytes(flow.window.bytes_per_second)
+        if flow.window.cut and not flow.allowance:
+            rate = display_bytes(_per_second(flow, flow.window.bytes, flow.window.asked_bytes))
             yield f"quota: nid {fast.nid} is small; {rate}/s are committed per direction"
         if flow.apply_interval_cut:
             yield (
@@ -144,10 +144,15 @@ def _uncounted(numa_stat: bool | None, features: frozenset[Feature]) -> Iterator
 
 def _sentence(flow: Flow) -> str:
     source, target = flow.pair.source.nid, flow.pair.target.nid
-    rate = display_bytes(flow.quota_bytes * 1_000 // flow.window.ms)
+    rate = display_bytes(_per_second(flow, flow.quota_bytes, flow.rate_bytes))
     if flow.pair.promotes:
         until = f"until {Percent(flow.stops.promotion_used_bp)} of nid {target} are used"
         return f"promote hot pages of nid {source} to nid {target}, at most {rate}/s, {until}"
     until = f"while less than {Percent(flow.stops.demotion_free_bp)} of nid {source} are free"
     bound = "" if flow.slow_used_bp == BP else f" and less than {Percent(flow.slow_used_bp)} of nid {target} are used"
     return f"demote cold pages of nid {source} to nid {target}, at most {rate}/s, {until}{bound}"
+
+
+def _per_second(flow: Flow, bounded_bytes: int, asked_bytes: int) -> int:
+    """Returns the rate: an allowance overshoots nothing, so no window of it has to be kept free on a small nid."""
+    return (asked_bytes if flow.allowance else bounded_bytes) * 1_000 // flow.window.ms

@@ -19,7 +19,7 @@ from terrace_agent.damon.limits import BP, Window, share_bytes
 from terrace_agent.damon.pairs import Pair, pairs_of
 from terrace_agent.damon.passing import is_uniform
 from terrace_agent.damon.regions import check, monitored, nr_regions
-from terrace_agent.damon.schemes import Flow, held, schemes
+from terrace_agent.damon.schemes import Flow, Phase, held, schemes
 from terrace_agent.damon.seen import NOTHING_SEEN, Seen
 from terrace_agent.damon.tree import (
     Context,
@@ -55,11 +55,6 @@ class DesiredKdamond:
         """Whether it promotes, and the target nid, of each direction; none where it only watches."""
         return tuple((flow.pair.promotes, flow.pair.target.nid) for flow in self.flows if self.moves)
 
-    @property
-    def renewed(self) -> bool:
-        """Whether its schemes have to begin anew, even if nothing of the tree differs."""
-        return self.moves and any(flow.allowance is not None and flow.allowance.renewed for flow in self.flows)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desired:
@@ -78,6 +73,16 @@ class Desired:
     made_from: str
     turn_s: float | None = None
     reclaim_demotes: bool = True
+
+    @property
+    def primed(self) -> frozenset[int]:
+        """The source nids that wait for the kernel to take an amount over."""
+        return frozenset(
+            kdamond.source_nid
+            for kdamond in self.kdamonds
+            for flow in kdamond.flows
+            if flow.allowance and flow.allowance.phase is Phase.PRIMED
+        )
 
     @property
     def moves(self) -> bool:
@@ -118,7 +123,7 @@ def desired(settings: Settings, topology: Topology, features: frozenset[Feature]
         else None,
         words=words(flows),
         made_from=hashlib.sha256(repr(settings).encode()).hexdigest()[:16],
-        turn_s=control.turn_s(flows, _slowest_aggr_us(settings, flows, seen.current)) if steered else None,
+        turn_s=control.turn_s(flows, seen.grants, _slowest_aggr_us(settings, flows, seen.current)) if steered else None,
         reclaim_demotes=not seen.pinned,
     )
 
@@ -136,7 +141,7 @@ def _left_to_goals(flows: tuple[Flow, ...], seen: Seen) -> tuple[Flow, ...]:
 def _steered(flows: tuple[Flow, ...], seen: Seen) -> tuple[Flow, ...]:
     """Returns the flows with their allowances; under pressure there are none, since no goal ends them then."""
     if seen.cools_down or seen.under_pressure:
-        return control.withdrawn(tuple(map(held, flows)))
+        return control.withdrawn(tuple(map(held, flows)), seen.grants)
     return control.granted(flows, seen.grants)
 
 
@@ -157,6 +162,7 @@ def _flows(settings: Settings, topology: Topology, features: frozenset[Feature],
             pair=pair,
             window=window,
             quota_bytes=max(_PAGE_BYTES, window.bytes // sharers),
+            rate_bytes=max(_PAGE_BYTES, window.asked_bytes // sharers),
             stops=limits.stops(
                 settings,
                 fast,
@@ -241,5 +247,5 @@ def _turn_ms(features: frozenset[Feature]) -> int:
 
 
 def _slowest_aggr_us(settings: Settings, flows: tuple[Flow, ...], current: Mapping[int, CurrentIntervals]) -> int:
-    renewed = (flow for flow in flows if flow.allowance and flow.allowance.renewed)
-    return max((_current(settings, current, flow.pair.source).aggr_us for flow in renewed), default=0)
+    opened = (flow for flow in flows if flow.allowance and flow.allowance.phase is Phase.OPENED)
+    return max((_current(settings, current, flow.pair.source).aggr_us for flow in opened), default=0)

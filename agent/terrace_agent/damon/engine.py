@@ -5,14 +5,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from terrace_agent.damon import desired as compile_
-from terrace_agent.damon import observing, passing, verify
+from terrace_agent.damon import grants, observing, passing, verify
 from terrace_agent.damon import plan as planning
 from terrace_agent.damon.adapt import Adapter, carried
 from terrace_agent.damon.alone import check_alone
 from terrace_agent.damon.apply import Applier
 from terrace_agent.damon.cadence import CurrentIntervals, is_tuning
-from terrace_agent.damon.features import NO_TUNER, Feature, missing
-from terrace_agent.damon.grants import grants
+from terrace_agent.damon.features import Feature, missing
 from terrace_agent.damon.meter import Meter
 from terrace_agent.damon.ownership import staged_in
 from terrace_agent.damon.patience import Patience
@@ -22,7 +21,7 @@ from terrace_agent.damon.seen import Seen, current_intervals, demotion_targets
 from terrace_agent.damon.surroundings import Observed, observe
 from terrace_agent.damon.verify import Look
 from terrace_agent.damon.ways import quota_control
-from terrace_agent.engine import Claim, Disclaim, Moved, Plan, Store
+from terrace_agent.engine import Bank, Claim, Disclaim, Moved, Plan, Store
 from terrace_agent.errors import EngineUnavailable
 from terrace_agent.hostfs import HostFs
 from terrace_agent.journal import Journal, JournalState, OwnedKdamond
@@ -36,11 +35,7 @@ _LISTS_EVERY_S = 5.0
 
 
 class DamonEngine:
-    """See `terrace_agent.engine.Engine`.
-
-    Args:
-        quota_controls: how quotas may be steered; a kernel on which it would have to be otherwise is refused.
-    """
+    """See `terrace_agent.engine.Engine`."""
 
     def __init__(
         self,
@@ -48,15 +43,16 @@ class DamonEngine:
         journal: Journal,
         patience: Patience | None = None,
         clock: Callable[[], float] = time.monotonic,
-        quota_controls: frozenset[QuotaControl] = frozenset(QuotaControl),
     ) -> None:
         self._fs = fs
         self._journal = journal
         self._patience = patience or Patience()
         self._clock = clock
-        self._quota_controls = quota_controls
         self._listed_at = -_LISTS_EVERY_S
         self._passing: passing.Flows = {}
+        self._ledger: grants.Ledger = {}
+        self._primed: frozenset[int] | None = None
+        self._counted: tuple[Look, ...] = ()
         self._reader = TreeReader(fs, self._patience)
         self._meter = Meter(fs, self._reader, journal, self._patience)
         self._adapter = Adapter(fs)
@@ -86,7 +82,8 @@ class DamonEngine:
 
         Where the agent steers the quotas, it asks the kernel for fresh counters.
         """
-        return self._plan(settings, topology, movable, looks=self._fresh_looks(), moves=True)
+        self._counted = self._fresh_looks()
+        return self._plan(settings, topology, movable, looks=self._counted, moves=True)
 
     def plan_observe(self, settings: Settings, topology: Topology, movable: Movable = EVERYTHING) -> Plan:
         """See `Engine.plan_observe`."""
@@ -99,12 +96,14 @@ class DamonEngine:
     def apply(self, plan: Plan) -> None:
         """See `Engine.apply`."""
         self._applier.apply(plan)
+        if any(isinstance(step, Bank) for step in plan.steps):
+            self._counted = ()
         if any(isinstance(step, Store) and "filters/" in step.path for step in plan.steps):
             self._listed_at = self._clock()
 
     def verify(self) -> Moved:
         """See `Engine.verify`."""
-        looks = self._meter.count()
+        looks = self._looks()
         self._passing = passing.advance(self._passing, looks)
         state = self._journal.load()
         promoted, demoted = verify.totals(state)
@@ -123,11 +122,12 @@ class DamonEngine:
         observed = self._checked()
         features = self._features(observed)
         state = self._journal.load()
+        self._ledger = grants.advance(self._ledger, looks, state.owned)
         adaptation = self._adapter.look(settings, state, moves=moves)
         seen = Seen(
             current=current_intervals(observed.kdamonds, state.owned),
             demotes_to=demotion_targets(observed.kdamonds, state.owned),
-            grants=grants(observed.kdamonds, state.owned, looks),
+            grants=grants.grants(self._ledger),
             numa_balancing=observed.numa_balancing,
             numa_stat=observed.numa_stat,
             pinned=_pinned(features, topology, movable),
@@ -138,6 +138,7 @@ class DamonEngine:
             easing=adaptation.load.easing,
         )
         wanted = compile_.desired(settings, topology, features, seen)
+        self._primed = wanted.primed
         self._adapter.remember(wanted, state, adaptation.at_s)
         wanted = wanted if moves else observing.watching(wanted, settings, features)
         may_list = self._clock() - self._listed_at >= _LISTS_EVERY_S
@@ -175,7 +176,13 @@ class DamonEngine:
         """Returns our running schemes with counters and intervals as of now, where the agent needs them to steer."""
         features = _journaled(self._journal.load())
         steers = features is None or quota_control(features) is QuotaControl.AGENT_LOOP
-        return self._meter.count(at_once=True) if steers else ()
+        return self._meter.effective(self._meter.count(at_once=True), self._primed) if steers else ()
+
+    def _looks(self) -> tuple[Look, ...]:
+        """Returns our running schemes, as counted for the plan of this turn if that is still all of them."""
+        looks, self._counted = self._counted, ()
+        running = self._meter.pids(self._journal.load())
+        return looks if looks and {look.pid for look in looks} == running else self._meter.count()
 
     def _checked(self) -> Observed:
         """Returns what is there, after checking that DAMON is and that nobody else uses it.
@@ -195,8 +202,6 @@ class DamonEngine:
             features = self._probe_features(observed)
         if why := missing(features):
             raise EngineUnavailable(reason=why.reason, message=why.message)
-        if quota_control(features) not in self._quota_controls:
-            raise EngineUnavailable(reason=NO_TUNER.reason, message=NO_TUNER.message)
         return features
 
     def _probe_features(self, observed: Observed) -> frozenset[Feature]:

@@ -183,16 +183,6 @@ INDISPENSABLE = {
 }
 
 
-NO_TUNER = Missing(
-    reason="NoTemporalTuner",
-    message=(
-        "This kernel's DAMON has no temporal goal tuner for the memory of NUMA nodes (no quotas/goal_tuner; Linux 7.1 "
-        "has it), so it cannot stop by itself where a policy says. Debian's kernels of sid and backports have it."
-    ),
-)
-"""Of kernels on which the agent would have to steer the quotas, where that is not released."""
-
-
 def missing(features: frozenset[Feature]) -> Missing | None:
     """Returns the first indispensable thing that `features` lacks."""
     return next((why for feature, why in INDISPENSABLE.items() if feature not in features), None)

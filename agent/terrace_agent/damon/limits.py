@@ -37,19 +37,19 @@ class Window:
 
     Attributes:
         bytes: all sources together.
+        asked_bytes: what the policy's rate would be.
         time_ms: CPU time of each source; 0 is no limit.
-        cut: whether the nid is too small for the policy's rate.
     """
 
     ms: int
     bytes: int
+    asked_bytes: int
     time_ms: int
-    cut: bool
 
     @property
-    def bytes_per_second(self) -> int:
-        """The rate of one direction."""
-        return self.bytes * 1_000 // self.ms
+    def cut(self) -> bool:
+        """Whether the nid is too small for the policy's rate."""
+        return self.bytes < self.asked_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +86,9 @@ def window(settings: Settings, fast: Nid, apply_interval_us: int, turn_ms: int =
     bound = max(_MIB, share_bytes(fast.total_bytes, _LARGEST_WINDOW_BP))
     return Window(
         ms=window_ms,
-        bytes=max(_PAGE_BYTES, min(asked, bound) // _PAGE_BYTES * _PAGE_BYTES),
+        bytes=_pages(min(asked, bound)),
+        asked_bytes=_pages(asked),
         time_ms=_scaled_ms(settings.quota.time.us, window_ms, interval_ms),
-        cut=asked > bound,
     )
 
 
@@ -150,6 +150,10 @@ def _quota_bytes(settings: Settings, fast: Nid) -> int:
     if settings.quota.size is not None:
         return settings.quota.size.bytes
     return _clamp(fast.total_bytes // 1_000, _LEAST_QUOTA_BYTES, _MOST_QUOTA_BYTES)
+
+
+def _pages(count: int) -> int:
+    return max(_PAGE_BYTES, count // _PAGE_BYTES * _PAGE_BYTES)
 
 
 def _scaled_ms(time_us: int, window_ms: int, interval_ms: int) -> int:

@@ -30,6 +30,7 @@ def looks_at(reader: TreeReader, state: JournalState, index: int) -> tuple[Look,
             action=scheme.action,
             target_nid=scheme.target_nid,
             stats=scheme.stats,
+            quotas=scheme.quotas,
         )
         for number, scheme in enumerate(reader.schemes(index))
         # A directory that staging has just made names no nid yet.

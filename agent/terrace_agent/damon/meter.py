@@ -4,11 +4,14 @@ Before: `apply`, and the kernel's own refresh. After: `engine`, which plans with
 """
 
 import errno
+from collections.abc import Collection
+from dataclasses import replace
 
 from terrace_agent.damon import verify
 from terrace_agent.damon.look import looks_at, read_oracle
 from terrace_agent.damon.patience import Patience
 from terrace_agent.damon.read import TreeReader
+from terrace_agent.damon.schemes import is_open
 from terrace_agent.damon.stores import state_path
 from terrace_agent.damon.verify import Look
 from terrace_agent.errors import StoreRefused
@@ -44,6 +47,21 @@ class Meter:
                 self._journal.save(after)
         return looks
 
+    def effective(self, looks: tuple[Look, ...], source_nids: Collection[int] | None) -> tuple[Look, ...]:
+        """Returns the looks with what quotas have come to, where a scheme waits to be let move.
+
+        Args:
+            looks: with counters of now.
+            source_nids: of the kdamonds with such schemes; None if that is not known.
+        """
+        waiting = {
+            look.index
+            for look in looks
+            if not is_open(look.quotas.reset_interval_ms) and (source_nids is None or look.source_nid in source_nids)
+        }
+        asked = {index: self.ask(index, "update_schemes_effective_quotas") for index in sorted(waiting)}
+        return tuple(self._settled(look, fresh=asked[look.index]) if look.index in asked else look for look in looks)
+
     def pids(self, state: JournalState) -> frozenset[int]:
         """Returns the pids of our kdamonds that run."""
         return frozenset(claim.pid for claim in state.owned if claim.pid and self._reader.runs(claim))
@@ -67,3 +85,7 @@ class Meter:
         return all(self.ask(index, "update_schemes_stats") for index in stale) and all(
             self.ask(index, "update_tuned_intervals") for index in tuned
         )
+
+    def _settled(self, look: Look, *, fresh: bool) -> Look:
+        quotas = self._reader.schemes(look.index)[look.scheme].quotas
+        return replace(look, quotas=quotas if fresh else replace(quotas, effective_bytes=None))

@@ -32,11 +32,21 @@ class SchemeStats:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedQuotas:
+    """`quotas/` of one scheme: as stored, and what they have come to, as last asked for."""
+
+    bytes: int = 0
+    reset_interval_ms: int = 0
+    effective_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedScheme:
     """What one scheme does and has done."""
 
     action: Action
     target_nid: int | None
+    quotas: ObservedQuotas
     stats: SchemeStats
 
 

@@ -1,6 +1,7 @@
 """One direction as schemes: pattern, action, quota, stops, filters. Pure."""
 
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 
 from terrace_agent.damon import page_cache
 from terrace_agent.damon.features import Feature
@@ -27,25 +28,40 @@ from terrace_agent.damon.tree import (
 from terrace_agent.workloads.values import Selection
 from terrace_api.policy import Settings
 
-FOREVER_MS = 20 * 24 * 3_600 * 1_000
+_FOREVER_MS = 20 * 24 * 3_600 * 1_000
 """A quota window that does not end while anybody looks; one of 2^31 ms and more the kernel would never begin."""
 
 _PAGE_BYTES = 4_096
+_NO_SIZE = Range(min=0, max=0)
+"""No region has it."""
 _FAIL_CHARGE_DENOM = 8
 _CLEANING_WINDOWS = 2
 
 
+class Phase(Enum):
+    """How far an allowance has come; see `control`."""
+
+    CLOSED = auto()
+    """Nothing may move, and nothing is to be allowed."""
+    PRIMED = auto()
+    """Nothing may move until the kernel has taken the amount over."""
+    OPENED = auto()
+    """The amount may move, since this turn."""
+    OPEN = auto()
+    """What is left of the amount may move."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
-    """What a direction may still move, all in all; see `control`.
-
-    Attributes:
-        bytes: 0 for no scheme at all.
-        renewed: the scheme has to begin anew, or what is left of it would go on.
-    """
+    """What a direction may move, all in all; see `control`."""
 
     bytes: int
-    renewed: bool
+    phase: Phase
+
+    @property
+    def may_move(self) -> bool:
+        """Whether the scheme matches anything."""
+        return self.phase in {Phase.OPENED, Phase.OPEN}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +71,7 @@ class Flow:
     Attributes:
         window: of the fast nid, shared by all sources.
         quota_bytes: this source's part of it.
+        rate_bytes: what the policy's rate comes to in that time, where it is more.
         slow_used_bp: a demotion stops when its target is that full.
         min_age: in aggregations, as long as the source's intervals stay.
         apply_interval_cut: the policy's own would have starved the scheme.
@@ -68,6 +85,7 @@ class Flow:
     pair: Pair
     window: Window
     quota_bytes: int
+    rate_bytes: int
     stops: Stops
     slow_used_bp: int
     min_age: int
@@ -82,7 +100,12 @@ class Flow:
 
 def held(flow: Flow) -> Flow:
     """Returns `flow` with the smallest quota, a page per window: to the kernel, 0 would be no limit."""
-    return replace(flow, quota_bytes=_PAGE_BYTES)
+    return replace(flow, quota_bytes=_PAGE_BYTES, rate_bytes=_PAGE_BYTES)
+
+
+def is_open(reset_interval_ms: int) -> bool:
+    """Returns whether a scheme that has an allowance may move it, by its quota as it runs."""
+    return reset_interval_ms == _FOREVER_MS
 
 
 def schemes(settings: Settings, flows: tuple[Flow, ...], features: frozenset[Feature]) -> tuple[Scheme, ...]:
@@ -90,20 +113,33 @@ def schemes(settings: Settings, flows: tuple[Flow, ...], features: frozenset[Fea
 
     What moves comes first: a commit that only adds or drops what helps keeps the schemes that move, and their stats.
     """
-    return tuple(scheme for made in (_movers, _helpers) for flow in flows for scheme in made(settings, flow, features))
-
-
-def _movers(settings: Settings, flow: Flow, features: frozenset[Feature]) -> tuple[Scheme, ...]:
-    """Returns the scheme that moves pages; none while its allowance is nothing."""
-    if flow.allowance and not flow.allowance.bytes:
-        return ()
-    return (_moving(settings, flow, features),)
+    movers = tuple(_held_back(_moving(settings, flow, features), flow.allowance) for flow in flows)
+    return (*movers, *(helper for flow in flows for helper in _helpers(settings, flow, features)))
 
 
 def _helpers(settings: Settings, flow: Flow, features: frozenset[Feature]) -> tuple[Scheme, ...]:
     """Returns the scheme that helps the moving one along, if it needs help."""
     needs_help = settings.young_filter and not flow.pair.promotes and flow.min_age > 1
-    return (_cleaning(_moving(settings, flow, features), flow),) if needs_help else ()
+    # Before 6.14 `stat` looks at no filter (`damon_pa_apply_scheme()`, mm/damon/paddr.c), so it would clear no bits.
+    can_help = Feature.ALLOW_FILTERS in features
+    return (_cleaning(_moving(settings, flow, features), flow),) if needs_help and can_help else ()
+
+
+def _held_back(mover: Scheme, allowance: Allowance | None) -> Scheme:
+    """Returns the scheme with its allowance for a quota; while that may not move, no region is of a size that matches.
+
+    A window without length begins anew at each application, one without end never (`damos_adjust_quota()`).
+    """
+    if allowance is None:
+        return mover
+    amount = replace(mover.quotas, ms=0, bytes=allowance.bytes, reset_interval_ms=_FOREVER_MS, goals=())
+    if allowance.may_move:
+        return replace(mover, quotas=amount)
+    return replace(
+        mover,
+        access_pattern=replace(mover.access_pattern, sz=_NO_SIZE),
+        quotas=replace(amount, reset_interval_ms=0),
+    )
 
 
 def _cleaning(mover: Scheme, flow: Flow) -> Scheme:
@@ -116,11 +152,16 @@ def _cleaning(mover: Scheme, flow: Flow) -> Scheme:
     to be made there is nothing to prepare, and a node at rest shall cost nothing.
     """
     has_fail_charge = mover.quotas.fail_charge_denom is not None
+    rests = flow.allowance is not None and flow.allowance.phase is Phase.CLOSED
     return replace(
         mover,
         action=Action.STAT,
         target_nid=None,
-        access_pattern=replace(mover.access_pattern, age=Range(min=1, max=flow.min_age - 1)),
+        access_pattern=replace(
+            mover.access_pattern,
+            sz=_NO_SIZE if rests else mover.access_pattern.sz,
+            age=Range(min=1, max=flow.min_age - 1),
+        ),
         quotas=replace(
             mover.quotas,
             ms=flow.window.time_ms,
@@ -172,7 +213,7 @@ def _quotas(settings: Settings, flow: Flow, features: frozenset[Feature]) -> Quo
     # charged bytes per time, stays true, and looking in vain stays bounded to eight windows' worth of memory.
     charges_less = Feature.FAIL_CHARGE in features
     weights = settings.quota.weights
-    rated = Quotas(
+    return Quotas(
         ms=flow.window.time_ms,
         bytes=flow.quota_bytes,
         reset_interval_ms=flow.window.ms,
@@ -182,11 +223,8 @@ def _quotas(settings: Settings, flow: Flow, features: frozenset[Feature]) -> Quo
         if flow.uniform
         else Weights(sz_permil=weights.size, nr_accesses_permil=weights.accesses, age_permil=weights.age),
         goal_tuner=GoalTuner.TEMPORAL if Feature.TEMPORAL in features else None,
-        goals=(*_goals(flow), *_pressure(settings, flow)),
+        goals=() if flow.allowance else (*_goals(flow), *_pressure(settings, flow)),
     )
-    if flow.allowance is None:
-        return rated
-    return replace(rated, ms=0, bytes=flow.allowance.bytes, reset_interval_ms=FOREVER_MS, goals=())
 
 
 def _goals(flow: Flow) -> tuple[QuotaGoal, ...]:

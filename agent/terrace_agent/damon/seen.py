@@ -64,7 +64,7 @@ def current_intervals(
 
 
 def demotion_targets(kdamonds: tuple[ObservedKdamond, ...], owned: tuple[OwnedKdamond, ...]) -> Mapping[int, int]:
-    """Returns where our running kdamonds demote to, by source nid; one whose allowance is withdrawn has no scheme."""
+    """Returns where our running kdamonds demote to, by source nid."""
     return {
         source_nid: target_nid
         for _, claim, source_nid in _running(kdamonds, owned)

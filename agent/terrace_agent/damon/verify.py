@@ -13,9 +13,9 @@ as there were huge migrations count as huge. Folios between a page and a huge pa
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from terrace_agent.damon.read import SchemeStats
+from terrace_agent.damon.read import ObservedQuotas, SchemeStats
 from terrace_agent.damon.tallies import nothing, summed, tally_of
 from terrace_agent.damon.tree import Action
 from terrace_agent.journal import Counter, JournalState, Tally
@@ -54,6 +54,7 @@ class Look:
     action: Action
     target_nid: int
     stats: SchemeStats
+    quotas: ObservedQuotas = field(default_factory=ObservedQuotas)
 
     @property
     def promotes(self) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cases.pods import container_path, make_host, make_pod, remove_pod, uid
-from simkernel import LINUX_7_0, LINUX_7_2, Profile, SimKernel
+from simkernel import LINUX_7_0, LINUX_7_2, Profile, SimKernel, SimMemory, SimNid
 from simkernel.filters import Page, passes
 from terrace_agent.cycle import Cycle, Turn
 from terrace_agent.damon.engine import DamonEngine
@@ -17,7 +17,7 @@ from terrace_agent.decide import Outcome
 from terrace_agent.errors import SchemesRefused
 from terrace_agent.steplog import StepLog
 from terrace_agent.workloads.roster import Roster
-from unit.agent.damon.builders import MemoryJournal
+from unit.agent.damon.builders import MIB, MemoryJournal
 from unit.agent.orders import manage, order
 from unit.agent.sim_host import SimHost
 
@@ -99,17 +99,17 @@ def test_pods_are_listed_as_they_come_and_dropped_as_they_go(node: Node) -> None
     assert (node.demotes(1), node.demotes(3)) == (False, True)
 
 
-def test_a_list_outlives_the_renewal_of_an_allowance() -> None:
+def test_a_list_that_is_committed_with_an_allowance_is_whole() -> None:
     node = Node(LINUX_7_0)
     node.start(1)
     node.start(2, app="db")
     node.turn()
-    spent = int(node.kernel.running[PROMOTION].files["contexts/0/schemes/0/quotas/bytes"])
-    node.kernel.count(PROMOTION, sz_tried=spent, sz_applied=spent)
+    nids = {0: SimNid(total=1536 * MIB, other=1024 * MIB), 1: SimNid(total=512 * MIB)}
+    SimMemory(kernel=node.kernel, nids=nids).run(1_000)
     node.start(3)
     assert node.turn(seconds=1).failure is None
     promotion = node.kernel.running[PROMOTION]
-    assert promotion.commits == 2
+    assert promotion.commits == 1
     assert [passes(promotion.files, 0, Page(memcg=container_path(number))) for number in (1, 2, 3)] == [
         True,
         False,

@@ -8,7 +8,6 @@ import pytest
 from demo.scenes import expect_engine
 from simkernel import NO_DAMON, PROFILES, SimKernel
 from terrace_agent.damon.engine import DamonEngine
-from terrace_agent.engines import RELEASED
 from terrace_agent.journal import FileJournal
 from testbed.errors import BedError
 from testbed.kernels import KERNELS, Kernel
@@ -40,6 +39,6 @@ def test_a_node_that_wrongly_says_that_it_has_an_engine_fails_the_demo() -> None
 @pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.version)
 def test_the_table_says_what_the_agent_finds_on_a_kernel_like_it(kernel: Kernel, tmp_path: Path) -> None:
     profile = {one.name: one for one in PROFILES}.get(kernel.version, NO_DAMON)
-    engine = DamonEngine(SimKernel(profile), FileJournal(tmp_path, boot_id="boot"), quota_controls=RELEASED)
+    engine = DamonEngine(SimKernel(profile), FileJournal(tmp_path, boot_id="boot"))
     assert engine.probe().available is kernel.engine
     assert (profile is not NO_DAMON) is kernel.migrates

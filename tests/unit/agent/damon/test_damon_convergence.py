@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from simkernel import LINUX_6_12, LINUX_7_0, LINUX_7_2, PROFILES, Profile, SimKernel, SimMemory, SimNid
+from simkernel import LINUX_6_12, LINUX_7_0, LINUX_7_2, PROFILES, Killed, Profile, SimKernel, SimMemory, SimNid
 from simkernel.kernel import Running
 from simkernel.memory import TICK_MS
 from terrace_agent.engine import Plan
@@ -18,6 +18,8 @@ from terrace_api.policy import Settings
 from unit.agent.damon.builders import MIB, MemoryJournal, engine_on, guest, settings, with_free
 
 FLOOR = 77 * MIB
+RATE = 100 * MIB
+"""What the default policy lets each direction move in a second."""
 STEERED = [profile for profile in PROFILES if "temporal" not in profile.has]
 every_kernel = pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.name)
 TUNED = [profile for profile in PROFILES if "temporal" in profile.has]
@@ -41,7 +43,8 @@ class Machine:
             },
             passed=passed,
         )
-        self.engine = engine_on(self.kernel, MemoryJournal())
+        self.journal = MemoryJournal()
+        self.engine = engine_on(self.kernel, self.journal)
         self.hot = hot
 
     def topology(self) -> Topology:
@@ -49,6 +52,7 @@ class Machine:
 
     def turn(self) -> Plan:
         """One turn, and the time until the next."""
+        self.engine.probe()
         plan = self.engine.plan(self.chosen, self.topology())
         self.engine.apply(plan)
         self.engine.verify()
@@ -117,9 +121,29 @@ def test_without_the_agent_at_most_one_allowance_of_each_direction_still_moves(
         pass
     before = dict(machine.memory.moved)
     machine.memory.run(600_000)
-    for kind, most in (("hot", 24 * MIB), ("cold", 8 * 24 * MIB)):
+    for kind, most in (("hot", RATE), ("cold", RATE)):
         assert machine.memory.moved[kind] - before.get(kind, 0) <= most
     assert machine.memory.nids[0].free >= FLOOR
+
+
+@pytest.mark.parametrize("profile", [LINUX_6_12, LINUX_7_0], ids=lambda profile: profile.name)
+def test_killed_at_any_store_the_agent_leaves_at_most_one_amount_of_each_direction(profile: Profile) -> None:
+    stores = (*range(1, 110, 9), *range(110, 170))
+    for store in stores:
+        machine = Machine(profile)
+        machine.kernel.kill_after = store
+        with pytest.raises(Killed):
+            for _ in machine.turns(20):
+                pass
+        machine.kernel.kill_after = None
+        before = dict(machine.memory.moved)
+        machine.memory.run(5_000)
+        for kind in ("hot", "cold"):
+            assert machine.memory.moved[kind] - before.get(kind, 0) <= RATE, store
+        assert machine.memory.nids[0].free >= FLOOR
+        machine.engine = engine_on(machine.kernel, machine.journal)
+        machine.turn()
+        assert machine.kernel.running
 
 
 @steered_kernel

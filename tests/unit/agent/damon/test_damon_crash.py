@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from simkernel import LINUX_6_12, LINUX_7_0, LINUX_7_2, Killed, Profile, SimKernel
+from simkernel import LINUX_7_2, Killed, Profile, SimKernel
 from terrace_agent.errors import SchemesRefused
 from terrace_agent.journal import Journal
 from terrace_agent.workloads.values import EVERYTHING, Cgroup, Movable
@@ -113,44 +113,6 @@ def test_the_next_agent_can_undo_everything_instead(first: Wanted | None, then: 
         turn(kernel, state, None)
         assert not kernel.running
         assert {path: kernel.read(path) for path in FOUND} == FOUND, store
-
-
-def spend(kernel: SimKernel) -> None:
-    """Lets every scheme use up its allowance."""
-    for index, running in kernel.running.items():
-        for number in range(int(running.files["contexts/0/schemes/nr_schemes"])):
-            spent = int(running.files[f"contexts/0/schemes/{number}/quotas/bytes"])
-            kernel.count(index, number, sz_tried=spent, sz_applied=spent)
-
-
-@pytest.mark.parametrize("profile", [LINUX_6_12, LINUX_7_0], ids=lambda profile: profile.name)
-def test_killed_while_it_renews_an_allowance_the_agent_leaves_the_spent_one_a_whole_new_one_or_none(
-    profile: Profile,
-) -> None:
-    last = 0
-    for store in itertools.count(1):
-        kernel, state = SimKernel(profile), MemoryJournal()
-        turn(kernel, state, OLD)
-        spend(kernel)
-        old = configuration(kernel)
-        kernel.kill_after = store
-        try:
-            turn(kernel, state, OLD)
-        except Killed:
-            kernel.kill_after = None
-        else:
-            break
-        for index, tree in configuration(kernel).items():
-            amounts = [int(text) for path, text in tree.items() if path.endswith("quotas/bytes")]
-            assert len(amounts) in {0, len([path for path in old[index] if path.endswith("quotas/bytes")])}, store
-            if amounts:
-                assert tree["contexts/0/schemes/0/target_nid"] == old[index]["contexts/0/schemes/0/target_nid"], store
-        pids = {index: running.pid for index, running in kernel.running.items()}
-        turn(kernel, state, OLD)
-        assert {index: running.pid for index, running in kernel.running.items()} == pids, store
-        assert set(configuration(kernel)[1]) == set(old[1]), store
-        last = store
-    assert last > 20
 
 
 @pytest.mark.parametrize("second", [1, 2, 3, 5, 8, 40, 60, 63])

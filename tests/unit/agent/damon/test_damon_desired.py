@@ -1,6 +1,7 @@
 """Settings and topology become one tree per source nid."""
 
 import dataclasses
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,12 +9,23 @@ from hypothesis import settings as no_deadline
 from hypothesis import strategies as st
 
 from terrace_agent.damon.cadence import CurrentIntervals
+from terrace_agent.damon.control import Grant, Usage
 from terrace_agent.damon.desired import Desired, desired
 from terrace_agent.damon.features import Feature
 from terrace_agent.damon.limits import BP
 from terrace_agent.damon.seen import Seen
 from terrace_agent.damon.stores import kdamond_stores
-from terrace_agent.damon.tree import Action, Filter, FilterType, GoalMetric, GoalTuner, Operations, Region, Scheme
+from terrace_agent.damon.tree import (
+    Action,
+    Filter,
+    FilterType,
+    GoalMetric,
+    GoalTuner,
+    Operations,
+    Range,
+    Region,
+    Scheme,
+)
 from terrace_agent.errors import SettingsRejected
 from terrace_agent.topology.values import Topology
 from terrace_api.node_tiering import QuotaControl
@@ -166,10 +178,11 @@ def test_where_filters_only_reject_promotion_rejects_what_is_not_young() -> None
 @pytest.mark.parametrize("lacking", [{Feature.TEMPORAL}, {Feature.TEMPORAL, Feature.NODE_GOALS}])
 def test_where_goals_do_not_stop_the_agent_hands_out_amounts(lacking: set[Feature]) -> None:
     found = on(guest(), features=EVERYTHING - lacking)
-    quotas = schemes(found)[1, Action.MIGRATE_HOT].quotas
+    scheme = schemes(found)[1, Action.MIGRATE_HOT]
+    quotas = scheme.quotas
     assert (quotas.goals, quotas.goal_tuner, quotas.ms) == ((), None, 0)
-    assert quotas.bytes <= 24 * MIB
-    assert quotas.reset_interval_ms > 24 * 3_600_000
+    assert 0 < quotas.bytes <= 100 * MIB
+    assert (scheme.access_pattern.sz, quotas.reset_interval_ms) == (Range(), 0)
     assert found.effective
     assert found.effective.quota_control is QuotaControl.AGENT_LOOP
     assert any("hands out allowances" in note for note in found.effective.notes)
@@ -183,9 +196,11 @@ def test_a_kernel_that_stops_at_goals_is_left_to_steer() -> None:
 
 @pytest.mark.parametrize("found", [Seen(under_pressure=True), Seen(cools_down=True)])
 def test_where_goals_do_not_stop_nothing_is_allowed_while_a_guardrail_is_hit(found: Seen) -> None:
-    held = desired(settings(), guest(), EVERYTHING - {Feature.TEMPORAL}, found)
-    assert not {Action.MIGRATE_HOT, Action.MIGRATE_COLD} & {action for _, action in schemes(held)}
-    assert not any(kdamond.renewed for kdamond in held.kdamonds)
+    used = Usage(bytes=MIB)
+    open_ = {(1, True): Grant(bytes=MIB, is_open=True, is_effective=True, last=used)}
+    held = desired(settings(), guest(), EVERYTHING - {Feature.TEMPORAL}, replace(found, grants=open_))
+    movers = [scheme for (_, action), scheme in schemes(held).items() if action is not Action.STAT]
+    assert [scheme.access_pattern.sz for scheme in movers] == [Range(), Range()]
     assert [kdamond.directions for kdamond in held.kdamonds] == [((False, 1),), ((True, 0),)]
 
 

@@ -9,14 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simkernel import LINUX_6_12, LINUX_7_0, LINUX_7_2, LINUX_7_3, NO_DAMON, PROFILES, Profile, SimKernel
-from terrace_agent.damon.engine import DamonEngine
+from simkernel import LINUX_7_0, LINUX_7_2, LINUX_7_3, NO_DAMON, PROFILES, Profile, SimKernel, SimMemory, SimNid
 from terrace_agent.engine import Plan, stores
 from terrace_agent.errors import EngineUnavailable, KdamondDied, KdamondStays, SettingsRejected, StoreRefused
 from terrace_agent.journal import FileJournal
 from terrace_agent.topology.values import PhysicalRange, Topology
 from terrace_agent.workloads.values import Cgroup, Movable
-from terrace_api.node_tiering import QuotaControl
 from terrace_api.policy import Settings
 from unit.agent.damon.builders import (
     BOOT_ID,
@@ -603,25 +601,14 @@ def test_pages_that_landed_elsewhere_did_not_arrive(kernel: SimKernel, tmp_path:
     ]
 
 
-@pytest.mark.parametrize("profile", [LINUX_6_12, LINUX_7_0], ids=lambda profile: profile.name)
-def test_what_moves_right_after_an_allowance_was_renewed_counts(profile: Profile, tmp_path: Path) -> None:
-    kernel = SimKernel(profile)
-    enforce(kernel, tmp_path)
-    spent = int(kernel.running[1].files["contexts/0/schemes/0/quotas/bytes"])
-    kernel.count(1, sz_tried=spent, sz_applied=spent)
-    enforce(kernel, tmp_path)
-    kernel.count(1, sz_tried=4096, sz_applied=4096)
-    assert engine_on(kernel, tmp_path).verify().promoted_bytes == spent + 4096
-
-
-def test_a_renewed_allowance_keeps_the_intervals_that_the_kernel_has_tuned(tmp_path: Path) -> None:
+def test_an_amount_is_opened_with_the_intervals_that_the_kernel_has_tuned(tmp_path: Path) -> None:
     kernel = SimKernel(LINUX_7_0)
+    memory = SimMemory(kernel=kernel, nids={0: SimNid(total=1536 * MIB), 1: SimNid(total=512 * MIB)})
     enforce(kernel, tmp_path)
     kernel.running[1].intervals = (80_000, 1_600_000)
-    spent = int(kernel.running[1].files["contexts/0/schemes/0/quotas/bytes"])
-    kernel.count(1, sz_tried=spent, sz_applied=spent)
+    memory.run(1_000)
     assert enforce(kernel, tmp_path).recheck_s == pytest.approx(3.2)
-    assert kernel.running[1].commits == 2
+    assert kernel.running[1].commits == 1
     assert kernel.running[1].intervals == (80_000, 1_600_000)
 
 
@@ -635,15 +622,3 @@ def test_a_middle_nid_is_reported_once_per_direction_and_target(tmp_path: Path) 
     found = engine_on(kernel, tmp_path).verify().kdamonds
     identities = [(kdamond.index, kdamond.direction, kdamond.target_nid) for kdamond in found]
     assert identities == [(0, "demotion", 1), (1, "promotion", 0), (1, "demotion", 2), (2, "promotion", 1)]
-
-
-def test_a_way_of_steering_quotas_that_is_not_released_is_refused(tmp_path: Path) -> None:
-    kernel = SimKernel(LINUX_7_0)
-    engine = DamonEngine(
-        kernel, FileJournal(tmp_path, boot_id=BOOT_ID), quota_controls=frozenset({QuotaControl.TEMPORAL})
-    )
-    capability = engine.probe()
-    assert (capability.available, capability.reason) == (False, "NoTemporalTuner")
-    with pytest.raises(EngineUnavailable):
-        engine.plan(settings(), guest())
-    assert kernel.read(NR_KDAMONDS) == "0"
