@@ -5,8 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONPATH := tests
 KERNEL ?= newest
-# Two workers: tests with an API server mostly wait, and each worker has a control plane of its own.
 PARALLEL := -n 2 --dist worksteal
+# Tests with an API server mostly wait; each worker has a control plane of its own, which takes 1 GiB.
+WAITING := -n 3 --dist worksteal
 LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml
 
 .PHONY: help
@@ -48,7 +49,7 @@ test: root $(VENV)/ready ## Sets everything up and passes all tests: fast ones, 
 	@$(MAKE) --no-print-directory check
 	@$(MAKE) --no-print-directory packages
 	@$(BIN)/python -m testbed prepare --kernel newest --kernel 6.1
-	$(BIN)/pytest -v $(PARALLEL) -m cluster
+	$(BIN)/pytest -v $(WAITING) -m cluster
 	@$(MAKE) --no-print-directory test-guests
 
 .PHONY: test-kernels

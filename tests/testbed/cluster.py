@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from dataclasses import asdict
@@ -28,6 +29,7 @@ from testbed.processes import Daemon
 HOST_SEEN_BY_GUESTS = "10.0.2.2"
 READY_LIMIT_S = 180
 _AUDIT_POLICY = Path(__file__).parent / "audit-policy.yaml"
+_TRIES = 30
 _SERVER_NAMES = (
     "DNS:localhost",
     "DNS:kubernetes",
@@ -155,8 +157,19 @@ class Cluster:
     def get(self, path: str) -> Any:
         """Returns what the API server answers to a GET, such as of `/api/v1/nodes`; None if there is no such object.
 
-        For questions that are asked again and again: a kubectl costs half a second of one of few CPUs.
+        For questions that are asked again and again: a kubectl costs half a second of one of few CPUs. While the API
+        server says 429, as of custom resources in its first seconds, it is asked again, as other clients do.
         """
+        for _ in range(_TRIES):
+            try:
+                return self._get(path)
+            except urllib.error.HTTPError as error:
+                if error.code != HTTPStatus.TOO_MANY_REQUESTS:
+                    raise
+                time.sleep(1)
+        return self._get(path)
+
+    def _get(self, path: str) -> Any:
         try:
             with urllib.request.urlopen(f"{self.server}{path}", context=self.tls(), timeout=30) as answer:
                 return json.load(answer)
