@@ -47,11 +47,12 @@ def node_writes(
 
 
 def outlived(decisions: Iterable[Decision], tierings: Mapping[str, Tiering]) -> frozenset[str]:
-    """Returns the uids of NodeTierings that belong to an earlier registration of their node."""
+    """Returns the uids of NodeTierings that belong to an earlier registration of their node and are not deleted yet."""
     return frozenset(
         tiering.uid
         for decision in decisions
         if (tiering := tierings.get(decision.node.name)) is not None
+        and not tiering.deleting
         and tiering.node_uid not in {None, decision.node.uid}
     )
 

@@ -56,6 +56,10 @@ class Since:
         """Returns since when it has been so; a time that is not known yet is now."""
         return self.at_s.get((*goal.key, lasting), self.now_s)
 
+    def knows(self, goal: Goal, lasting: Lasting) -> bool:
+        """Returns whether it was so at the last look already."""
+        return (*goal.key, lasting) in self.at_s
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rollout:

@@ -56,7 +56,7 @@ class Fleet(Protocol):
 
     @property
     def complete(self) -> bool:
-        """Whether nodes and NodeTierings have been listed."""
+        """Whether nodes and NodeTierings are known as they are now."""
         ...
 
     @property
@@ -207,9 +207,11 @@ class Reconciler:
         self._outlived_since = {
             uid: self._outlived_since.get(uid, now_s) for uid in outlived(decisions, self._fleet.tierings)
         }
-        for since_s in self._outlived_since.values():
-            self._wake.at(since_s + ADOPT_AFTER_S)
-        return frozenset(uid for uid, since_s in self._outlived_since.items() if since_s + ADOPT_AFTER_S <= now_s)
+        due_s = {uid: since_s + ADOPT_AFTER_S for uid, since_s in self._outlived_since.items()}
+        for at_s in due_s.values():
+            if at_s > now_s:
+                self._wake.at(at_s)
+        return frozenset(uid for uid, at_s in due_s.items() if at_s <= now_s)
 
     async def _write_spec(self, write: NodeWrite) -> None:
         """Writes a spec, and remembers that it may be there if no answer says whether it is."""

@@ -114,9 +114,13 @@ def _fail(turn: _Turn) -> Rollout:
 
 
 def _go_on(turn: _Turn) -> Rollout:
-    """Fills up the wave; or if it is full, waits until it has settled and baked, and begins the next one."""
+    """Fills up the wave; or if it is full, waits until it has settled and baked, and begins the next one.
+
+    A wave that bakes stays as it is: where limits are shares, nodes that come and go change what would fill it up.
+    """
     goal, seen, revision = turn.goal, turn.seen, turn.goal.target.revision
-    room = turn.limits.room(seen.told) if seen.behind else 0
+    bakes = turn.since.knows(goal, Lasting.WELL)
+    room = turn.limits.room(seen.told) if seen.behind and not bakes else 0
     if room or seen.unsettled:
         return _tell(turn, room)
     if not seen.behind and not seen.proven:

@@ -96,6 +96,7 @@ class Writer(Generic[WriteT]):
                 return False
             except (ApiConflict, ApiNotFound) as error:
                 self._count("overtaken")
+                self._failed.pop(write.name, None)
                 _log.info("write overtaken", extra=fields(kind=self._kind, name=write.name, error=str(error)))
                 return False
             except (ApiRefused, ApiUnreachable, ApiGarbled) as error:

@@ -84,8 +84,8 @@ class Cluster:
 
     @property
     def complete(self) -> bool:
-        """Whether nodes and NodeTierings have been listed."""
-        return self.node_reflector.synced.is_set() and self.tiering_reflector.synced.is_set()
+        """Whether nodes and NodeTierings are known as they are: listed, and the API server has not gone away since."""
+        return self.node_reflector.current and self.tiering_reflector.current
 
     @property
     def nodes_version(self) -> int:

@@ -59,6 +59,7 @@ class Reflector(Generic[Value]):
         items: by name; changes in place, so a reader that awaits takes a copy first.
         changes: grows when `items` does not say the same as before.
         synced: set while a list is complete; before the first one `items` says nothing.
+        current: whether `items` is complete and, as far as is known, as the API server has it; not while that is away.
         heard_s: monotonic time of the last sign of life of this loop, a failed attempt included.
         fresh_s: monotonic time at which `items` was last known to be complete and current.
     """
@@ -82,6 +83,7 @@ class Reflector(Generic[Value]):
         self.items: dict[str, Value] = {}
         self.changes = 0
         self.synced = asyncio.Event()
+        self.current = False
         self.heard_s = self.fresh_s = time.monotonic()
         self._requests = requests
         self._on_change = on_change
@@ -104,6 +106,7 @@ class Reflector(Generic[Value]):
     def refresh(self) -> None:
         """Begins with a new list; until it is complete, `synced` is not set."""
         self.synced.clear()
+        self.current = False
         if self._following is not None:
             self._following.cancel()
 
@@ -137,11 +140,12 @@ class Reflector(Generic[Value]):
         while True:
             page = await self._requests.get(self.source.path, accept=self.source.accept("List"), query=query)
             self._alive()
-            found |= _read_page(page, self.source)
-            if not (token := page["metadata"].get("continue")):
+            items, token, version = _read_page(page, self.source)
+            found |= items
+            if not token:
                 break
             query = {"limit": PAGE, "continue": token}
-        self._version = page["metadata"]["resourceVersion"]
+        self._version = version
         self._replace(found)
 
     def _replace(self, found: dict[str, Value]) -> None:
@@ -205,10 +209,12 @@ class Reflector(Generic[Value]):
 
     def _fresh(self) -> None:
         self.heard_s = self.fresh_s = time.monotonic()
+        self.current = True
 
     async def _wait(self, error: Exception) -> None:
         """Sleeps with jitter, longer after every failure in a row."""
         self._alive()
+        self.current = False
         self._failures += 1
         most = min(_MOST_DELAY_S, _LEAST_DELAY_S * 2**self._failures)
         delay = random.uniform(most / 2, most) + (error.retry_after_s if isinstance(error, ApiRefused) else 0.0)
@@ -217,8 +223,10 @@ class Reflector(Generic[Value]):
         await asyncio.sleep(delay)
 
 
-def _read_page(page: Json, source: Source[Value]) -> dict[str, Value]:
+def _read_page(page: Json, source: Source[Value]) -> tuple[dict[str, Value], str, str]:
+    """Returns a page's values by name, where the next page begins (empty for the last), and the list's version."""
     try:
-        return {item["metadata"]["name"]: source.read(item) for item in page["items"] or ()}
+        items = {item["metadata"]["name"]: source.read(item) for item in page["items"] or ()}
+        return items, page["metadata"].get("continue", ""), page["metadata"]["resourceVersion"]
     except (KeyError, TypeError, AttributeError) as error:
         raise ApiGarbled(f"list of {source.kind} without {error}") from error

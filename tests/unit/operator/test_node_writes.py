@@ -62,10 +62,14 @@ def test_one_that_is_being_deleted_is_left_alone() -> None:
 
 def test_only_those_of_an_earlier_registration_have_outlived_it() -> None:
     again, fresh, unowned = a_node("a", uid="second"), a_node("b"), a_node("c")
+    held = a_node("d", uid="second")
     tierings = {
+        "d": a_tiering(a_node("d"), deleting=True),
         "a": a_tiering(NODE),
         "b": a_tiering(fresh),
         "c": a_tiering(unowned, node_uid=None),
         "gone": a_tiering(a_node("gone")),
     }
-    assert outlived(look(policies(), [again, fresh, unowned], tierings.values()).decisions, tierings) == {"nt-uid-a"}
+    assert outlived(look(policies(), [again, fresh, unowned, held], tierings.values()).decisions, tierings) == {
+        "nt-uid-a"
+    }

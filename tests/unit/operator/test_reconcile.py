@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cases.fake_fleet import FakeFleet
-from cases.fleets import AT_ONCE, READY, a_node, a_policy, a_report, an_invalid_policy
+from cases.fleets import AT_ONCE, READY, a_node, a_policy, a_report, a_tiering, an_invalid_policy
 from terrace_api.node_tiering import Action
 from terrace_operator import reconcile as reconcile_module
 from terrace_operator.compile import RESTORE, compile_spec
-from terrace_operator.errors import ApiRefused
+from terrace_operator.errors import ApiNotFound, ApiRefused
 from terrace_operator.metrics import Metrics
 from terrace_operator.node_writes import NodeWrite
 from terrace_operator.reconcile import Reconciler
@@ -203,6 +203,57 @@ def test_one_write_that_fails_keeps_no_other_back_and_is_tried_again_later(monke
     one_pass(reconciler)
     assert set(fleet.tierings) == {"a", "b", "c"}
     assert reconciler.settled
+
+
+def passes_in(seconds: float, fleet: FakeFleet) -> int:
+    """Lets an operator run for a while; returns how often it looked at the whole state."""
+    reconciler, counted = operator(fleet), 0
+
+    async def run() -> None:
+        nonlocal counted
+        end_s = time.monotonic() + seconds
+        while True:
+            counted += 1
+            await reconciler.reconcile()
+            try:
+                async with asyncio.timeout(end_s - time.monotonic()):
+                    await reconciler._wake.wait()
+            except TimeoutError:
+                return
+
+    asyncio.run(run())
+    return counted
+
+
+@pytest.mark.parametrize("deleting", [True, False], ids=["held by a finalizer", "not to be taken over"])
+def test_a_node_tiering_of_an_earlier_registration_keeps_nobody_busy(
+    monkeypatch: pytest.MonkeyPatch, deleting: bool
+) -> None:
+    monkeypatch.setattr(reconcile_module, "ADOPT_AFTER_S", 0.1)
+    fleet = FakeFleet()
+    fleet.add_node(a_node("a", uid="second"))
+    fleet.tierings["a"] = a_tiering(a_node("a"), RESTORE, deleting=deleting)
+    fleet.fails = lambda request: isinstance(request, NodeWrite)
+    assert passes_in(0.9, fleet) < 6
+
+
+def test_a_write_that_failed_and_is_then_overtaken_is_not_tried_without_a_pause() -> None:
+    fleet, tried = fleet_of("a"), 0
+
+    def fails(request: object) -> bool:
+        nonlocal tried
+        if isinstance(request, NodeWrite):
+            tried += 1
+            raise (
+                ApiRefused(status=500, reason="InternalError", message="away")
+                if tried == 1
+                else ApiNotFound(status=404, reason="NotFound", message="no such kind")
+            )
+        return False
+
+    fleet.fails = fails
+    passes_in(3.0, fleet)
+    assert 2 <= tried < 6
 
 
 def test_an_api_server_that_has_enough_is_left_alone_by_all_writes() -> None:

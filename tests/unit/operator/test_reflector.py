@@ -202,6 +202,37 @@ def test_a_refusal_is_tried_again(status: int) -> None:
     watched(test)
 
 
+def test_the_copy_is_not_called_current_while_the_api_server_is_away() -> None:
+    async def test(seen: Watched) -> None:
+        assert seen.reflector.current
+        seen.server.refuse = [503] * 1000
+        await seen.server.cut()
+        await until(lambda: not seen.reflector.current)
+        seen.server.refuse.clear()
+        await until(lambda: seen.reflector.current)
+
+    watched(test)
+
+
+def test_a_list_without_a_version_is_asked_for_again() -> None:
+    class Garbled(Requests):
+        def __init__(self) -> None:
+            self.asked = 0
+
+        async def get(self, *_: object, **__: object) -> object:
+            self.asked += 1
+            return {"items": []}
+
+    async def test() -> None:
+        requests = Garbled()
+        task = asyncio.create_task(Reflector(NODES, requests, lambda _: None).run())
+        await until(lambda: requests.asked > 1)
+        assert not task.done()
+        task.cancel()
+
+    asyncio.run(test())
+
+
 def test_many_refusals_in_a_row_mean_listing_again() -> None:
     async def test(seen: Watched) -> None:
         seen.server.refuse = [400] * 5

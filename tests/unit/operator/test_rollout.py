@@ -114,6 +114,24 @@ def test_each_wave_settles_and_bakes_before_the_next() -> None:
     assert waves == [["n0"], ["n1", "n2"], ["n3", "n4"], ["n5", "n6"], ["n7", "n8"], ["n9"]]
 
 
+@pytest.mark.parametrize(("canary", "wave", "told_first"), [(1, "10%", 11), ("10%", "30%", 10)])
+def test_nodes_that_leave_do_not_cut_a_bake_short(canary: int | str, wave: str, told_first: int) -> None:
+    names = [f"n{number:03}" for number in range(100)]
+    on = begun(batch(rollout={"canary": canary, "maxUpdating": wave}), names)
+    step(on)
+    while len(on.told) < told_first:
+        answer(on)
+        step(on)
+        on.now_s += BAKE_S
+        step(on)
+    answer(on)
+    assert step(on).phase is Phase.BAKING
+    for name in names[90:]:
+        del on.nodes[name], on.tierings[name]
+    assert step(on).phase is Phase.BAKING
+    assert len(on.told) == told_first
+
+
 def test_a_wave_waits_for_a_node_that_is_not_ready_yet() -> None:
     on = begun(batch())
     step(on)
