@@ -23,7 +23,7 @@ from terrace_operator.cluster.objects import (
     status_manifest,
     tiering_manifest,
 )
-from terrace_operator.cluster.reflector import Reflector, Source
+from terrace_operator.cluster.reflector import Before, Reflector, Source
 from terrace_operator.cluster.requests import Requests
 from terrace_operator.errors import ApiGarbled, NotLeading
 from terrace_operator.fleet import Agents, Node, Policies, Tiering
@@ -121,9 +121,9 @@ class Cluster:
 
     async def write_tiering(self, write: NodeWrite) -> None:
         """Makes or changes a NodeTiering; the answer is at once part of `tierings`."""
-        seen = self.tierings.get(write.name)
+        before = self.tiering_reflector.before(write.name)
         manifest = await self._apply(f"{TIERINGS_PATH}/{quote(write.name)}", tiering_manifest(write))
-        stored = self._put(write.name, seen, manifest)
+        stored = self._put(write.name, before, manifest)
         if stored.spec != write.spec:
             raise ApiGarbled("the spec was not stored as it was written; is the CRD of another version of Terrace?")
 
@@ -137,9 +137,9 @@ class Cluster:
 
     async def write_alive(self, write: AliveWrite) -> None:
         """Writes the condition AgentAlive; the answer is at once part of `tierings`."""
-        seen = self.tierings.get(write.name)
+        before = self.tiering_reflector.before(write.name)
         path = f"{TIERINGS_PATH}/{quote(write.name)}/status"
-        self._put(write.name, seen, await self._apply(path, alive_manifest(write)))
+        self._put(write.name, before, await self._apply(path, alive_manifest(write)))
 
     def refresh(self) -> None:
         """Begins with new lists: whatever was written before this call will be known when `complete` is true again."""
@@ -152,12 +152,12 @@ class Cluster:
             return read_look(node, None)
         return read_look(node, await self._requests.get(self._agent_pods.path(), query=self._agent_pods.query(name)))
 
-    def _put(self, name: str, seen: Tiering | None, manifest: Json) -> Tiering:
+    def _put(self, name: str, before: Before[Tiering], manifest: Json) -> Tiering:
         try:
             stored = read_tiering(manifest)
         except (KeyError, TypeError, AttributeError) as error:
             raise ApiGarbled(f"NodeTiering without {error}") from error
-        self.tiering_reflector.put(name, seen, stored)
+        self.tiering_reflector.put(name, before, stored)
         return stored
 
     async def _apply(self, path: str, manifest: Json) -> Json:

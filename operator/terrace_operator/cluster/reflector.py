@@ -52,6 +52,19 @@ class Source(Generic[Value]):
         return f"{JSON};as={self.as_}{suffix};g=meta.k8s.io;v=v1" if self.as_ else JSON
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before(Generic[Value]):
+    """What the copy said of one object when a write of it began.
+
+    Attributes:
+        value: None if it was not there.
+        removals: how often anything had been taken out of the copy.
+    """
+
+    value: Value | None
+    removals: int
+
+
 class Reflector(Generic[Value]):
     """Keeps `items` as the API server has them.
 
@@ -91,6 +104,7 @@ class Reflector(Generic[Value]):
         self._following: asyncio.Task[None] | None = None
         self._version: str | None = None
         self._failures = 0
+        self._removals = 0
 
     async def run(self) -> None:
         """Lists and watches for ever."""
@@ -128,9 +142,17 @@ class Reflector(Generic[Value]):
                     self._version = None
                 await self._wait(error)
 
-    def put(self, name: str, seen: Value | None, value: Value) -> None:
-        """Puts in the answer to a write of ours, unless something newer than `seen` has arrived meanwhile."""
-        if self.items.get(name) is seen:
+    def before(self, name: str) -> Before[Value]:
+        """Returns what to give to `put` when the write that begins now has its answer."""
+        return Before(value=self.items.get(name), removals=self._removals)
+
+    def put(self, name: str, before: Before[Value], value: Value) -> None:
+        """Puts in the answer to a write of ours, unless something newer may have arrived meanwhile.
+
+        An object that is still not there may have come and gone; if anything has gone, the watch will say.
+        """
+        gone = before.value is None and before.removals != self._removals
+        if self.items.get(name) is before.value and not gone:
             self.items[name] = value
             self.changes += 1
 
@@ -151,6 +173,7 @@ class Reflector(Generic[Value]):
     def _replace(self, found: dict[str, Value]) -> None:
         first, changed = not self.synced.is_set(), found != self.items
         self.items = found
+        self._removals += 1
         self._fresh()
         self.synced.set()
         _log.info("listed", extra=fields(kind=self.source.kind, objects=len(found)))
@@ -191,6 +214,7 @@ class Reflector(Generic[Value]):
     def _change(self, manifest: Json, *, gone: bool) -> None:
         name = manifest["metadata"]["name"]
         if gone:
+            self._removals += 1
             known = self.items.pop(name, None)
             if known is not None:
                 self._changed()

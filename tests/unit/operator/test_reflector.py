@@ -271,12 +271,41 @@ def test_a_watch_that_falls_silent_is_opened_again(monkeypatch: pytest.MonkeyPat
 
 def test_the_answer_to_a_write_is_part_of_the_copy_unless_something_newer_is() -> None:
     async def test(seen: Watched) -> None:
-        old = seen.reflector.items["a"]
+        old, before = seen.reflector.items["a"], seen.reflector.before("a")
         mine = Node(name="a", uid="uid-a", labels={"mine": "yes"})
-        seen.reflector.put("a", old, mine)
+        seen.reflector.put("a", before, mine)
         assert seen.reflector.items["a"] is mine
-        seen.reflector.put("a", old, old)
+        seen.reflector.put("a", before, old)
         assert seen.reflector.items["a"] is mine
+
+    watched(test)
+
+
+def test_what_was_made_while_others_came_is_part_of_the_copy_at_once() -> None:
+    async def test(seen: Watched) -> None:
+        before = seen.reflector.before("b")
+        await seen.add("c")
+        await seen.names("a", "c")
+        seen.reflector.put("b", before, Node(name="b", uid="uid-b", labels={}))
+        assert "b" in seen.reflector.items
+
+    watched(test)
+
+
+@pytest.mark.parametrize("listed", [False, True], ids=["told by the watch", "told by a new list"])
+def test_what_was_made_and_deleted_before_the_answer_came_stays_deleted(listed: bool) -> None:
+    async def test(seen: Watched) -> None:
+        before = seen.reflector.before("b")
+        if listed:
+            seen.reflector.refresh()
+            await until(seen.reflector.synced.is_set)
+        else:
+            await seen.add("b")
+            await seen.names("a", "b")
+            await seen.server.remove(NODES_PATH, "b")
+            await seen.names("a")
+        seen.reflector.put("b", before, Node(name="b", uid="uid-b", labels={}))
+        await seen.names("a")
 
     watched(test)
 
