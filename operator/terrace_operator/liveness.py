@@ -75,6 +75,11 @@ class AliveWrite:
     uid: str
     condition: Condition
 
+    @property
+    def wanted(self) -> tuple[object, ...]:
+        """The condition without its time and words."""
+        return self.uid, self.condition.status, self.condition.reason
+
 
 def hear(before: Mapping[str, Heard], tierings: Iterable[Tiering], now_s: float) -> dict[str, Heard]:
     """Returns the last heartbeat of every node by its name."""

@@ -32,6 +32,11 @@ class NodeWrite:
     reason: str
     before: NodeTieringSpec | None = None
 
+    @property
+    def wanted(self) -> tuple[object, ...]:
+        """All but the words, and what was there."""
+        return self.uid, self.node_uid, self.spec, self.outranked
+
 
 def node_writes(
     decisions: Iterable[Decision], tierings: Mapping[str, Tiering], adoptable: Container[str]

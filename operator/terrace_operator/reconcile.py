@@ -242,10 +242,10 @@ class Reconciler:
                 due.append(write)
             else:
                 later.append(due_s)
-        written, again_s = await self._statuses.write_all(due)
+        in_vain, again_s = await self._statuses.write_all(due)
         known = {policy.uid for policy in policies.all}
         self._status_written_s = {uid: at_s for uid, at_s in self._status_written_s.items() if uid in known}
-        if len(written) < len(due):  # a policy may be another one by now
+        if in_vain:  # a policy may be another one by now
             self._list_due_s = min(self._list_due_s, time.monotonic() + _LIST_AGAIN_S)
         return min([*later, *([again_s] if again_s is not None else [])], default=None)
 

@@ -10,20 +10,21 @@ class Failed:
     """A write that failed `times` in a row.
 
     Attributes:
-        write: what was to be written; another write for the same object is not held back.
+        wanted: what it was to bring about; a write for the same object that is to bring about something else is not
+            held back.
     """
 
-    write: object
+    wanted: object
     times: int
     not_before_s: float
 
 
-def after_failure(write: object, before: Failed | None, now_s: float) -> Failed:
+def after_failure(wanted: object, before: Failed | None, now_s: float) -> Failed:
     """Returns the state after one more failure: each wait is twice as long as the one before, up to a minute."""
-    times = before.times + 1 if before is not None and before.write == write else 1
-    return Failed(write=write, times=times, not_before_s=now_s + min(_MOST_S, _FIRST_S * 2 ** (times - 1)))
+    times = before.times + 1 if before is not None and before.wanted == wanted else 1
+    return Failed(wanted=wanted, times=times, not_before_s=now_s + min(_MOST_S, _FIRST_S * 2 ** (times - 1)))
 
 
-def may_try(write: object, before: Failed | None, now_s: float) -> bool:
-    """Returns whether the write may be tried now."""
-    return before is None or before.write != write or before.not_before_s <= now_s
+def may_try(wanted: object, before: Failed | None, now_s: float) -> bool:
+    """Returns whether a write that is to bring that about may be tried now."""
+    return before is None or before.wanted != wanted or before.not_before_s <= now_s

@@ -26,6 +26,11 @@ class StatusWrite:
     before: TieringPolicyStatus | None
     after: TieringPolicyStatus
 
+    @property
+    def wanted(self) -> tuple[object, ...]:
+        """What may not wait: the answer to an edit, and what is to be remembered. Counts and times change all along."""
+        return self.uid, self.after.observed_generation, remembers(self.after)
+
 
 def remembers(status: TieringPolicyStatus | None) -> tuple[LastGood | None, Stopped | None]:
     """Returns what the next decisions are made from."""

@@ -33,6 +33,11 @@ class Write(Protocol):
         """The object's name."""
         ...
 
+    @property
+    def wanted(self) -> object:
+        """What it is to bring about: equal in each try of it, however its times and words change meanwhile."""
+        ...
+
 
 WriteT = TypeVar("WriteT", bound=Write)
 
@@ -64,16 +69,16 @@ class Writer(Generic[WriteT]):
         self._metrics = metrics
         self._failed: dict[str, Failed] = {}
 
-    async def write_all(self, writes: Iterable[WriteT]) -> tuple[tuple[WriteT, ...], float | None]:
+    async def write_all(self, writes: Iterable[WriteT]) -> tuple[int, float | None]:
         """Tries a batch of those writes that are not held back.
 
         Returns:
-            Those that were written, and the monotonic time at which to try what was not.
+            How many were tried in vain, and the monotonic time at which to try what was not.
         """
         wanted = {write.name: write for write in writes}
         self._failed = {name: failed for name, failed in self._failed.items() if name in wanted}
         now_s = time.monotonic()
-        may = [write for write in wanted.values() if may_try(write, self._failed.get(write.name), now_s)]
+        may = [write for write in wanted.values() if may_try(write.wanted, self._failed.get(write.name), now_s)]
         tried = may[:BATCH]
         slots = asyncio.Semaphore(PARALLEL)
         outcomes = await asyncio.gather(*(self._try(write, slots) for write in tried))
@@ -83,8 +88,7 @@ class Writer(Generic[WriteT]):
         if not all(outcomes):
             again.append(time.monotonic() + _OVERTAKEN_S)
         self._metrics.waiting.labels(kind=self._kind).set(len(wanted) - sum(outcomes))
-        written = tuple(write for write, done in zip(tried, outcomes, strict=True) if done)
-        return written, min(again, default=None)
+        return outcomes.count(False), min(again, default=None)
 
     async def _try(self, write: WriteT, slots: asyncio.Semaphore) -> bool:
         async with slots:
@@ -111,7 +115,7 @@ class Writer(Generic[WriteT]):
         return True
 
     def _hold_back(self, write: WriteT, error: Exception) -> None:
-        failed = after_failure(write, self._failed.get(write.name), time.monotonic())
+        failed = after_failure(write.wanted, self._failed.get(write.name), time.monotonic())
         self._failed[write.name] = failed
         fact = fields(kind=self._kind, name=write.name, times=failed.times, error=str(error))
         _log.warning("write failed", extra=fact)

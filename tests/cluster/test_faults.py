@@ -58,9 +58,17 @@ def told(world: World, size: str) -> bool:
 
 
 def times_told(world: World, before: int, size: str) -> Counter[str]:
-    """Returns how often each node was told this size, by the audit log after its first `before` writes."""
-    since = written_specs(world.cluster)[before:]
-    return Counter(one.node for one in since if one.spec["settings"].get("quota") == {"size": size})
+    """Returns how often each node was told this size, by the audit log after its first `before` writes.
+
+    The API server writes that log a moment after it answers.
+    """
+
+    def logged() -> Counter[str]:
+        since = written_specs(world.cluster)[before:]
+        return Counter(one.node for one in since if one.spec["settings"].get("quota") == {"size": size})
+
+    world.until(lambda: logged().keys() >= set(NODES), "the audit log")
+    return logged()
 
 
 ONCE = Counter(NODES)

@@ -40,6 +40,7 @@ def world(cluster: Cluster, fleet: None, tmp_path: Path) -> Iterator[World]:
     try:
         found.edit(a_policy("batch"))
         found.start_operator(name="first")
+        found.until(lambda: "leading" in found.log("first"), "the first operator to lead", 60)
         found.until(lambda: found.all_follow(NODES, "batch"), "the first operator", 60)
         found.hear_from(NODES)
         found.start_operator(name="second")

@@ -1,12 +1,12 @@
 from dataclasses import replace
 
-from cases.fleets import READY, a_condition, a_node, a_policy, policies, statuses
+from cases.fleets import a_condition, a_node, a_policy, policies, statuses
+from terrace_api.policy import Stopped
 from terrace_operator.pace import CHANGES_S, TOTALS_S, due_at
 from terrace_operator.retry import after_failure, may_try
 from terrace_operator.statuses import StatusWrite
 
 STATUS = statuses(policies(a_policy("batch")), [a_node("a")])["batch"]
-WRITE = StatusWrite(name="batch", uid="uid-batch", before=None, after=STATUS)
 MOVED = replace(STATUS, promoted_bytes=2**20, promoted="1Mi")
 OTHER = replace(STATUS, ready_nodes=1, ready="1/1")
 
@@ -43,22 +43,30 @@ def test_each_failure_in_a_row_is_followed_by_a_longer_wait_up_to_a_minute() -> 
     failed = None
     waits = []
     for _ in range(9):
-        failed = after_failure(WRITE, failed, 1000.0)
+        failed = after_failure("this", failed, 1000.0)
         waits.append(failed.not_before_s - 1000.0)
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
 
 
 def test_a_write_that_failed_is_held_back_until_its_time() -> None:
-    failed = after_failure(WRITE, None, 10.0)
-    assert not may_try(WRITE, failed, 10.5)
-    assert may_try(WRITE, failed, 11.0)
+    failed = after_failure("this", None, 10.0)
+    assert not may_try("this", failed, 10.5)
+    assert may_try("this", failed, 11.0)
 
 
 def test_another_write_of_the_same_object_is_not_held_back() -> None:
-    failed = after_failure(WRITE, None, 10.0)
-    assert may_try(replace(WRITE, after=OTHER), failed, 10.0)
-    assert after_failure(replace(WRITE, after=OTHER), failed, 10.0).times == 1
+    failed = after_failure("this", None, 10.0)
+    assert may_try("that", failed, 10.0)
+    assert after_failure("that", failed, 10.0).times == 1
 
 
 def test_a_write_that_never_failed_may_be_tried() -> None:
-    assert may_try(READY, None, 0.0)
+    assert may_try("this", None, 0.0)
+
+
+def test_a_status_whose_counts_changed_is_the_same_to_try_and_one_that_remembers_or_answers_more_is_not() -> None:
+    write = StatusWrite(name="batch", uid="uid-batch", before=None, after=STATUS)
+    stopped = Stopped(generation=1, revision="r", nodes=("a",), message="failed")
+    assert replace(write, after=OTHER).wanted == write.wanted
+    assert replace(write, after=replace(STATUS, stopped=stopped)).wanted != write.wanted
+    assert replace(write, after=replace(STATUS, observed_generation=2)).wanted != write.wanted

@@ -2,7 +2,9 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -205,6 +207,30 @@ def test_one_write_that_fails_keeps_no_other_back_and_is_tried_again_later(monke
     assert reconciler.settled
 
 
+def test_a_status_that_cannot_be_written_is_tried_after_longer_and_longer_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However its times change meanwhile; and the policies are not listed for what was not even tried."""
+    fleet, tried, lists = fleet_of("a"), list[int](), 0
+
+    def fails(request: object) -> bool:
+        nonlocal lists
+        lists += request == "list"
+        if isinstance(request, StatusWrite):
+            tried.append(second)
+        return isinstance(request, StatusWrite)
+
+    second = 0
+    fleet.put_policy(BATCH)
+    fleet.fails = fails
+    reconciler = operator(fleet)
+    for second in range(40):
+        at_later(monkeypatch, second)
+        asyncio.run(reconciler.reconcile())
+    assert tried == [0, 1, 3, 7, 15, 31]
+    assert lists <= 1 + len(tried)
+
+
 def passes_in(seconds: float, fleet: FakeFleet) -> int:
     """Lets an operator run for a while; returns how often it looked at the whole state."""
     reconciler, counted = operator(fleet), 0
@@ -351,6 +377,8 @@ def at_later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Lets every clock of the loop be that much later than it really is."""
     real = time.clock_gettime
     monkeypatch.setattr(time, "monotonic", lambda: real(time.CLOCK_MONOTONIC) + seconds)
+    later = SimpleNamespace(now=lambda zone: datetime.now(zone) + timedelta(seconds=seconds))
+    monkeypatch.setattr(reconcile_module, "datetime", later)
 
 
 def live(fleet: FakeFleet, reconciler: Reconciler) -> None:
