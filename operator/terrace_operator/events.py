@@ -9,6 +9,7 @@ Before: `statuses`, `node_writes`, `tally`. After: `recorder` writes them, at a 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from terrace_api import API_VERSION
 from terrace_api.conditions import Condition
@@ -85,13 +86,25 @@ def change_of_hands(write: NodeWrite) -> tuple[Event, ...]:
     return (_about(Node(name=write.name, uid=write.node_uid, labels={}), EventType.NORMAL, reason, write.reason),)
 
 
-Troubles = Mapping[str, Standing]
-"""The nodes that were in trouble at the last look, by name."""
+class Trouble(NamedTuple):
+    """What was the matter with a node.
+
+    Attributes:
+        lasts: whether it was so at the last look; if not, the node is not ready yet all the same.
+    """
+
+    reason: str
+    lasts: bool
 
 
-def troubles(standings: Iterable[Standing]) -> Troubles:
-    """Returns the nodes that are in trouble: those that failed, and those that are not heard of."""
-    return {standing.node: standing for standing in standings if standing.state in _TROUBLE}
+Troubles = Mapping[str, Trouble]
+"""By name, the nodes that got into trouble and have not been ready since."""
+
+
+def troubles(before: Troubles, standings: Iterable[Standing]) -> Troubles:
+    """Returns the nodes that failed or are not heard of, and those of `before` that are neither now, nor ready."""
+    found = ((standing.node, _trouble(before.get(standing.node), standing)) for standing in standings)
+    return {name: trouble for name, trouble in found if trouble is not None}
 
 
 def turns(before: Troubles, standings: Iterable[Standing], nodes: Mapping[str, Node]) -> tuple[Event, ...]:
@@ -100,10 +113,18 @@ def turns(before: Troubles, standings: Iterable[Standing], nodes: Mapping[str, N
     return tuple(event for event in found if event is not None)
 
 
-def _turn(before: Standing | None, now: Standing, node: Node | None) -> Event | None:
+def _trouble(before: Trouble | None, now: Standing) -> Trouble | None:
+    if now.state in _TROUBLE:
+        return Trouble(now.reason, lasts=True)
+    if before is None or now.state is State.READY:
+        return None
+    return before._replace(lasts=False)
+
+
+def _turn(before: Trouble | None, now: Standing, node: Node | None) -> Event | None:
     if node is None:
         return None
-    if now.state in _TROUBLE and (before is None or before.reason != now.reason):
+    if now.state in _TROUBLE and before != Trouble(now.reason, lasts=True):
         return _about(node, EventType.WARNING, now.reason, now.message)
     if before is not None and now.state is State.READY:
         return _about(node, EventType.NORMAL, "Recovered", f"{now.message} (before: {before.reason})")

@@ -253,7 +253,7 @@ class Reconciler:
         """Tells who got into trouble and out of it; the first look finds only what is so already."""
         if self._troubles is not None:
             self._tell(turns(self._troubles, standings, self._fleet.nodes))
-        self._troubles = troubles(standings)
+        self._troubles = troubles(self._troubles or {}, standings)
 
     def _spec_written(self, write: NodeWrite) -> None:
         policy = write.spec.policy.name if write.spec.policy else ""

@@ -99,21 +99,41 @@ def test_only_another_policy_is_worth_an_event_of_a_node(
     assert [event.reason for event in change_of_hands(write)] == reasons
 
 
+def told_of(*seen: Standing) -> list[list[str]]:
+    """Returns the reasons of the events after each look at one node."""
+    told, known = [], troubles({}, [])
+    for one in seen:
+        told.append([event.reason for event in turns(known, [one], {"a": a_node("a")})])
+        known = troubles(known, [one])
+    return told
+
+
 def test_trouble_is_told_when_it_begins_when_it_changes_and_when_it_is_over() -> None:
-    nodes = {"a": a_node("a")}
-    seen = [
+    assert told_of(
         standing(State.READY),
         standing(State.DEGRADED, "StoreRefused"),
         standing(State.DEGRADED, "StoreRefused"),
         standing(State.SILENT, "AgentSilent"),
         standing(State.READY),
         standing(State.READY),
-    ]
-    told, known = [], troubles([])
-    for one in seen:
-        told.append([event.reason for event in turns(known, [one], nodes)])
-        known = troubles([one])
-    assert told == [[], ["StoreRefused"], [], ["AgentSilent"], ["Recovered"], []]
+    ) == [[], ["StoreRefused"], [], ["AgentSilent"], ["Recovered"], []]
+
+
+@pytest.mark.parametrize("between", [State.PENDING, State.UNREADY, State.WAITING, State.UNSUPPORTED])
+def test_a_recovery_is_told_whatever_the_node_was_before_it_was_ready(between: State) -> None:
+    assert told_of(
+        standing(State.DEGRADED, "StoreRefused"), standing(between), standing(between), standing(State.READY)
+    ) == [["StoreRefused"], [], [], ["Recovered"]]
+
+
+def test_the_same_trouble_is_told_again_when_it_comes_again() -> None:
+    failed = standing(State.DEGRADED, "StoreRefused")
+    assert told_of(failed, standing(State.PENDING), failed, failed) == [["StoreRefused"], [], ["StoreRefused"], []]
+
+
+def test_a_node_that_left_the_policy_has_not_recovered() -> None:
+    known = troubles(troubles({}, [standing(State.DEGRADED)]), [])
+    assert turns(known, [standing(State.READY)], {"a": a_node("a")}) == ()
 
 
 def test_a_restarted_operator_does_not_tell_old_troubles_again() -> None:
