@@ -28,7 +28,9 @@ from terrace_operator.wording import nodes, some
 PATIENCE_S = 30.0
 """How long too many nodes must have failed before it is called a failure: agents try again several times meanwhile."""
 _S_US = 1_000_000
-_RECORDED_NODES = 100
+RECORDED_NODES = 5000
+"""How many nodes that failed are remembered, as the CRD bounds it: as many as a cluster is meant to have. Those beyond
+would stop the next attempt as well. With the longest names they are 1.3 MB, of 1.5 MiB that etcd takes in a request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +108,7 @@ def _fail(turn: _Turn) -> Rollout:
     failed = Stopped(
         generation=goal.policy.generation,
         revision=goal.target.revision or "",
-        nodes=(*seen.aside, *(one.node for one in seen.failed))[:_RECORDED_NODES],
+        nodes=(*seen.aside, *(one.node for one in seen.failed))[:RECORDED_NODES],
         message=message,
     )
     lasting = (Lasting.FAILING, since_s)

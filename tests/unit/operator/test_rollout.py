@@ -8,10 +8,11 @@ import pytest
 from cases.fleets import AT_ONCE, FAILED, NO_ENGINE, REFUSED, a_condition, a_node, a_policy
 from cases.rehearsal import Rehearsal
 from terrace_api.policy import TieringPolicy
+from terrace_api.schema import part
 from terrace_operator.compile import RESTORE
 from terrace_operator.fleet import Agent
 from terrace_operator.phase import Phase, Rollout
-from terrace_operator.rollout import PATIENCE_S
+from terrace_operator.rollout import PATIENCE_S, RECORDED_NODES
 
 BAKE_S = 120.0
 TEN = [f"n{number}" for number in range(10)]
@@ -533,6 +534,22 @@ def test_a_second_failed_attempt_names_all_who_failed() -> None:
     assert stopped is not None
     assert (stopped.nodes, stopped.generation) == (("n0", "n1"), 3)
     assert told(on) == ["n0", "n1"]
+
+
+def test_hundreds_that_failed_before_an_edit_do_not_hold_up_the_next_rollout() -> None:
+    names = [f"n{number:03}" for number in range(400)]
+    wide = {"canary": 200, "maxUpdating": "100%"}
+    on = begun(batch(rollout=wide), names)
+    failing = tuple(names[:200])
+    step(on)
+    assert run(on, failing=failing).phase is Phase.STOPPED
+    on.put(batch(2, rollout=wide))
+    assert run(on, failing=failing).phase is Phase.SETTLED
+    assert on.having(batch(rollout=wide)) == names
+
+
+def test_as_many_failed_nodes_are_remembered_as_the_api_server_takes() -> None:
+    assert part("tieringpolicies", "status", "stopped", "nodes")["maxItems"] == RECORDED_NODES
 
 
 def test_a_silent_node_is_restored_and_rolled_back_like_any_other() -> None:
