@@ -45,7 +45,8 @@ def roll_up(outcome: Outcome, *, before: TieringPolicyStatus | None, now: str) -
     """Returns the status of a policy, with transition times carried over from `before`.
 
     Columns such as `3/5` are out of the nodes that speak and can run an engine or need none: a policy is ready when
-    both numbers are equal, and the nodes that were left out are in `unsupported_nodes` and `silent_nodes`.
+    both numbers are equal, and the nodes that were left out are in `unsupported_nodes` and `silent_nodes`. What
+    moved is what the nodes say of their whole boot, whichever policy they followed at the time.
     """
     tally = outcome.tally
     followers = tally.followers
