@@ -34,7 +34,6 @@ def read_seen(manifest: Json, *, whole: bool) -> Seen:
         name=metadata["name"],
         uid=metadata["uid"],
         generation=metadata["generation"],
-        resource_version=metadata["resourceVersion"],
         node_uid=next((owner["uid"] for owner in owners if owner["kind"] == "Node"), None),
         spec=_spec(manifest),
         report=_report(status) if status else None,

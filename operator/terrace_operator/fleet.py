@@ -79,7 +79,6 @@ class Tiering:
     name: str
     uid: str
     generation: int
-    resource_version: str
     node_uid: str | None
     spec: NodeTieringSpec | None
     report: Report | None

@@ -74,7 +74,6 @@ def a_tiering(
         name=node.name,
         uid=f"nt-{node.uid}",
         generation=generation,
-        resource_version="1",
         node_uid=node.uid,
         spec=spec,
         report=report,

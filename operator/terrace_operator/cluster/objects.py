@@ -61,7 +61,6 @@ def read_tiering(manifest: Json) -> Tiering:
         name=metadata["name"],
         uid=metadata["uid"],
         generation=metadata["generation"],
-        resource_version=metadata["resourceVersion"],
         node_uid=next((owner["uid"] for owner in owners if owner["kind"] == "Node"), None),
         spec=_read_spec(json.dumps(manifest.get("spec"))),
         report=_read_report(manifest.get("status")),
@@ -158,7 +157,7 @@ def _without_counts(tiering: Tiering) -> Tiering:
     report = tiering.report
     if report is not None:
         report = replace(report, heartbeat=None, promoted_bytes=0, demoted_bytes=0)
-    return replace(tiering, resource_version="", report=report)
+    return replace(tiering, report=report)
 
 
 def _read_policy(manifest: Json) -> TieringPolicy | InvalidPolicy:

@@ -272,6 +272,12 @@ def test_a_node_tiering_keeps_only_what_a_policy_needs() -> None:
     assert (tiering.report.promoted_bytes, tiering.report.active_revision) == (5, "r")
 
 
+def test_a_write_of_somebody_else_that_no_policy_needs_makes_no_other_value() -> None:
+    manifest: Any = {"metadata": METADATA, "spec": {"action": "Restore"}, "status": STATUS}
+    other = {**manifest, "metadata": METADATA | {"resourceVersion": "99"}, "status": STATUS | {"fastUsed": "40%"}}
+    assert read_tiering(other) == read_tiering(manifest)
+
+
 def test_counts_and_heartbeats_can_wait_and_nothing_else() -> None:
     def tiering(**changes: Any) -> Tiering:
         return read_tiering({"metadata": METADATA, "spec": {"action": "Restore"}, "status": STATUS | changes})
