@@ -105,12 +105,12 @@ def _outstanding(tally: Tally, rollout: Rollout | None) -> Verdict | None:
 
 
 def _all_ready(tally: Tally) -> Verdict:
-    ready, unsupported, silent = (tally.among(state) for state in (State.READY, State.UNSUPPORTED, State.SILENT))
+    ready, unsupported = tally.among(State.READY), tally.among(State.UNSUPPORTED)
     message = f"{_all(ready)} ready"
     if unsupported:
         message += f"; no engine can run on {nodes(len(unsupported))}: {some(unsupported)}"
-    if silent:
-        message += f"; nothing is heard of {nodes(len(silent))}: {some(silent)}"
+    if silent := _silent(tally):
+        message += f"; {silent}"
     return Verdict("Ready", ConditionStatus.TRUE, "AllNodesReady", message + _left_out(tally))
 
 
@@ -121,7 +121,21 @@ def _progressing(tally: Tally, rollout: Rollout | None) -> Verdict:
     if pending := tally.among(State.PENDING):
         message = f"waiting for {nodes(len(pending))}: {some(pending)}"
         return Verdict("Progressing", ConditionStatus.TRUE, Phase.UPDATING.value, message)
-    return _no("Progressing", Phase.SETTLED.value, "every node has answered the current revision")
+    return _no("Progressing", Phase.SETTLED.value, _settled(tally, rollout))
+
+
+def _settled(tally: Tally, rollout: Rollout | None) -> str:
+    """Says why nothing is on its way; there is no rollout of a policy that is not in force."""
+    silent = _silent(tally)
+    if rollout is None:
+        return "it is not in force: no revision is on its way"
+    if not tally.followers:
+        return "no node follows it"
+    if not silent:
+        return "every node has answered the current revision"
+    if len(tally.among(State.SILENT)) == len(tally.followers):
+        return silent
+    return f"every node that is heard of has answered the current revision; {silent}"
 
 
 def _degraded(tally: Tally, rollout: Rollout | None) -> Verdict:
@@ -151,6 +165,11 @@ def _no(type_: str, reason: str, message: str) -> Verdict:
 
 def _all(standings: tuple[Standing, ...]) -> str:
     return "the only node" if len(standings) == 1 else f"all {len(standings)} nodes"
+
+
+def _silent(tally: Tally) -> str:
+    silent = tally.among(State.SILENT)
+    return f"nothing is heard of {nodes(len(silent))}: {some(silent)}" if silent else ""
 
 
 def _winners(tally: Tally) -> str:

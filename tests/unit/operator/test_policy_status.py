@@ -93,6 +93,36 @@ def test_progress_ends_when_every_node_has_answered() -> None:
     assert condition(status_of(IS_READY, DEGRADED, CONVERGING), "Progressing").status == "False"
 
 
+def progress(status: TieringPolicyStatus) -> tuple[str, str]:
+    found = condition(status, "Progressing")
+    assert found.reason == "Settled"
+    return found.status, found.message
+
+
+def test_the_end_of_progress_is_said_of_those_who_answered_only() -> None:
+    answered = "every node has answered the current revision"
+    assert progress(status_of(IS_READY, DEGRADED)) == ("False", answered)
+    silent = {"n1": Agent.SILENT}
+    assert progress(status_of(IS_READY, IS_READY, agents=silent)) == (
+        "False",
+        "every node that is heard of has answered the current revision; nothing is heard of 1 node: n1 (AgentSilent: "
+        "its agent missed three heartbeats; look at the agent's pod on that node)",
+    )
+    assert progress(status_of(IS_READY, IS_READY, agents=silent | {"n0": Agent.SILENT}))[1].startswith(
+        "nothing is heard of 2 nodes: n0"
+    )
+
+
+def test_a_policy_without_nodes_has_no_progress_to_tell_of() -> None:
+    assert progress(status_of()) == ("False", "no node follows it")
+
+
+def test_a_policy_that_is_not_in_force_has_no_progress_to_tell_of() -> None:
+    node = a_node("n0")
+    found = statuses(policies(invalid=(an_invalid_policy("batch"),)), [node], [a_tiering(node, SPEC, IS_READY)])
+    assert progress(found["batch"]) == ("False", "it is not in force: no revision is on its way")
+
+
 def test_a_message_names_a_few_nodes_and_counts_the_rest() -> None:
     message = condition(status_of(*[None] * 12), "Ready").message
     assert message.startswith("waiting for 12 nodes: n0 (NoReport")
