@@ -9,7 +9,7 @@ Before: `cluster` keeps the NodeTierings, `roll_call` the time. After: `standing
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from terrace_api.conditions import Condition, ConditionStatus, carry_transitions
@@ -84,6 +84,11 @@ class AliveWrite:
 def hear(before: Mapping[str, Heard], tierings: Iterable[Tiering], now_s: float) -> dict[str, Heard]:
     """Returns the last heartbeat of every node by its name."""
     return {tiering.name: _hear(before.get(tiering.name), tiering, now_s) for tiering in tierings}
+
+
+def leave_out(heard: Mapping[str, Heard], away_s: float, now_s: float) -> dict[str, Heard]:
+    """Returns the last heartbeats as if the last `away_s` seconds, in which nobody could be heard, had not been."""
+    return {name: replace(one, since_s=min(one.since_s + away_s, now_s)) for name, one in heard.items()}
 
 
 def judge(heard: Heard, look: Look | None, now_s: float) -> Agent:

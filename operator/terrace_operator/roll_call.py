@@ -8,11 +8,11 @@ import logging
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from terrace_operator.errors import ApiGarbled, ApiNotFound, ApiRefused, ApiUnreachable
 from terrace_operator.fleet import Agent, Agents, Tiering
-from terrace_operator.liveness import AliveWrite, Heard, Look, alive_writes, hear, judge
+from terrace_operator.liveness import AliveWrite, Heard, Look, alive_writes, hear, judge, leave_out
 from terrace_operator.logs import fields
 from terrace_operator.wake import Wake
 
@@ -56,6 +56,13 @@ class RollCall:
         if due_s:
             self._wake.at(min(due_s))
         return {name: agent for name in self._heard if (agent := self._judge(name, now_s)) is not Agent.ALIVE}
+
+    def leave_out(self, away_s: float) -> None:
+        """Says that in the last so many seconds nobody could be heard, whoever spoke."""
+        before, self._heard = self._heard, leave_out(self._heard, away_s, time.monotonic())
+        self._looked = {
+            name: replace(one, at=self._heard[name]) for name, one in self._looked.items() if before.get(name) is one.at
+        }
 
     def writes(self, agents: Agents, tierings: Mapping[str, Tiering], now: str) -> tuple[AliveWrite, ...]:
         """Returns the conditions that do not say what `agents` does."""

@@ -60,7 +60,7 @@ class Cluster:
             requests: to the API server.
             wake: woken by changes; later by those that nobody waits for.
             left_s: how long a write may take that starts now, see `Elector.left_s`.
-            on_return: see `Reflector`.
+            on_return: called when the API server answers again after it did not.
             agent_pods: the agents' pods; without them a node without an agent is a node whose agent is silent.
         """
         self._requests = requests
@@ -74,8 +74,12 @@ class Cluster:
             else:
                 wake.at(time.monotonic() + _WITHOUT_HURRY_S)
 
-        self.node_reflector: Reflector[Node] = Reflector(NODES, requests, changed, on_return)
-        self.tiering_reflector: Reflector[Tiering] = Reflector(TIERINGS, requests, changed, on_return)
+        def returned(away_s: float) -> None:
+            self.roll_call.leave_out(away_s)
+            on_return()
+
+        self.node_reflector: Reflector[Node] = Reflector(NODES, requests, changed, lambda _: on_return())
+        self.tiering_reflector: Reflector[Tiering] = Reflector(TIERINGS, requests, changed, returned)
 
     @property
     def leading(self) -> bool:

@@ -82,7 +82,7 @@ class Reflector(Generic[Value]):
         source: Source[Value],
         requests: Requests,
         on_change: Callable[[bool], None],
-        on_return: Callable[[], None] = lambda: None,
+        on_return: Callable[[float], None] = lambda _: None,
     ) -> None:
         """Makes one that has not listed anything yet.
 
@@ -90,7 +90,7 @@ class Reflector(Generic[Value]):
             source: what to keep.
             requests: where it is.
             on_change: called for each change of `items`, with whether somebody waits for it.
-            on_return: called when the API server answers again after it did not.
+            on_return: called when `items` becomes current, with the seconds since it was so last.
         """
         self.source = source
         self.items: dict[str, Value] = {}
@@ -134,6 +134,7 @@ class Reflector(Generic[Value]):
             except ApiGone:
                 _log.info("resource version too old, listing again", extra=fields(kind=self.source.kind))
                 self._version = None
+                self.current = False
             except ApiGarbled as error:
                 self._version = None
                 await self._wait(error)
@@ -187,7 +188,6 @@ class Reflector(Generic[Value]):
             self._fresh()
             if self._failures:
                 _log.info("watching again", extra=fields(kind=self.source.kind, failures=self._failures))
-                self._on_return()
             async for event in events:
                 self._handle(event)
                 self._fresh()
@@ -232,8 +232,11 @@ class Reflector(Generic[Value]):
         self.heard_s = time.monotonic()
 
     def _fresh(self) -> None:
-        self.heard_s = self.fresh_s = time.monotonic()
-        self.current = True
+        last_s, now_s = self.fresh_s, time.monotonic()
+        self.heard_s = self.fresh_s = now_s
+        if not self.current:
+            self.current = True
+            self._on_return(now_s - last_s)
 
     async def _wait(self, error: Exception) -> None:
         """Sleeps with jitter, longer after every failure in a row."""

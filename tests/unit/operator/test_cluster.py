@@ -1,6 +1,7 @@
 """What goes to the API server and what is made of its answers."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -37,8 +38,8 @@ from terrace_operator.errors import (
     NotConfigured,
     NotLeading,
 )
-from terrace_operator.fleet import Tiering
-from terrace_operator.liveness import AliveWrite
+from terrace_operator.fleet import Agent, Tiering
+from terrace_operator.liveness import MISSED, PERIOD_S, AliveWrite
 from terrace_operator.node_writes import NodeWrite
 from terrace_operator.statuses import StatusWrite
 from terrace_operator.wake import Wake
@@ -286,6 +287,39 @@ def test_counts_and_heartbeats_can_wait_and_nothing_else() -> None:
     assert can_wait(before, tiering(promotedBytes=9, demotedBytes=9, lastHeartbeatTime="2026-01-01T00:00:00Z"))
     assert not can_wait(before, tiering(activeRevision="s"))
     assert not can_wait(before, tiering(conditions=[READY_JSON]))
+
+
+def test_no_agent_is_silent_because_the_api_server_was_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    def pass_s(seconds: float) -> None:
+        real = time.clock_gettime
+        monkeypatch.setattr(time, "monotonic", lambda: real(time.CLOCK_MONOTONIC) + seconds)
+
+    async def until(condition: Callable[[], bool]) -> None:
+        for _ in range(1000):  # not until some time: the clock jumps
+            if condition():
+                return
+            await asyncio.sleep(0.005)
+        raise AssertionError
+
+    async def test(server: FakeApiServer, requests: Requests) -> None:
+        found = cluster(requests)
+        await server.put(TIERINGS_PATH, "a", status=STATUS | {"lastHeartbeatTime": "2026-01-01T00:00:00Z"})
+        reflector = found.tiering_reflector
+        task = asyncio.create_task(reflector.run())
+        await until(lambda: server.watching() == 1 and reflector.current)
+        assert found.agents == {}
+        server.refuse = [503] * 10_000
+        await server.cut()
+        await until(lambda: not reflector.current)
+        pass_s(600)
+        server.refuse.clear()
+        await until(lambda: reflector.current)
+        assert found.agents == {}
+        pass_s(600 + MISSED * PERIOD_S)
+        assert found.agents == {"a": Agent.SILENT}
+        task.cancel()
+
+    with_server(test)
 
 
 def test_whether_the_agent_lives_is_known_without_any_report() -> None:

@@ -7,7 +7,18 @@ import pytest
 from cases.fleets import NOW, READY, a_condition, a_node, a_report, a_tiering
 from terrace_api.conditions import ConditionStatus
 from terrace_operator.fleet import Agent, Report, Tiering
-from terrace_operator.liveness import LOOK_AFTER_S, MISSED, PERIOD_S, AliveWrite, Heard, Look, alive_writes, hear, judge
+from terrace_operator.liveness import (
+    LOOK_AFTER_S,
+    MISSED,
+    PERIOD_S,
+    AliveWrite,
+    Heard,
+    Look,
+    alive_writes,
+    hear,
+    judge,
+    leave_out,
+)
 
 WELL = Look(node_ready=True, pod="its pod agent-x is CrashLoopBackOff")
 LATER = "2026-06-01T13:00:00Z"
@@ -43,6 +54,22 @@ def test_another_heartbeat_is_life_and_another_spec_is_not() -> None:
     assert same is one
     again = heard(tiering(spoke("12:05")), at_s=290, before=one)
     assert judge(again, WELL, 500) is Agent.ALIVE
+
+
+def test_time_in_which_nobody_could_be_heard_is_no_silence() -> None:
+    one = heard(tiering(spoke(period_s=100)))
+    later = leave_out({"a": one}, 250, 260)["a"]
+    assert heard(tiering(spoke(period_s=100)), at_s=300, before=later) is later, "it is the same heartbeat"
+    assert judge(later, WELL, 549) is Agent.ALIVE
+    assert judge(later, WELL, 550) is Agent.SILENT
+    assert leave_out({"a": one}, 250, 200)["a"].since_s == 200, "nobody is heard in the future"
+
+
+def test_who_was_silent_before_stays_so() -> None:
+    one = heard(tiering(spoke(period_s=100)))
+    assert judge(leave_out({"a": one}, 1000, 1310)["a"], WELL, 1310) is Agent.SILENT
+    said = heard(tiering(spoke(), "False", "AgentSilent"))
+    assert judge(leave_out({"a": said}, 1000, 1310)["a"], None, 1310) is Agent.SILENT
 
 
 def test_the_time_that_an_agent_writes_means_nothing() -> None:

@@ -67,7 +67,7 @@ def watched(test: Callable[[Watched], Awaitable[None]]) -> None:
         server, told = FakeApiServer(), list[str]()
         await server.put(NODES_PATH, "a")
         async with connected(server) as requests:
-            reflector = Reflector(NODES, requests, lambda _: told.append("change"), lambda: told.append("return"))
+            reflector = Reflector(NODES, requests, lambda _: told.append("change"), lambda _: told.append("return"))
             task = asyncio.create_task(reflector.run())
             try:
                 await until(lambda: server.watching() == 1)
@@ -210,6 +210,20 @@ def test_the_copy_is_not_called_current_while_the_api_server_is_away() -> None:
         await until(lambda: not seen.reflector.current)
         seen.server.refuse.clear()
         await until(lambda: seen.reflector.current)
+
+    watched(test)
+
+
+def test_the_copy_is_not_called_current_while_a_list_replaces_one_that_is_too_old() -> None:
+    """It may be as old as the resource version."""
+
+    async def test(seen: Watched) -> None:
+        told, seen.server.delay_s = len(seen.told), 0.2
+        await seen.server.send(json.dumps(GONE).encode() + b"\n")
+        await until(lambda: seen.count("GET") == 2)
+        assert not seen.reflector.current
+        await until(lambda: seen.reflector.current)
+        assert seen.told[told:] == ["return"], "or nobody would look although nothing changed"
 
     watched(test)
 

@@ -63,6 +63,19 @@ def test_a_silent_node_without_an_agents_pod_has_no_agent() -> None:
     calling(Nodes(NOBODY), tierings, lambda call: call.agents(tierings) == {"a": Agent.NONE})
 
 
+def test_what_a_look_found_stays_true_when_the_api_server_was_away_for_a_moment() -> None:
+    tierings, nodes = silent("a"), Nodes()
+
+    def found_before_and_after(call: RollCall) -> bool:
+        if call.agents(tierings) != {"a": Agent.NONE}:
+            return False
+        call.leave_out(0.001)
+        return call.agents(tierings) == {"a": Agent.NONE}
+
+    calling(nodes, tierings, found_before_and_after)
+    assert nodes.seen == ["a"]
+
+
 def test_who_speaks_is_not_looked_at() -> None:
     nodes = Nodes()
     report = replace(a_report(READY), heartbeat="12:00", heartbeat_period_s=60)
