@@ -10,14 +10,25 @@ Before: people edit policies. After: `reconcile`.
 
 import asyncio
 import concurrent.futures
+import itertools
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import kopf
 
 from terrace_api import GROUP, VERSION
 from terrace_operator.cluster.connection import Credentials
+
+
+class _Patience:
+    """Pauses in seconds between tries of one request, without end: kopf begins anew for each request.
+
+    With an end, its watcher would fail for good, and kopf with it.
+    """
+
+    def __iter__(self) -> Iterator[float]:
+        return itertools.chain((1, 2, 3), itertools.repeat(5))
 
 
 async def watch_policies(
@@ -74,7 +85,7 @@ def _settings() -> kopf.OperatorSettings:
     settings.watching.connect_timeout = 10
     settings.networking.request_timeout = 60
     settings.networking.connect_timeout = 10
-    settings.networking.error_backoffs = (1, 2, 3, 5)  # then it begins anew: an API server is never away for good
+    settings.networking.error_backoffs = _Patience()  # an API server is never away for good
     settings.scanning.disabled = True  # no right to list CRDs and namespaces is needed
     settings.posting.enabled = False
     settings.peering.standalone = True

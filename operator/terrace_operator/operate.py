@@ -23,6 +23,7 @@ from terrace_operator.cluster.look import AgentPods
 from terrace_operator.cluster.reflector import Reflector
 from terrace_operator.cluster.requests import SILENCE_S, Requests
 from terrace_operator.elector import Elector, new_identity
+from terrace_operator.errors import ApiGarbled, ApiRefused, ApiUnreachable
 from terrace_operator.handlers import watch_policies
 from terrace_operator.listen import Address, listening
 from terrace_operator.logs import fields
@@ -35,6 +36,7 @@ _log = logging.getLogger(__name__)
 
 _STUCK_S = 3 * SILENCE_S
 _KOPF_AGAIN_S = 5.0
+_LOOK_AGAIN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,14 +139,16 @@ class Operator:
         self._reconciler.policies_changed()
 
     async def _watch_policies(self, stop: asyncio.Event) -> None:
-        """Starts kopf once the kind is served: it would never notice a CRD that comes later.
+        """Runs kopf, each time once the kind is found: it would watch nothing, for ever, if it did not find it.
 
-        kopf ends when the API server goes away while it looks for resources, which is no reason for the operator to.
+        kopf ends when the API server says for a moment that the kind is not there, which is no reason for the operator
+        to.
         """
         while self._reconciler.policies is None:
             await asyncio.sleep(0.1)
         while True:
             try:
+                await self._policies_found()
                 await watch_policies(
                     self._reconciler.policies_changed, self._connection.credentials, started=lambda: _on_signals(stop)
                 )
@@ -152,6 +156,15 @@ class Operator:
                 _log.warning("kopf ended, starting it again", extra=fields(error=f"{type(error).__name__}: {error}"))
             await asyncio.sleep(_KOPF_AGAIN_S)
             self._reconciler.policies_changed()
+
+    async def _policies_found(self) -> None:
+        while True:
+            try:
+                if await self._cluster.policies_are_found():
+                    return
+            except (ApiRefused, ApiUnreachable, ApiGarbled) as error:
+                _log.warning("cannot look for TieringPolicy", extra=fields(error=str(error)))
+            await asyncio.sleep(_LOOK_AGAIN_S)
 
 
 async def operate(options: Options) -> None:

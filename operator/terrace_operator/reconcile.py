@@ -1,7 +1,7 @@
 """The loop: read the whole state, decide, write what differs, and wait until something changes. Shell.
 
 It knows nothing of what happened, only what is. A lost event, a restart or a failed write costs time, never the
-result: whatever is not as decided is found again by the next pass, and there is one every few minutes in any case.
+result: whatever is not as decided is found again by the next pass, and there is one every minute in any case.
 
 Before: `cluster` and `handlers` wake it. After: NodeTiering.spec and TieringPolicy.status are as decided.
 """
@@ -37,7 +37,7 @@ from terrace_operator.writer import Writer
 
 _log = logging.getLogger(__name__)
 
-RESYNC_S = (240.0, 360.0)
+RESYNC_S = (45.0, 75.0)
 """Bounds of the time between two passes that list the policies again although nobody said that they changed."""
 ADOPT_AFTER_S = 30.0
 """How long the garbage collector may take to collect a NodeTiering of an earlier registration of its node."""

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from terrace_operator.cluster.look import AgentPods, read_look
 from terrace_operator.cluster.objects import (
     EVENTS_PATH,
+    KINDS_PATH,
     NODES_PATH,
     POLICIES_PATH,
     TIERINGS_PATH,
@@ -122,6 +123,14 @@ class Cluster:
             return read_policies(found["items"])
         except (KeyError, TypeError, AttributeError) as error:
             raise ApiGarbled(f"list of TieringPolicy without {error}") from error
+
+    async def policies_are_found(self) -> bool:
+        """Returns whether discovery names the policies' kind: a moment after its start an API server does not."""
+        found = await self._requests.get(KINDS_PATH)
+        try:
+            return any(kind["name"] == "tieringpolicies" for kind in found["resources"])
+        except (KeyError, TypeError) as error:
+            raise ApiGarbled(f"discovery without {error}") from error
 
     async def write_tiering(self, write: NodeWrite) -> None:
         """Makes or changes a NodeTiering; the answer is at once part of `tierings`."""

@@ -35,6 +35,7 @@ from terrace_operator.statuses import StatusWrite
 Json = Any
 
 NODES_PATH = "/api/v1/nodes"
+KINDS_PATH = f"/apis/{GROUP}/{VERSION}"
 TIERINGS_PATH = f"/apis/{GROUP}/{VERSION}/nodetierings"
 EVENTS_PATH = "/apis/events.k8s.io/v1/namespaces/default/events"
 """Events about cluster-scoped objects live in this namespace: pkg/apis/core/validation/events.go of Kubernetes."""

@@ -3,6 +3,8 @@
 import asyncio
 import getpass
 import pwd
+from collections.abc import Iterable
+from itertools import islice
 
 import pytest
 
@@ -36,3 +38,11 @@ def test_kopf_starts_as_a_uid_without_a_name(monkeypatch: pytest.MonkeyPatch) ->
         return started.is_set()
 
     assert asyncio.run(start())
+
+
+def test_kopf_never_gives_a_request_up() -> None:
+    """Else its watcher would fail for good: https://github.com/nolar/kopf, `kopf/_cogs/clients/api.py`, `request`."""
+    pauses = handlers._settings().networking.error_backoffs
+    assert isinstance(pauses, Iterable)
+    for _ in range(2):
+        assert list(islice(pauses, 1000))[-1] == 5
