@@ -7,8 +7,8 @@ without an end), `change` (a renewed one makes the schemes anew).
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from terrace_agent.damon.limits import BP, share_bytes
 from terrace_agent.damon.schemes import Allowance, Flow
+from terrace_agent.flows.limits import BP, share_bytes
 
 TURN_MS = 1_000
 """The window of an allowance: what one turn may move is counted for it."""

@@ -4,8 +4,6 @@ from dataclasses import dataclass, replace
 
 from terrace_agent.damon import page_cache
 from terrace_agent.damon.features import Feature
-from terrace_agent.damon.limits import BP, Stops, Window
-from terrace_agent.damon.pairs import Pair
 from terrace_agent.damon.scope import scoped
 from terrace_agent.damon.tree import (
     UINT_MAX,
@@ -24,6 +22,8 @@ from terrace_agent.damon.tree import (
     Watermarks,
     Weights,
 )
+from terrace_agent.flows.limits import BP, Stops, Window
+from terrace_agent.flows.pairs import Pair
 from terrace_agent.workloads.values import Selection
 from terrace_api.policy import Settings
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from terrace_agent.damon.churn import CHURN_MAX_BP, Churn, Sample, judge, remember
+from terrace_agent.flows.churn import CHURN_MAX_BP, Churn, Sample, judge, remember
 from unit.agent.damon.builders import GIB, MIB
 
 FAST = GIB

@@ -10,7 +10,7 @@ Goals are checked once per window and overshoot by up to one, so short windows o
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from terrace_agent.damon.pairs import Pair
+from terrace_agent.flows.pairs import Pair
 from terrace_agent.topology.values import Nid
 from terrace_api.policy import Guard, Settings
 

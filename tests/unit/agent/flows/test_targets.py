@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from simkernel import LINUX_7_0, LINUX_7_2, Profile, SimKernel
-from terrace_agent.damon.pairs import pairs_of
-from terrace_agent.damon.targets import demotion_target
+from terrace_agent.flows.pairs import pairs_of
+from terrace_agent.flows.targets import demotion_target
 from terrace_agent.topology.values import Nid, Topology
 from unit.agent.damon.builders import GIB, MIB, engine_on, nid, settings, topology
 
