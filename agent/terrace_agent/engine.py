@@ -128,7 +128,51 @@ class Tripped:
     message: str
 
 
-Step = Remember | Claim | Store | Command | Confirm | Bank | Recount | Restore | Disclaim | CoolDown | Ease
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begin:
+    """Journal that the engine is in force, and from where its counters count."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """Count for the last time, and journal that the engine is not in force any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reclaim:
+    """Ask the kernel to reclaim so much, which it demotes where it can; less than asked is no failure.
+
+    Attributes:
+        path: of a nid or a cgroup.
+        only_anon: leave page cache alone (`swappiness=max`, Linux 6.16).
+    """
+
+    path: str
+    bytes: int
+    only_anon: bool = False
+
+    @property
+    def value(self) -> str:
+        """What is stored."""
+        return f"{self.bytes} swappiness=max" if self.only_anon else str(self.bytes)
+
+
+Step = (
+    Remember
+    | Claim
+    | Store
+    | Command
+    | Confirm
+    | Bank
+    | Recount
+    | Restore
+    | Disclaim
+    | CoolDown
+    | Ease
+    | Begin
+    | End
+    | Reclaim
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,12 +206,14 @@ class Moved:
         promoted_bytes: over restarts of the agent and of kdamonds, of this boot.
         demoted_bytes: likewise.
         notes: what a person should know about what is running, for example a kdamond that died.
+        runs: whether anything of the engine is in force.
     """
 
     kdamonds: tuple[Kdamond, ...]
     promoted_bytes: int
     demoted_bytes: int
     notes: tuple[str, ...] = ()
+    runs: bool = False
 
 
 class Engine(Protocol):
@@ -187,7 +233,8 @@ class Engine(Protocol):
 
         Raises:
             SettingsRejected: they cannot be meant for this node.
-            EngineUnavailable: this kernel cannot, or somebody else is in the way.
+            EngineUnavailable: this kernel cannot, or somebody else is in the way. What runs of the engine goes on.
+            EngineMustStop: likewise, and it may not.
         """
 
     def plan_observe(self, settings: Settings, topology: Topology, movable: Movable = EVERYTHING) -> Plan:
@@ -224,9 +271,9 @@ def _store(step: Step) -> Store | None:
     match step:
         case Store():
             return step
-        case Restore():
+        case Restore() | Reclaim():
             return Store(path=step.path, value=step.value)
         case Command():
             return Store(path=step.path, value=step.word)
-        case Remember() | Claim() | Confirm() | Bank() | Recount() | Disclaim() | CoolDown() | Ease():
+        case _:
             return None

@@ -97,7 +97,7 @@ class Loop:
         turn = self._cycle.turn(self._order, self._turn)
         if turn.failure is None:
             revision = (self._order.spec.revision if self._order.spec else None) or ""
-            running = bool(turn.moved.kdamonds)
+            running = bool(turn.moved.kdamonds) or turn.moved.runs
             self._active = activate(self._active, intent=turn.intent, revision=revision, running=running, now=_now())
         status = self._make_status(turn)
         worth_it = _is_worth_a_line(turn, self._turn)

@@ -21,7 +21,7 @@ from terrace_agent.damon.desired import Desired, DesiredKdamond
 from terrace_agent.damon.ownership import owner_of
 from terrace_agent.damon.read import ObservedKdamond
 from terrace_agent.damon.stores import NR_KDAMONDS, kdamond_stores, nr_schemes_path, state_path
-from terrace_agent.damon.surroundings import DAMON_STAT, DEMOTION_ENABLED, Observed
+from terrace_agent.damon.surroundings import DAMON_STAT, Observed
 from terrace_agent.damon.tree import Action, Kdamond
 from terrace_agent.engine import (
     Bank,
@@ -37,6 +37,7 @@ from terrace_agent.engine import (
     Store,
 )
 from terrace_agent.errors import EngineUnavailable
+from terrace_agent.flows.demotion import DEMOTION_ENABLED
 from terrace_agent.journal import JournalState, Original, OwnedKdamond
 
 _SOON_S = 1.0

@@ -108,6 +108,7 @@ def nid(
     floor_bytes: int = 0,
     distances: dict[int, int] | None = None,
     memory_tier: int | None = None,
+    cpus: tuple[int, ...] = (),
 ) -> Nid:
     """Returns a NUMA node of one range."""
     return Nid(
@@ -116,7 +117,7 @@ def nid(
         kind_why="the test says so",
         total_bytes=total_bytes,
         free_bytes=total_bytes // 10,
-        cpus=(),
+        cpus=cpus,
         distances=distances or {},
         ranges=(PhysicalRange(start=start, end=start + total_bytes),),
         floor_bytes=floor_bytes,
@@ -138,7 +139,7 @@ def topology(*tiers: tuple[Nid, ...]) -> Topology:
 def guest(*, fast_floor_bytes: int = 77 * MIB) -> Topology:
     """Returns a guest: 1.5 GiB fast, 512 MiB slow, high watermarks of 5%."""
     return topology(
-        (nid(0, 1536 * MIB, floor_bytes=fast_floor_bytes, distances={0: 10, 1: 20}, memory_tier=4),),
+        (nid(0, 1536 * MIB, floor_bytes=fast_floor_bytes, distances={0: 10, 1: 20}, memory_tier=4, cpus=(0, 1)),),
         (nid(1, 512 * MIB, start=1536 * MIB, floor_bytes=26 * MIB, distances={0: 20, 1: 10}, memory_tier=120),),
     )
 
