@@ -6,6 +6,7 @@ from terrace_agent.damon.engine import DamonEngine
 from terrace_agent.engine import Engine
 from terrace_agent.hostfs import HostFs
 from terrace_agent.journal import FileJournal
+from terrace_agent.numa_balancing.engine import NumaBalancingEngine
 from terrace_api.node_tiering import QuotaControl
 
 RELEASED = frozenset({QuotaControl.TEMPORAL})
@@ -16,15 +17,18 @@ _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 def make_engines(host: HostFs, state_dir: Path) -> tuple[Engine, ...]:
-    """Returns the engines, with their journal in `state_dir`, which is made if it is missing.
+    """Returns the engines, with their journals in `state_dir`, which is made if it is missing.
 
     Raises:
         HostFileUnreadable: the boot id cannot be read.
         OSError: the directory cannot be made.
     """
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    journal = FileJournal(state_dir, boot_id=read_boot_id(host))
-    return (DamonEngine(host, journal, quota_controls=RELEASED),)
+    boot_id = read_boot_id(host)
+    return (
+        DamonEngine(host, FileJournal(state_dir, boot_id=boot_id), quota_controls=RELEASED),
+        NumaBalancingEngine(host, FileJournal(state_dir, boot_id=boot_id, name="numa_balancing.json")),
+    )
 
 
 def read_boot_id(host: HostFs) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 
 from terrace_agent.conditions import Situation, conditions
-from terrace_agent.decide import Intent, choose_engine
+from terrace_agent.decide import Intent
 from terrace_agent.engine import Moved
 from terrace_agent.pods import PodMemory
 from terrace_agent.topology.values import Nid, TierOfNids, Topology
@@ -157,7 +157,7 @@ def _totals(status: NodeTieringStatus) -> tuple[int, int]:
 
 def _engine(situation: Situation) -> EngineName:
     if situation.intent in _MODES:
-        return choose_engine(situation.capabilities) or EngineName.NONE
+        return situation.engine or EngineName.NONE
     return EngineName.NONE
 
 

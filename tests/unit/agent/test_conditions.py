@@ -16,10 +16,12 @@ from terrace_agent.errors import (
     StoreRefused,
     UnexpectedContent,
 )
+from terrace_agent.ladder import choose
 from terrace_agent.workloads.resolve import Problem as ResolutionProblem
 from terrace_api.conditions import Condition, ConditionStatus
 from terrace_api.errors import InvalidObject, Problem
 from terrace_api.node_tiering import ConditionType, EngineCapability, EngineName
+from terrace_api.policy import EngineChoice
 
 CAN = EngineCapability(name=EngineName.DAMON, available=True, reason="Available", message="it can")
 CANNOT = EngineCapability(name=EngineName.DAMON, available=False, reason="NoDamonSysfs", message="a newer kernel helps")
@@ -40,6 +42,8 @@ def made(
     situation = Situation(
         intent=intent,
         capabilities=(capability,),
+        engine=choose(EngineChoice.AUTO, (capability,)),
+        passed_over=() if capability.available else (capability,),
         failure=failure,
         active_revision=revision,
         details="moving",

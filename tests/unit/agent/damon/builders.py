@@ -14,6 +14,7 @@ from terrace_api.policy import (
     AddressRange,
     AutoTune,
     Demotion,
+    EngineChoice,
     Guard,
     Guardrails,
     Mode,
@@ -52,6 +53,7 @@ def settings(
     """Returns the schema's defaults with what the test is about."""
     return Settings(
         mode=Mode.ENFORCE,
+        engine=EngineChoice.AUTO,
         promotion=Promotion(
             enabled=promotion, min_accesses=1, min_age=Duration.parse("0s"), fast_used_target=Percent.parse(used)
         ),
