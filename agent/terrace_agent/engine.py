@@ -157,6 +157,31 @@ class Reclaim:
         return f"{self.bytes} swappiness=max" if self.only_anon else str(self.bytes)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """Look which pages of the processes in these cgroups were touched since the look before."""
+
+    cgroups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """Move pages of a process that are on one of `sources` to `nid`, as many as `limit_pages`.
+
+    Attributes:
+        started: when the process started, in ticks since boot: its pid may be another one's by now.
+        runs: addresses of pages.
+    """
+
+    pid: int
+    started: int
+    promotes: bool
+    sources: tuple[int, ...]
+    nid: int
+    runs: tuple[range, ...]
+    limit_pages: int
+
+
 Step = (
     Remember
     | Claim
@@ -172,6 +197,8 @@ Step = (
     | Begin
     | End
     | Reclaim
+    | Watch
+    | Move
 )
 
 

@@ -6,6 +6,7 @@ from terrace_agent.damon.engine import DamonEngine
 from terrace_agent.engine import Engine
 from terrace_agent.hostfs import HostFs
 from terrace_agent.journal import FileJournal
+from terrace_agent.move_pages.engine import MovePagesEngine
 from terrace_agent.numa_balancing.engine import NumaBalancingEngine
 from terrace_api.node_tiering import QuotaControl
 
@@ -28,6 +29,7 @@ def make_engines(host: HostFs, state_dir: Path) -> tuple[Engine, ...]:
     return (
         DamonEngine(host, FileJournal(state_dir, boot_id=boot_id), quota_controls=RELEASED),
         NumaBalancingEngine(host, FileJournal(state_dir, boot_id=boot_id, name="numa_balancing.json")),
+        MovePagesEngine(host, FileJournal(state_dir, boot_id=boot_id, name="move_pages.json")),
     )
 
 

@@ -11,7 +11,11 @@ from terrace_agent.errors import EngineUnavailable
 from terrace_api.node_tiering import EngineCapability, EngineName
 from terrace_api.policy import EngineChoice
 
-_NAMED = {EngineChoice.DAMON: EngineName.DAMON, EngineChoice.NUMA_BALANCING: EngineName.NUMA_BALANCING}
+_NAMED = {
+    EngineChoice.DAMON: EngineName.DAMON,
+    EngineChoice.NUMA_BALANCING: EngineName.NUMA_BALANCING,
+    EngineChoice.MOVE_PAGES: EngineName.MOVE_PAGES,
+}
 
 Capabilities = tuple[EngineCapability, ...]
 

@@ -23,6 +23,7 @@ class EngineName(StrEnum):
 
     DAMON = "damon"
     NUMA_BALANCING = "numa_balancing"
+    MOVE_PAGES = "move_pages"
     NONE = "none"
 
 

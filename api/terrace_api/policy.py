@@ -26,6 +26,7 @@ class EngineChoice(StrEnum):
     AUTO = "Auto"
     DAMON = "DAMON"
     NUMA_BALANCING = "NUMABalancing"
+    MOVE_PAGES = "MovePages"
 
 
 class MemoryType(StrEnum):
