@@ -1,7 +1,8 @@
 """The engine that tracks accesses and moves pages from user space, on kernels that do neither by themselves.
 
-Rule: `procfs` reads and stores below `/proc/PID`, `syscall` calls move_pages(2), and only in `mover`, a process of its
-own that `pilot` watches. `heat`, `vmas`, `choose` and `batches` are pure.
+Rule: `procfs` reads and stores below `/proc/PID`, `idle_pages` the idle bits of frames, `syscall` calls move_pages(2),
+to move in `mover` only, a process of its own that `pilot` watches. `heat`, `vmas`, `choose`, `desired`, `batches` and
+`pace` are pure.
 
 Flow::
 

@@ -23,6 +23,7 @@ class Condition:
 
     Attributes:
         tracker: its name.
+        blind_spot: what it cannot see, in words.
         pause_s: until the next look, longer than asked where a look costs more than its share.
         problem: of the mover, in words; empty for none.
         too_large: how many processes are not looked at for their size.
@@ -31,6 +32,7 @@ class Condition:
     """
 
     tracker: str
+    blind_spot: str
     pause_s: float
     problem: str = ""
     too_large: int = 0
@@ -105,10 +107,7 @@ def _sentence(flow: Flow) -> str:
 
 
 def _notes(settings: Settings, condition: Condition) -> Iterator[str]:
-    yield (
-        f"accesses are tracked by {condition.tracker}: reads are seen by whole ranges only, so what is read here and "
-        "there stays where it is"
-    )
+    yield f"accesses are tracked by {condition.tracker}: {condition.blind_spot}"
     if condition.problem:
         yield condition.problem
     if condition.pause_s > interval_s(settings):

@@ -18,8 +18,8 @@ from terrace_agent.move_pages.desired import Condition
 from terrace_agent.move_pages.pilot import Pilot
 from terrace_agent.move_pages.privilege import Privilege
 from terrace_agent.move_pages.procfs import Procfs
-from terrace_agent.move_pages.soft_dirty import SoftDirtyTracker
 from terrace_agent.move_pages.tracker import Tracker
+from terrace_agent.move_pages.trackers import best
 from terrace_agent.move_pages.watch import Watch as Watching
 from terrace_agent.topology.values import Topology
 from terrace_agent.workloads.values import EVERYTHING, Movable
@@ -54,7 +54,7 @@ class MovePagesEngine:
         self._fs = fs
         self._journal = journal
         self._tools = tools or Tools()
-        self._tracker = self._tools.tracker or SoftDirtyTracker(self._tools.procfs)
+        self._tracker = self._tools.tracker or best(self._tools.procfs)
         self._watching = Watching(self._tools.procfs, self._tracker)
         self._guarding = Guarding(fs)
         self._applier = Applier(
@@ -134,6 +134,7 @@ class MovePagesEngine:
             steps = (*steps, Watch(cgroups=tuple(cgroup.path for cgroup in movable.allowed)))
         condition = Condition(
             tracker=self._tracker.name,
+            blind_spot=self._tracker.blind_spot,
             pause_s=pace.pause_s(asked_s, cpu_percent),
             problem=self._tools.pilot.problem,
             too_large=self._watching.too_large,

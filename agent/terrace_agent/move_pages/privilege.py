@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from terrace_agent.errors import EngineUnavailable
+from terrace_agent.move_pages.idle_pages import IdlePageTracker
 from terrace_agent.move_pages.procfs import Procfs
 from terrace_agent.move_pages.syscall import query
+from terrace_agent.move_pages.trackers import best
 from terrace_agent.move_pages.vmas import PAGE_BYTES
 
 _INITIAL_PID_NAMESPACE = "pid:[4026531836]"
@@ -35,13 +37,13 @@ class Privilege:
         namespace: as `/proc/self/ns/pid` links to.
         query_errno: of move_pages(2) on ourselves; 0 for none.
         pagemap_errno: of reading `/proc/1/pagemap`.
-        soft_dirty: whether the kernel tells written pages.
+        tells_pages: whether the kernel tells page by page which were touched, or written.
     """
 
     namespace: str
     query_errno: int
     pagemap_errno: int
-    soft_dirty: bool
+    tells_pages: bool
 
 
 def look(procfs: Procfs, root: Path = Path("/proc")) -> Privilege:
@@ -50,7 +52,7 @@ def look(procfs: Procfs, root: Path = Path("/proc")) -> Privilege:
         namespace=str((root / "self/ns/pid").readlink()),
         query_errno=_errno_of_query(),
         pagemap_errno=_errno_of_pagemap(procfs),
-        soft_dirty=_sees_writes(procfs),
+        tells_pages=isinstance(best(procfs), IdlePageTracker) or _sees_writes(procfs),
     )
 
 
@@ -68,8 +70,11 @@ def _gaps(found: Privilege) -> Iterator[tuple[str, str]]:
         yield "NoHostPid", "The agent does not see the host's processes (hostPID)."
     if found.pagemap_errno:
         yield "NoPtrace", "The agent may not read pagemap of other processes (CAP_SYS_PTRACE, CAP_DAC_OVERRIDE)."
-    if not found.soft_dirty:
-        yield "NoTracker", "This kernel tells no accesses page by page (CONFIG_MEM_SOFT_DIRTY)."
+    if not found.tells_pages:
+        yield (
+            "NoTracker",
+            "This kernel tells no accesses (CONFIG_IDLE_PAGE_TRACKING, CONFIG_MEM_SOFT_DIRTY).",
+        )
 
 
 def _errno_of_query() -> int:

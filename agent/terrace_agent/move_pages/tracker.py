@@ -11,6 +11,8 @@ class Tracker(Protocol):
     """One way to see accesses."""
 
     name: str
+    blind_spot: str
+    """What it cannot see, in words."""
     longest_stall_s: float
     """The longest that one process was held up."""
 
@@ -18,7 +20,7 @@ class Tracker(Protocol):
         """Returns whether a process of that size is looked at."""
 
     def begin(self, pid: int) -> None:
-        """Forgets what was touched so far.
+        """Lets a process' next look begin here.
 
         Raises:
             OSError: the process may not be tracked.
@@ -30,3 +32,6 @@ class Tracker(Protocol):
         Raises:
             OSError: the process may not be tracked.
         """
+
+    def keep(self, pids: Iterable[int]) -> None:
+        """Forgets all processes but these."""

@@ -47,6 +47,7 @@ class Watch:
             else:
                 known |= {pid: found} if found else {}
         self._known = known
+        self._tracker.keep(known)
 
     def forget(self) -> None:
         """Forgets everything."""

@@ -20,7 +20,7 @@ POD, OTHER = "/pod", "/other"
 DEMOTION = "/sys/kernel/mm/numa/demotion_enabled"
 PAGES = 4096
 """Of each range: 16 MiB, so that a process of one is worth a look."""
-GRANTED = Privilege(namespace="pid:[4026531836]", query_errno=0, pagemap_errno=0, soft_dirty=True)
+GRANTED = Privilege(namespace="pid:[4026531836]", query_errno=0, pagemap_errno=0, tells_pages=True)
 
 
 @dataclass

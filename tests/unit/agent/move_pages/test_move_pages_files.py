@@ -95,7 +95,7 @@ def test_this_very_process_can_be_read() -> None:
     assert present.count(0x80) > 0
 
 
-COMPLETE = Privilege(namespace="pid:[4026531836]", query_errno=0, pagemap_errno=0, soft_dirty=True)
+COMPLETE = Privilege(namespace="pid:[4026531836]", query_errno=0, pagemap_errno=0, tells_pages=True)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ COMPLETE = Privilege(namespace="pid:[4026531836]", query_errno=0, pagemap_errno=
         (replace(COMPLETE, query_errno=1), "Seccomp", "seccomp profile"),
         (replace(COMPLETE, namespace="pid:[4026532000]"), "NoHostPid", "hostPID"),
         (replace(COMPLETE, pagemap_errno=13), "NoPtrace", "CAP_SYS_PTRACE"),
-        (replace(COMPLETE, soft_dirty=False), "NoTracker", "CONFIG_MEM_SOFT_DIRTY"),
+        (replace(COMPLETE, tells_pages=False), "NoTracker", "CONFIG_MEM_SOFT_DIRTY"),
     ],
 )
 def test_what_is_missing_is_named_with_what_grants_it(found: Privilege, reason: str, says: str) -> None:
