@@ -41,6 +41,19 @@ class Outcome:
         return Outcome(**{one.name: getattr(self, one.name) + getattr(other, one.name) for one in fields(Outcome)})
 
 
+_REASONS = {
+    "busy": "pinned or busy",
+    "shared": "shared with other processes",
+    "full": "for which the target had no room",
+    "denied": "whose cpuset excludes the target",
+}
+
+
+def obstacles(done: Outcome) -> str:
+    """Returns in words what kept pages from moving; empty if nothing did."""
+    return ", ".join(f"{count} {words}" for kind, words in _REASONS.items() if (count := getattr(done, kind)))
+
+
 _KINDS = {-EBUSY: "busy", -EACCES: "shared", -ENOMEM: "full", -ENOENT: "gone", -EFAULT: "gone"}
 
 

@@ -4,11 +4,12 @@ Before: settings, topology, what is tracked. After: `engine` makes a plan of it.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from terrace_agent.engine import Move
 from terrace_agent.flows import limits
 from terrace_agent.flows.pairs import pairs_of
+from terrace_agent.move_pages.batches import Outcome, obstacles
 from terrace_agent.move_pages.choose import Flow, Tracked, interval_s, misplaced_bytes, orders, room_bytes
 from terrace_agent.topology.values import Topology
 from terrace_agent.workloads.values import Movable
@@ -26,6 +27,7 @@ class Condition:
         blind_spot: what it cannot see, in words.
         pause_s: until the next look, longer than asked where a look costs more than its share.
         problem: of the mover, in words; empty for none.
+        outcome: of all orders so far.
         too_large: how many processes are not looked at for their size.
         closed: how many may not be looked at.
         longest_stall_s: that a look held up a process.
@@ -35,6 +37,7 @@ class Condition:
     blind_spot: str
     pause_s: float
     problem: str = ""
+    outcome: Outcome = field(default_factory=Outcome)
     too_large: int = 0
     closed: int = 0
     longest_stall_s: float = 0.0
@@ -110,6 +113,8 @@ def _notes(settings: Settings, condition: Condition) -> Iterator[str]:
     yield f"accesses are tracked by {condition.tracker}: {condition.blind_spot}"
     if condition.problem:
         yield condition.problem
+    if kept := obstacles(condition.outcome):
+        yield f"pages that did not move since the agent started: {kept}"
     if condition.pause_s > interval_s(settings):
         yield (
             f"monitoring.cpuPercent {settings.monitoring.cpu_percent}: a look costs so much that the next one waits "

@@ -137,6 +137,7 @@ class MovePagesEngine:
             blind_spot=self._tracker.blind_spot,
             pause_s=pace.pause_s(asked_s, cpu_percent),
             problem=self._tools.pilot.problem,
+            outcome=self._applier.outcome,
             too_large=self._watching.too_large,
             closed=self._watching.closed,
             longest_stall_s=self._tracker.longest_stall_s,

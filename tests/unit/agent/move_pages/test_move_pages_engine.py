@@ -195,7 +195,10 @@ def test_pages_that_cannot_move_are_data_and_not_counted() -> None:
     hot = SimRange(PAGES, 1)
     machine.add(41, hot).shared = {BASE + page * 4096 for page in range(100)}
     machine.run(12, touched=(hot,))
+    plan = machine.turn()
     assert hot.on(0) == PAGES - 100
+    assert plan.effective
+    assert any(note.endswith(" shared with other processes") for note in plan.effective.notes)
     assert machine.engine.verify().promoted_bytes == (PAGES - 100) * 4096
 
 
