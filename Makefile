@@ -37,7 +37,7 @@ packages: ## Debian packages that the testbed needs
 check: $(VENV)/ready ## The fast loop: format, lint, types, import contracts, unit and golden tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy api agent operator tests
+	$(BIN)/mypy api agent operator kubectl tests
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q $(PARALLEL) -m "not cluster and not kernel and not e2e"
 
@@ -91,13 +91,34 @@ generate: $(VENV)/ready ## Writes what is derived: from the CRDs, and the page a
 lock: ## Resolves the lock files anew (needs uv)
 	$(LOCK) --extra agent -o deploy/locks/agent.txt
 	$(LOCK) --extra operator -o deploy/locks/operator.txt
-	$(LOCK) --extra agent --extra operator --group dev -o deploy/locks/dev.txt
+	$(LOCK) --extra kubectl -o deploy/locks/kubectl.txt
+	$(LOCK) --extra agent --extra operator --extra kubectl --group dev -o deploy/locks/dev.txt
 
 .PHONY: images
 images: ## Both images with docker or podman: make images REGISTRY=registry.example.org/team TAG=0.1.0
 	for target in agent operator; do \
 	  $(if $(shell command -v docker),docker,podman) build --target $$target -t $(if $(REGISTRY),$(REGISTRY)/)terrace-$$target:$(or $(TAG),0.1.0) . || exit 1; \
 	done
+
+KREW := artifacts/krew
+RELEASES ?= https://releases.example.org/terrace
+OS := $(shell uname -s | tr A-Z a-z)
+ARCH := $(subst x86_64,amd64,$(subst aarch64,arm64,$(shell uname -m)))
+ARCHIVE := artifacts/kubectl-terrace-$(OS)-$(ARCH).tar.gz
+
+.PHONY: krew
+krew: $(VENV)/ready ## Archive and manifest of the kubectl plugin for krew, for this platform: make krew RELEASES=URL
+	rm -rf $(KREW) && mkdir -p $(KREW)/lib
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary=:all: \
+	  --target $(KREW)/lib -r deploy/locks/kubectl.txt
+	cp -r api/terrace_api operator/terrace_operator kubectl/terrace_kubectl $(KREW)/lib/
+	cp deploy/krew/kubectl-terrace LICENSE $(KREW)/
+	tar -czf $(ARCHIVE) -C $(KREW) --exclude=__pycache__ .
+	sed -e "s|@RELEASES@|$(RELEASES)|; s|@OS@|$(OS)|g; s|@ARCH@|$(ARCH)|g" \
+	  -e "s|@VERSION@|$$($(BIN)/python -c 'import terrace_api; print(terrace_api.__version__)')|g" \
+	  -e "s|@PYTHON@|$$($(BIN)/python -c 'import sys; print("Python %d.%d" % sys.version_info[:2])')|" \
+	  -e "s|@SHA256@|$$(sha256sum $(ARCHIVE) | cut -d' ' -f1)|" \
+	  deploy/krew/terrace.yaml.template > artifacts/terrace.yaml
 
 .PHONY: clean
 clean: ## Removes what was made in the tree; the caches outside it stay

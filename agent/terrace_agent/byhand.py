@@ -1,6 +1,7 @@
 """`probe`, `plan FILE` and `stop`: what a person runs on a machine, with or without Kubernetes.
 
-Before: `main`. They read what the loop reads, through the same code; only `stop` changes anything.
+Before: `main`. They read what the loop reads, through the same code; only `stop` changes anything that lasts. `probe`
+and `plan` work beside a running agent, too: see `onlooker`.
 """
 
 import dataclasses
@@ -14,7 +15,7 @@ from terrace_agent.engines import make_engines
 from terrace_agent.errors import EngineUnavailable
 from terrace_agent.hostfs import HostFs
 from terrace_agent.ladder import choose, passed_over, reasons, without
-from terrace_agent.lock import lock
+from terrace_agent.lock import held_if_free, lock
 from terrace_agent.order import Order
 from terrace_agent.present import plan_text, probe_text
 from terrace_agent.report import Active, Observed, make_status
@@ -37,7 +38,8 @@ def probe(host: HostFs, state_dir: Path, *, as_json: bool) -> str:
     Raises:
         TerraceError: something could not be read.
     """
-    turn = Cycle(host, make_engines(host, state_dir), StepLog()).turn(Order(), None)
+    with held_if_free(state_dir) as alone:
+        turn = Cycle(host, make_engines(host, state_dir, onlooker=not alone), StepLog()).turn(Order(), None)
     if turn.failure is not None:
         raise turn.failure
     status = _status(turn)
@@ -59,13 +61,18 @@ def plan(host: HostFs, state_dir: Path, file: Path) -> str:
     policy = read_policy(file)
     topology = discover(read_facts(host), policy.spec.tiers)
     if len(topology.tiers) < 2:
-        return "# This machine has a single tier of memory: there is nothing to move, and nothing would be stored."
+        return (
+            "# This machine has memory of at most one of the tiers that the policy names or the kernel tells apart: "
+            "there is nothing to move, and nothing would be stored."
+        )
     notes = [f"# {note}"] if (note := ignored(policy)) else []
     if policy.spec.mode is Mode.OBSERVE:
         notes.append("# The policy's mode is Observe: `run` would only watch. These are the stores of mode Enforce.")
     workloads = resolve(policy.spec.workloads or (), None, read_cgroups(host), topology.tiers)
     notes += [f"# {workloads.problem.message}"] if workloads.problem else []
-    planned = _first_plan(make_engines(host, state_dir), policy.spec, topology, workloads.movable)
+    with held_if_free(state_dir) as alone:
+        engines = make_engines(host, state_dir, onlooker=not alone)
+        planned = _first_plan(engines, policy.spec, topology, workloads.movable)
     return "\n".join([*notes, plan_text(planned)])
 
 

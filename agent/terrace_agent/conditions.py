@@ -5,10 +5,10 @@ Before: `cycle`. After: `report`. The operator reads them so: `Accepted=False` o
 whatever stands in the way.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from terrace_agent.decide import Intent
+from terrace_agent.decide import Intent, Outcome
 from terrace_agent.engine import Tripped
 from terrace_agent.errors import (
     EngineUnavailable,
@@ -25,8 +25,6 @@ from terrace_api.conditions import Condition, ConditionStatus, carry_transitions
 from terrace_api.errors import InvalidObject
 from terrace_api.node_tiering import ConditionType, EngineCapability, EngineName
 
-_MAX_MESSAGE = 4096
-
 _UNAPPLIED: tuple[tuple[type[Exception], str, str], ...] = (
     (StoreRefused, "StoreRefused", "The kernel refused a store; it is tried again."),
     (KdamondDied, "KdamondDied", "It is started again; see the kernel log if this stays."),
@@ -36,9 +34,15 @@ _UNAPPLIED: tuple[tuple[type[Exception], str, str], ...] = (
 )
 """Why settings that are right did not come into force: error, reason, what that means or what helps."""
 
+_WITHOUT_ENGINE = {Intent.RESTORE, Intent.SINGLE_TIER}
+_FOLLOWING = {Intent.OBSERVE, Intent.ENFORCE}
 _IN_FORCE = {
     Intent.RESTORE: ("Restored", "The node is as it was found."),
-    Intent.SINGLE_TIER: ("SingleTier", "This node has a single tier of memory: there is nothing to move."),
+    Intent.SINGLE_TIER: (
+        "SingleTier",
+        "This node has memory of at most one of the tiers that the policy names or the kernel tells apart: there is "
+        "nothing to move.",
+    ),
     Intent.OBSERVE: ("Observing", "Nothing is moved; status.levels and status.plan say what mode Enforce would do."),
     Intent.ENFORCE: ("Enforcing", ""),
 }
@@ -49,9 +53,13 @@ class Situation:
     """What a turn of the loop came to.
 
     Attributes:
+        intent: what following the settings came to: those that were asked, or those before if these were refused.
+        refused: why what was asked cannot be followed.
         engine: the one that was chosen; None for none.
         passed_over: better engines that cannot run.
         failure: what ended the turn early.
+        outcome: what was done before that.
+        running: whether anything of ours runs in the kernel.
         active_revision: the revision that is in force; empty for none.
         details: in words, what the configuration in force does.
         tripped: guardrails that are hit now.
@@ -60,9 +68,12 @@ class Situation:
 
     intent: Intent
     capabilities: tuple[EngineCapability, ...]
+    refused: InvalidObject | SettingsRejected | None = None
     engine: EngineName | None = None
     passed_over: tuple[EngineCapability, ...] = ()
     failure: Exception | None = None
+    outcome: Outcome = Outcome.UNCHANGED
+    running: bool = False
     active_revision: str = ""
     details: str = ""
     tripped: tuple[Tripped, ...] = ()
@@ -93,7 +104,7 @@ def conditions(
         ConditionType.APPLIED: _applied(situation),
         ConditionType.WORKLOADS_RESOLVED: _workloads_resolved(situation),
     }
-    ready = _ready(situation, tuple(verdicts.values()))
+    ready = _ready(situation, verdicts)
     verdicts |= {ConditionType.GUARDRAIL_TRIPPED: _guardrail_tripped(situation), ConditionType.READY: ready}
     return carry_transitions(
         before,
@@ -102,7 +113,7 @@ def conditions(
                 type=type_.value,
                 status=verdict.status,
                 reason=verdict.reason,
-                message=verdict.message[:_MAX_MESSAGE],
+                message=verdict.message,
                 last_transition_time=now,
                 observed_generation=generation,
             )
@@ -112,7 +123,7 @@ def conditions(
 
 
 def _accepted(situation: Situation) -> _Verdict:
-    match situation.failure:
+    match situation.refused:
         case InvalidObject() as error:
             return _false("Invalid", str(error))
         case SettingsRejected() as error:
@@ -139,26 +150,28 @@ def _engine_available(situation: Situation) -> _Verdict:
 
 
 def _applied(situation: Situation) -> _Verdict:
-    if isinstance(situation.failure, InvalidObject | SettingsRejected):
-        return _false("SettingsRejected", _still_in_force(situation))
     if isinstance(situation.failure, EngineUnavailable) or situation.intent is Intent.UNSUPPORTED:
         return _unknown("NoEngine", _still_in_force(situation))
-    if situation.failure is not None:
-        return _not_applied(situation.failure)
+    if situation.failure is not None and situation.outcome is not Outcome.IN_FORCE:
+        return _failed(situation.failure)
+    if situation.refused is not None:
+        return _false("SettingsRejected", _still_in_force(situation))
     if situation.intent is Intent.WAIT:
         return _unknown("NoSettings", "There is nothing to apply yet.")
     return _in_force(situation)
 
 
 def _workloads_resolved(situation: Situation) -> _Verdict:
-    if situation.intent not in {Intent.OBSERVE, Intent.ENFORCE}:
+    if situation.intent not in _FOLLOWING:
+        if situation.running:
+            return _unknown("NotEvaluated", f"{_goes_on(situation)}, with the pods that were known then.")
         return _unknown("NotNeeded", "No policy is followed, so no pod has to be told from another.")
     if situation.problem is not None:
         return _false(situation.problem.reason, situation.problem.message)
     return _true("Resolved", "It is known which memory may move; status.pods says which pods and why.")
 
 
-def _not_applied(failure: Exception) -> _Verdict:
+def _failed(failure: Exception) -> _Verdict:
     for kind, reason, advice in _UNAPPLIED:
         if isinstance(failure, kind):
             return _false(reason, f"{failure}. {advice}")
@@ -170,18 +183,22 @@ def _not_applied(failure: Exception) -> _Verdict:
 def _guardrail_tripped(situation: Situation) -> _Verdict:
     if situation.tripped:
         return _true(situation.tripped[0].reason, " ".join(one.message for one in situation.tripped))
-    if situation.intent is Intent.ENFORCE and situation.failure is None:
+    if situation.intent is Intent.ENFORCE and situation.outcome is Outcome.IN_FORCE:
         return _false("WithinLimits", "No guardrail of the policy is hit.")
+    if situation.running and (situation.intent, situation.outcome) != (Intent.OBSERVE, Outcome.IN_FORCE):
+        return _unknown("NotEvaluated", f"{_goes_on(situation)}; what the agent itself would look at is not looked at.")
     return _false("NotEnforcing", "Nothing is moved that a guardrail could stop.")
 
 
-def _ready(situation: Situation, needed: Iterable[_Verdict]) -> _Verdict:
+def _ready(situation: Situation, needed: Mapping[ConditionType, _Verdict]) -> _Verdict:
     """A node whose guardrail is hit does what its policy says: it is ready, and says why it moves nothing."""
-    if situation.failure is None and situation.intent in {Intent.RESTORE, Intent.SINGLE_TIER}:
-        return _in_force(situation)
-    for verdict in needed:
+    if situation.refused is None and situation.intent in _WITHOUT_ENGINE:
+        return needed[ConditionType.APPLIED]
+    for verdict in needed.values():
         if verdict.status is not ConditionStatus.TRUE:
             return verdict
+    if situation.failure is not None:
+        return _failed(situation.failure)
     if situation.tripped:
         return _true("GuardrailTripped", _guardrail_tripped(situation).message)
     return _in_force(situation)
@@ -190,6 +207,11 @@ def _ready(situation: Situation, needed: Iterable[_Verdict]) -> _Verdict:
 def _in_force(situation: Situation) -> _Verdict:
     reason, message = _IN_FORCE[situation.intent]
     return _true(reason, " ".join(filter(None, (message, situation.details))))
+
+
+def _goes_on(situation: Situation) -> str:
+    what = f"Revision {situation.active_revision}" if situation.active_revision else "What Terrace runs in the kernel"
+    return f"{what} goes on as it was committed, within the limits that the kernel holds"
 
 
 def _still_in_force(situation: Situation) -> str:

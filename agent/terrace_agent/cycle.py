@@ -1,7 +1,8 @@
 """One turn of the loop: observe, decide, plan, apply, verify. Whatever fails ends in the result, never in a crash.
 
 Before: `inbox` (what is wanted). After: `report` makes a status of the result. Each turn is a function of the whole
-present state: nothing is remembered between turns but what the last one saw, to show when this one sees less.
+present state: nothing is remembered between turns but what the last one saw, to show when this one sees less, and the
+last order that was not refused, to follow when this one is.
 """
 
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from terrace_agent.conditions import Situation
-from terrace_agent.decide import Intent, decide
+from terrace_agent.decide import Intent, Outcome, decide
 from terrace_agent.engine import Engine, Moved, Plan
 from terrace_agent.errors import EngineMustStop, EngineUnavailable, KdamondDied, SchemesRefused, SettingsRejected
 from terrace_agent.hostfs import HostFs
@@ -17,6 +18,7 @@ from terrace_agent.ladder import allows, choose, passed_over, without
 from terrace_agent.order import Order
 from terrace_agent.pods import PodMemory, read_pods
 from terrace_agent.steplog import StepLog
+from terrace_agent.topology.blocks import OnlineBlocks
 from terrace_agent.topology.discover import discover
 from terrace_agent.topology.read import read_facts
 from terrace_agent.topology.values import Topology
@@ -24,13 +26,21 @@ from terrace_agent.workloads.cgroups import read_cgroups
 from terrace_agent.workloads.resolve import Workloads, resolve
 from terrace_agent.workloads.roster import Roster
 from terrace_agent.workloads.values import Selection
-from terrace_api.errors import TerraceError
+from terrace_api.errors import InvalidObject, TerraceError
 from terrace_api.node_tiering import EngineCapability, EngineName, Levels
 from terrace_api.policy import EngineChoice, Mode
 from terrace_api.units import display_bytes
 
 _TRIES = 3
 _RELEASE = "/proc/sys/kernel/osrelease"
+_OUTCOMES = {
+    Intent.RESTORE: Outcome.STOPPED,
+    Intent.SINGLE_TIER: Outcome.IN_FORCE,
+    Intent.OBSERVE: Outcome.IN_FORCE,
+    Intent.ENFORCE: Outcome.IN_FORCE,
+}
+"""Of a turn in which nothing failed before the counters were read."""
+_NO_ORDER = Order()
 _NO_TOPOLOGY = Topology(nids=(), tiers=())
 _NO_WORKLOADS = Workloads()
 _NOTHING_MOVED = Moved(kdamonds=(), promoted_bytes=0, demoted_bytes=0)
@@ -41,38 +51,57 @@ class Turn:
     """What one turn saw and did.
 
     Attributes:
+        order: what is asked.
+        refused: why that cannot be followed.
+        followed: the last order that was not refused, which is followed instead of one that is; without settings where
+            there was none.
+        intent: what following it came to.
+        choice: which engines it allows.
         engine: the one that was chosen; None if none can run, or none was asked for.
         plan: None where nothing was planned.
         steps: how many steps were applied.
+        outcome: of the steps; what failed afterwards, in counting what moved, does not take it back.
         failure: what ended the turn early; the fields that it did not get to are those of the turn before.
     """
 
     order: Order
+    refused: InvalidObject | SettingsRejected | None = None
+    followed: Order = _NO_ORDER
     intent: Intent = Intent.WAIT
     kernel: str = ""
     topology: Topology = _NO_TOPOLOGY
     capabilities: tuple[EngineCapability, ...] = ()
+    choice: EngineChoice = EngineChoice.AUTO
     engine: EngineName | None = None
     pods: tuple[PodMemory, ...] = ()
     workloads: Workloads = _NO_WORKLOADS
     plan: Plan | None = None
     moved: Moved = _NOTHING_MOVED
     steps: int = 0
+    outcome: Outcome = Outcome.UNCHANGED
     failure: Exception | None = None
 
     @property
-    def choice(self) -> EngineChoice:
-        """Which engines are allowed."""
-        return self.order.settings.engine if self.order.settings else EngineChoice.AUTO
+    def revision(self) -> str:
+        """The revision that is followed; empty for none."""
+        return (self.followed.spec.revision if self.followed.spec else None) or ""
+
+    @property
+    def running(self) -> bool:
+        """Whether anything of ours runs in the kernel."""
+        return bool(self.moved.kdamonds) or self.moved.runs is not None
 
     def situation(self, active_revision: str) -> Situation:
         """Returns the turn as the conditions' table wants it."""
         return Situation(
             intent=self.intent,
             capabilities=self.capabilities,
+            refused=self.refused,
             engine=self.engine,
             passed_over=passed_over(self.choice, self.capabilities, self.engine),
             failure=self.failure,
+            outcome=self.outcome,
+            running=self.running,
             active_revision=active_revision,
             problem=self.workloads.problem,
             details=self._details(),
@@ -95,50 +124,69 @@ class Cycle:
         self._engines = engines
         self._log = log
         self._roster = roster
+        self._blocks = OnlineBlocks(host)
 
     def turn(self, order: Order, before: Turn | None) -> Turn:
         """Returns what this turn saw and did; `before` is the turn before."""
-        run = _Running(replace(before, order=order, plan=None, steps=0, failure=None) if before else Turn(order=order))
+        run = _Running(_anew(before, order) if before else Turn(order=order))
         with run.recording():
-            self._observe(run)
-            self._act(run)
+            self._follow_what_can_be(run)
         with run.recording():
             run.see(moved=_verify(self._engines))
         self._log.step("verify")
         return run.turn
 
+    def _follow_what_can_be(self, run: "_Running") -> None:
+        """Follows the order; where that is refused, the one before, whose guardrails and exclusions must go on to hold.
+
+        Where that one is refused as well, say because a nid went offline, the kernel goes on by itself.
+        """
+        before = run.turn.followed
+        for order in (run.turn.order, before, _NO_ORDER):
+            try:
+                self._follow(run, order)
+            except (InvalidObject, SettingsRejected) as refusal:
+                run.see(refused=run.turn.refused or refusal, followed=before, plan=None)
+            else:
+                return
+
+    def _follow(self, run: "_Running", order: Order) -> None:
+        if order.invalid:
+            raise order.invalid
+        run.order = order
+        self._observe(run)
+        if order.spec:
+            run.see(followed=order)
+        self._act(run)
+        run.see(outcome=_OUTCOMES.get(run.turn.intent, Outcome.UNCHANGED))
+
     def _observe(self, run: "_Running") -> None:
         run.see(kernel=self._host.read(_RELEASE))
-        facts = read_facts(self._host)
-        rejected = None
-        try:
-            topology = discover(facts, run.turn.order.settings.tiers if run.turn.order.settings else None)
-        except SettingsRejected as error:
-            rejected, topology = error, discover(facts, None)
+        facts = read_facts(self._host, blocks=self._blocks)
+        settings = run.order.settings
+        topology = discover(facts, settings.tiers if settings else None)
         run.see(topology=topology)
         self._look_at_workloads(run)
         self._log.step("observe", nids=len(facts.nids), pods=len(run.turn.pods))
         capabilities = tuple(engine.probe() for engine in self._engines)
-        run.see(capabilities=capabilities, engine=choose(run.turn.choice, capabilities))
+        choice = settings.engine if settings else EngineChoice.AUTO
+        run.see(capabilities=capabilities, choice=choice, engine=choose(choice, capabilities))
         self._log.step("probe")
-        if problem := run.turn.order.invalid or rejected:
-            run.see(intent=Intent.HOLD)
-            raise problem
-        run.see(intent=decide(run.turn.order.spec, topology, run.turn.engine))
+        run.see(intent=decide(run.order.spec, topology, run.turn.engine))
 
     def _look_at_workloads(self, run: "_Running") -> None:
         found = read_cgroups(self._host)
-        settings = run.turn.order.settings
+        settings = run.order.settings
         rules = (settings.workloads if settings else None) or ()
         known = self._roster.known() if self._roster else None
         run.see(pods=read_pods(self._host, found.pods), workloads=resolve(rules, known, found, run.turn.topology.tiers))
 
     def _act(self, run: "_Running") -> None:
         match run.turn.intent:
-            case Intent.WAIT | Intent.HOLD:
+            case Intent.WAIT:
                 return
             case Intent.UNSUPPORTED:
-                self._stop(run, tuple(engine for engine in self._engines if not _may_go_on(run.turn, engine)))
+                self._stop(run, tuple(engine for engine in self._engines if not _may_go_on(run.order, engine)))
             case Intent.RESTORE | Intent.SINGLE_TIER:
                 self._stop(run, self._engines)
             case Intent.OBSERVE:
@@ -146,6 +194,7 @@ class Cycle:
                     engine, plan = self._take_over(run)
                 except EngineUnavailable:
                     self._stop(run, self._engines)
+                    run.see(outcome=Outcome.STOPPED)
                     raise
                 self._apply(run, engine, plan)
             case Intent.ENFORCE:
@@ -177,11 +226,12 @@ class Cycle:
                 first = first or error
                 if isinstance(error, EngineMustStop):
                     self._stop(run, (engine,))
+                    run.see(outcome=Outcome.STOPPED)
                 run.pass_over(engine.name, error)
         raise first or ValueError("there is no engine to plan with")
 
     def _plan(self, run: "_Running", engine: Engine) -> Plan:
-        settings = run.turn.order.settings
+        settings = run.order.settings
         if settings is None:
             raise ValueError("there are no settings to plan for")
         planned = engine.plan_observe if run.turn.intent is Intent.OBSERVE else engine.plan
@@ -193,16 +243,16 @@ class Cycle:
     def _persist(self, run: "_Running", engine: Engine, plan: Plan) -> None:
         """Applies `plan`, and where cgroups came or went meanwhile plans anew: one that has gone refuses all of them.
 
-        Linux 6.12 does not even refuse: its kdamond ends. What fails although no cgroup changed is a failure; what
-        changes faster than this goes on in the next turn.
+        Linux 6.12 does not even refuse: its kdamond ends. What fails although no cgroup changed is a failure, and so is
+        what fails at every try: nothing of it is in force. The next turn goes on.
         """
-        for _ in range(_TRIES):
+        for tries_left in reversed(range(_TRIES)):
             try:
                 self._apply(run, engine, plan)
             except (SchemesRefused, KdamondDied):
                 before = _selections(run.turn)
                 self._look_at_workloads(run)
-                if _selections(run.turn) == before:
+                if not tries_left or _selections(run.turn) == before:
                     raise
                 plan = self._plan(run, engine)
             else:
@@ -223,10 +273,11 @@ class Cycle:
 
 
 class _Running:
-    """A turn under way: what it saw so far, and the first thing that failed."""
+    """A turn under way: the order that it tries to follow, what it saw so far, and the first thing that failed."""
 
     def __init__(self, turn: Turn) -> None:
         self.turn = turn
+        self.order = turn.order
 
     def see(self, **values: object) -> None:
         self.turn = replace(self.turn, **values)  # type: ignore[arg-type]
@@ -245,6 +296,11 @@ class _Running:
                 self.see(failure=error)
 
 
+def _anew(before: Turn, order: Order) -> Turn:
+    """Returns what a turn begins with: what the turn before saw, until this one sees it, and nothing that it did."""
+    return replace(before, order=order, refused=None, plan=None, steps=0, outcome=Outcome.UNCHANGED, failure=None)
+
+
 def levels_text(levels: Levels) -> str:
     """Returns the levels for people."""
     hot, cold, forecast = (
@@ -258,10 +314,10 @@ def is_defect(failure: Exception | None) -> bool:
     return failure is not None and not isinstance(failure, TerraceError)
 
 
-def _may_go_on(turn: Turn, engine: Engine) -> bool:
+def _may_go_on(order: Order, engine: Engine) -> bool:
     """Returns whether what runs of an engine may go on while none can run: only what Enforce would allow, too."""
-    settings = turn.order.settings
-    return settings is not None and settings.mode is Mode.ENFORCE and allows(turn.choice, engine.name)
+    settings = order.settings
+    return settings is not None and settings.mode is Mode.ENFORCE and allows(settings.engine, engine.name)
 
 
 def _selections(turn: Turn) -> tuple[Selection | None, ...]:
@@ -276,5 +332,5 @@ def _verify(engines: tuple[Engine, ...]) -> Moved:
         promoted_bytes=sum(one.promoted_bytes for one in moved),
         demoted_bytes=sum(one.demoted_bytes for one in moved),
         notes=tuple(note for one in moved for note in one.notes),
-        runs=any(one.runs for one in moved),
+        runs=next((one.runs for one in moved if one.runs), None),
     )

@@ -16,8 +16,6 @@ class Intent(StrEnum):
 
     WAIT = "Wait"
     """No settings were ever seen: touch nothing."""
-    HOLD = "Hold"
-    """The settings cannot be used: what is in force stays in force."""
     RESTORE = "Restore"
     """Leave the node as it was found."""
     SINGLE_TIER = "SingleTier"
@@ -28,6 +26,17 @@ class Intent(StrEnum):
     """Move nothing, say what would be done."""
     ENFORCE = "Enforce"
     """Move memory."""
+
+
+class Outcome(StrEnum):
+    """What a turn did to what is in force."""
+
+    UNCHANGED = "Unchanged"
+    """Nothing, or not all that it had to do."""
+    IN_FORCE = "InForce"
+    """What the settings ask is in force now."""
+    STOPPED = "Stopped"
+    """Nothing of ours is in force any more."""
 
 
 def decide(spec: NodeTieringSpec | None, topology: Topology, engine: EngineName | None) -> Intent:

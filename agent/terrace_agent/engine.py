@@ -233,14 +233,14 @@ class Moved:
         promoted_bytes: over restarts of the agent and of kdamonds, of this boot.
         demoted_bytes: likewise.
         notes: what a person should know about what is running, for example a kdamond that died.
-        runs: whether anything of the engine is in force.
+        runs: the engine, if anything of it is in force beside kdamonds.
     """
 
     kdamonds: tuple[Kdamond, ...]
     promoted_bytes: int
     demoted_bytes: int
     notes: tuple[str, ...] = ()
-    runs: bool = False
+    runs: EngineName | None = None
 
 
 class Engine(Protocol):

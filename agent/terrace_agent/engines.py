@@ -5,9 +5,10 @@ from pathlib import Path
 from terrace_agent.damon.engine import DamonEngine
 from terrace_agent.engine import Engine
 from terrace_agent.hostfs import HostFs
-from terrace_agent.journal import FileJournal
+from terrace_agent.journal import FileJournal, Journal
 from terrace_agent.move_pages.engine import MovePagesEngine
 from terrace_agent.numa_balancing.engine import NumaBalancingEngine
+from terrace_agent.onlooker import OnlookerHost, OnlookerJournal
 from terrace_api.node_tiering import QuotaControl
 
 RELEASED = frozenset({QuotaControl.TEMPORAL})
@@ -17,8 +18,10 @@ bound nothing (kernel fact 41), so allowances, which are one window without an e
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
-def make_engines(host: HostFs, state_dir: Path) -> tuple[Engine, ...]:
+def make_engines(host: HostFs, state_dir: Path, *, onlooker: bool = False) -> tuple[Engine, ...]:
     """Returns the engines, with their journals in `state_dir`, which is made if it is missing.
+
+    Who does not hold the state directory's lock makes them with `onlooker`: they store and journal nothing.
 
     Raises:
         HostFileUnreadable: the boot id cannot be read.
@@ -26,10 +29,16 @@ def make_engines(host: HostFs, state_dir: Path) -> tuple[Engine, ...]:
     """
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     boot_id = read_boot_id(host)
+    host = OnlookerHost(host) if onlooker else host
+
+    def journal(name: str) -> Journal:
+        found = FileJournal(state_dir, boot_id=boot_id, name=name)
+        return OnlookerJournal(found) if onlooker else found
+
     return (
-        DamonEngine(host, FileJournal(state_dir, boot_id=boot_id), quota_controls=RELEASED),
-        NumaBalancingEngine(host, FileJournal(state_dir, boot_id=boot_id, name="numa_balancing.json")),
-        MovePagesEngine(host, FileJournal(state_dir, boot_id=boot_id, name="move_pages.json")),
+        DamonEngine(host, journal("journal.json"), quota_controls=RELEASED),
+        NumaBalancingEngine(host, journal("numa_balancing.json")),
+        MovePagesEngine(host, journal("move_pages.json")),
     )
 
 

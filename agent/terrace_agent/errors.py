@@ -4,7 +4,8 @@
     ├── HostFileMissing          this kernel has no such file
     ├── HostFileUnreadable       the kernel refused or failed a read
     ├── StoreRefused             the kernel refused a store (file, value, errno)
-    │   └── SchemesRefused       it could not build the schemes: one of their cgroups may have gone meanwhile
+    │   ├── SchemesRefused       it could not build the schemes: one of their cgroups may have gone meanwhile
+    │   └── StoreWithheld        the kernel was not asked, since another agent of this machine is its only writer
     ├── UnexpectedContent        the kernel said something this version of Terrace cannot read
     ├── SettingsRejected         the settings are wrong for this node (-> Accepted=False)
     ├── EngineUnavailable        this kernel or another user of it is in the way (-> EngineAvailable=False)
@@ -55,6 +56,16 @@ class StoreRefused(HostFileError):
 
 class SchemesRefused(StoreRefused):
     """The kernel could not build the schemes; nothing of them is in force. One of their cgroups may have gone."""
+
+
+class StoreWithheld(StoreRefused):
+    """Nothing was stored: another agent runs on this machine."""
+
+    def __str__(self) -> str:
+        return (
+            f"another terrace-agent runs on this machine, so {self.value!r} was not stored in {self.path}; if it has "
+            "just started, try again when it has probed this kernel"
+        )
 
 
 class UnexpectedContent(TerraceError):
@@ -131,7 +142,8 @@ class AnotherAgentRuns(TerraceError):
         super().__init__(path, pid)
 
     def __str__(self) -> str:
-        return f"another terrace-agent runs on this machine (pid {self.pid or 'unknown'} holds {self.path})"
+        holder = f"pid {self.pid} in its own container" if self.pid else "it"
+        return f"another terrace-agent runs on this machine ({holder} holds {self.path})"
 
 
 def _spell(errno: int) -> str:

@@ -10,10 +10,10 @@ is mounted, so blocks are read where they really are. Files of pids are below th
 own `/proc` numbers other threads.
 """
 
-import contextlib
 import errno
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -31,6 +31,10 @@ MOUNTED = (
 
 _OF_A_PID = re.compile(r"/proc/[0-9]+/")
 """Files of the host's threads: below the mount point if the host's `/proc` is there, never the container's own pids."""
+
+
+_MISSING = {errno.ENOENT, errno.ENOTDIR, errno.ENODEV}
+"""A cgroup that is removed between open and read answers ENODEV (fs/kernfs/file.c, kernfs_get_active())."""
 
 
 class HostFs(Protocol):
@@ -53,10 +57,14 @@ class HostFs(Protocol):
         """
 
     def names(self, path: str) -> tuple[str, ...]:
-        """Returns the sorted names in a directory; empty if there is no such directory."""
+        """Returns the sorted names in a directory; empty if there is no such directory.
+
+        Raises:
+            HostFileUnreadable: the directory cannot be listed.
+        """
 
     def folders(self, path: str) -> tuple[str, ...]:
-        """Returns the sorted names of the directories in a directory; empty if there is no such directory."""
+        """Returns the sorted names of the directories in a directory; otherwise as `names`."""
 
     def exists(self, path: str) -> bool:
         """Returns whether the file or directory exists."""
@@ -93,19 +101,25 @@ class MountedHostFs:
 
     def names(self, path: str) -> tuple[str, ...]:
         """See `HostFs.names`."""
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            return tuple(sorted(entry.name for entry in self._path(path).iterdir()))
-        return ()
+        return self._listed(path, lambda _: True)
 
     def folders(self, path: str) -> tuple[str, ...]:
         """See `HostFs.folders`: without a look at each entry, of which a cgroup has some sixty."""
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(self._path(path)) as entries:
-            return tuple(sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False)))
-        return ()
+        return self._listed(path, lambda entry: entry.is_dir(follow_symlinks=False))
 
     def exists(self, path: str) -> bool:
         """See `HostFs.exists`."""
         return self._path(path).exists()
+
+    def _listed(self, path: str, wanted: Callable[[os.DirEntry[str]], bool]) -> tuple[str, ...]:
+        try:
+            with os.scandir(self._path(path)) as entries:
+                return tuple(sorted(entry.name for entry in entries if wanted(entry)))
+        except OSError as error:
+            problem = _read_error(path, error)
+            if isinstance(problem, HostFileMissing):
+                return ()
+            raise problem from error
 
     def _path(self, path: str) -> Path:
         below = any(path == folder or path.startswith(f"{folder}/") for folder in self._mounted)
@@ -114,5 +128,5 @@ class MountedHostFs:
 
 def _read_error(path: str, error: OSError) -> HostFileMissing | HostFileUnreadable:
     number = error.errno or errno.EIO
-    kind = HostFileMissing if number in {errno.ENOENT, errno.ENOTDIR} else HostFileUnreadable
+    kind = HostFileMissing if number in _MISSING else HostFileUnreadable
     return kind(path=path, errno=number)

@@ -12,16 +12,15 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from terrace_agent.cycle import Cycle, Turn, is_defect
-from terrace_agent.errors import ApiUnavailable, SettingsRejected
+from terrace_agent.errors import ApiUnavailable
 from terrace_agent.inbox import Inbox
 from terrace_agent.laststate import LastState
 from terrace_agent.order import Order, read_order
-from terrace_agent.report import Active, Observed, activate, is_due, make_status
+from terrace_agent.report import Active, Observed, activate, is_due, make_status, totals
 from terrace_agent.steplog import StepLog
 from terrace_agent.topology.values import Topology
-from terrace_api.codec import decode_status, encode_status
+from terrace_api.codec import encode_status
 from terrace_api.defaults import Json
-from terrace_api.errors import InvalidObject
 from terrace_api.node_tiering import NodeTieringStatus
 
 OnTurn = Callable[[NodeTieringStatus, Topology, float], None]
@@ -29,6 +28,8 @@ OnTurn = Callable[[NodeTieringStatus, Topology, float], None]
 
 _FIRST_OBJECT_S = 10.0
 """How long the first turn waits for an object: without one it could say nothing, and nobody would take it."""
+_TOTALS_EVERY_S = 60.0
+"""Totals are written no more often than this for their own sake."""
 _HEARTBEAT_S = 60.0
 _HEARTBEAT_JITTER_S = 10.0
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 5.0, 30.0
@@ -78,6 +79,7 @@ class Loop:
         self._retry_s = _FIRST_RETRY_S
         self._write_not_before = 0.0
         self._heartbeat_at = 0.0
+        self._totals_not_before = 0.0
 
     def run(self) -> None:
         """Takes turns; returns after the inbox was closed. Stops nothing in the kernel."""
@@ -95,10 +97,14 @@ class Loop:
         began = self._clock()
         self._receive()
         turn = self._cycle.turn(self._order, self._turn)
-        if turn.failure is None:
-            revision = (self._order.spec.revision if self._order.spec else None) or ""
-            running = bool(turn.moved.kdamonds) or turn.moved.runs
-            self._active = activate(self._active, intent=turn.intent, revision=revision, running=running, now=_now())
+        self._active = activate(
+            self._active,
+            outcome=turn.outcome,
+            intent=turn.intent,
+            revision=turn.revision,
+            running=turn.running,
+            now=_now(),
+        )
         status = self._make_status(turn)
         worth_it = _is_worth_a_line(turn, self._turn)
         self._report_defect(turn)
@@ -114,7 +120,11 @@ class Loop:
         """Takes up what the agent before this one left, if that was in this boot; call it before `run`."""
         if self._last and (manifest := self._last.load()):
             self._inbox.put(manifest)
-            if status := decode_status(manifest["status"]):
+            recalled, status = read_order(manifest)
+            if recalled.spec:
+                # The API server may have one by now that is refused: this one is followed meanwhile.
+                self._turn = Turn(order=recalled, followed=recalled)
+            if status:
                 self._active = Active(revision=status.active_revision, since=status.active_since, mode=status.mode)
             self._log.note("recalled the last state", generation=manifest["metadata"].get("generation"))
 
@@ -122,6 +132,9 @@ class Loop:
         manifest = self._inbox.latest()
         if manifest is None or manifest is self._received:
             return
+        if self._received is not None and self._received["metadata"].get("uid") != manifest["metadata"].get("uid"):
+            # Another object, made again under this node's name: nothing was written to that one.
+            self._written = None
         self._received = manifest
         self._write_not_before = 0.0
         self._order, status = read_order(manifest)
@@ -149,11 +162,14 @@ class Loop:
 
     def _publish(self, status: NodeTieringStatus) -> None:
         now = self._clock()
-        overdue = now >= self._heartbeat_at
-        if self._received is None:
+        if self._received is None or now < self._write_not_before:
             return
-        if now < self._write_not_before or not is_due(
-            status, before=self._status, written=self._written, overdue=overdue
+        if not is_due(
+            status,
+            before=self._status,
+            written=self._written,
+            overdue=now >= self._heartbeat_at,
+            totals_wait=now < self._totals_not_before,
         ):
             return
         try:
@@ -163,6 +179,8 @@ class Loop:
             self._retry_s = min(self._retry_s * 2, _LONGEST_RETRY_S)
             self._log.note("status not written", problem=str(error))
         else:
+            if self._written is not None and totals(status) != totals(self._written):
+                self._totals_not_before = now + _TOTALS_EVERY_S
             self._written = status
             self._retry_s = _FIRST_RETRY_S
             self._heartbeat_at = now + _HEARTBEAT_S + random.uniform(0, _HEARTBEAT_JITTER_S)
@@ -170,9 +188,9 @@ class Loop:
 
     def _save(self, turn: Turn, status: NodeTieringStatus) -> None:
         manifest = self._received
-        if self._last is None or manifest is None or isinstance(turn.failure, InvalidObject | SettingsRejected):
+        if self._last is None or manifest is None or turn.refused is not None:
             return
-        if not is_due(status, before=None, written=self._saved, overdue=False):
+        if not is_due(status, before=None, written=self._saved, overdue=False, totals_wait=True):
             return
         metadata = {key: manifest["metadata"].get(key) for key in ("name", "uid", "generation")}
         try:
@@ -195,7 +213,7 @@ def _is_worth_a_line(turn: Turn, before: Turn | None) -> bool:
 
 
 def _name(turn: Turn | None) -> str:
-    return type(turn.failure).__name__ if turn else ""
+    return type(turn.refused or turn.failure).__name__ if turn else ""
 
 
 def _now() -> str:

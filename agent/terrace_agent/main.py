@@ -76,9 +76,13 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--file", type=Path, help="a TieringPolicy in YAML to follow, instead of a cluster")
     parser.add_argument("--node", default=os.environ.get("NODE_NAME", ""), help="the node's name (default: $NODE_NAME)")
     parser.add_argument(
-        "--listen", type=_address, help="host:port for /metrics and /healthz, such as 127.0.0.1:9465 (default: none)"
+        "--listen",
+        type=_address,
+        help="host:port for /metrics and /healthz, as in 127.0.0.1:9465 or, for everyone, [::]:9465 (default: none)",
     )
-    parser.add_argument("--interval", type=float, default=5.0, help="seconds between two looks (default: 5)")
+    parser.add_argument(
+        "--interval", type=_interval, default=5.0, help="seconds between two looks, 0.1 to 30 (default: 5)"
+    )
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -86,6 +90,14 @@ def _address(text: str) -> tuple[str, int]:
         return parse_address(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _interval(text: str) -> float:
+    """More would make the agent look dead to its own health check."""
+    seconds = float(text)
+    if not 0.1 <= seconds <= 30:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0.1 and 30 seconds")
+    return seconds
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A list and then a watch of some objects, for ever: whatever breaks, it lists again.
+"""A list and then a watch of some objects, for ever: whatever breaks, it goes on where it was, or lists again.
 
 Before: `transport`. After: whoever keeps the objects (`inbox`, `workloads.roster`). The agent's memory is small, so
 nothing of an object is kept here.
@@ -18,7 +18,11 @@ from terrace_api.defaults import Json
 _SILENCE_S = 70
 """Bookmarks come about once a minute: a watch that is silent for longer is dead, whatever TCP says."""
 _WATCH_S = 600
+_REWATCH_S = 3.0
+"""An API server that is stopped ends the watches of a whole fleet at once: they come back spread over this time."""
 _BACKOFF_S = (1.0, 30.0)
+_RELIST_AFTER = 3
+"""Failures in a row after which the resource version itself is suspected."""
 
 
 class Sink(Protocol):
@@ -42,7 +46,7 @@ class Reflector:
 
     Args:
         from_cache: lists what the API server has at hand, which may be a moment old and costs it little. The watch
-            goes on from there.
+            goes on from there. A later list is not from there: it must not be older than what was seen.
     """
 
     def __init__(
@@ -54,6 +58,8 @@ class Reflector:
         self._listing: Query = [*self._selector, *([("resourceVersion", "0")] if from_cache else [])]
         self._sink = sink
         self._log = log
+        self._version = ""
+        self._failures = 0
         self._closed = threading.Event()
 
     def start(self) -> None:
@@ -65,34 +71,38 @@ class Reflector:
         self._closed.set()
 
     def _watch_for_ever(self) -> None:
-        delay, version = _BACKOFF_S[0], ""
         while not self._closed.is_set():
             try:
-                version = version or self._list()
-                version = self._watch(version)
-                delay = _BACKOFF_S[0]
+                if not self._version:
+                    self._list()
+                self._watch()
+                self._failures = 0
+                self._closed.wait(random.uniform(0, _REWATCH_S))
             except Exception as error:
-                # A defect must not leave the agent deaf: whatever it was, list again.
-                if not isinstance(error, ApiUnavailable) or error.status == HTTPStatus.GONE:
-                    version = ""
+                # A defect must not leave the agent deaf: whatever it was, go on.
                 self._log.note("watch interrupted", path=self._path, problem=f"{type(error).__name__}: {error}")
-                self._closed.wait(random.uniform(0, delay))
-                delay = min(delay * 2, _BACKOFF_S[1])
+                self._recover(error)
 
-    def _list(self) -> str:
+    def _recover(self, error: Exception) -> None:
+        """Pauses, longer after every failure in a row, and lists again where the version may be what is wrong."""
+        self._failures += 1
+        if not _will_pass(error) or self._failures >= _RELIST_AFTER:
+            self._version = ""
+        self._closed.wait(random.uniform(0, min(_BACKOFF_S[0] * 2 ** (self._failures - 1), _BACKOFF_S[1])))
+
+    def _list(self) -> None:
         found = self._server.get(self._path, self._listing)
         self._sink.replace(found["items"])
-        version: str = found["metadata"]["resourceVersion"]
+        self._version, self._listing = found["metadata"]["resourceVersion"], self._selector
         self._log.note("listed", path=self._path, objects=len(found["items"]))
-        return version
 
-    def _watch(self, version: str) -> str:
-        """Follows the objects until the server ends the watch; returns the version to go on from."""
+    def _watch(self) -> None:
+        """Follows the objects until the server ends the watch; each event moves the version to go on from."""
         query = [
             *self._selector,
             ("watch", "true"),
             ("allowWatchBookmarks", "true"),
-            ("resourceVersion", version),
+            ("resourceVersion", self._version),
             ("timeoutSeconds", str(_WATCH_S + random.randrange(_WATCH_S))),
         ]
         for event in self._server.stream(self._path, query, silence_s=_SILENCE_S):
@@ -104,7 +114,7 @@ class Reflector:
                 )
             version = event["object"]["metadata"]["resourceVersion"]
             self._hand_on(event)
-        return version
+            self._version, self._failures = version, 0
 
     def _hand_on(self, event: dict[str, Json]) -> None:
         match event["type"]:
@@ -114,3 +124,10 @@ class Reflector:
                 self._sink.remove(event["object"])
             case _:
                 self._sink.heard()
+
+
+def _will_pass(error: Exception) -> bool:
+    """Returns whether the same watch may succeed later: no answer, too many requests, or the server's own trouble."""
+    if not isinstance(error, ApiUnavailable):
+        return False
+    return error.status in {0, HTTPStatus.TOO_MANY_REQUESTS} or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR

@@ -3,11 +3,13 @@
 Before: `cycle`. After: `cluster` writes it, `metrics` shows it, `main` prints it.
 """
 
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 
 from terrace_agent.conditions import Situation, conditions
-from terrace_agent.decide import Intent
+from terrace_agent.decide import Intent, Outcome
 from terrace_agent.engine import Moved
 from terrace_agent.pods import PodMemory
 from terrace_agent.topology.values import Nid, TierOfNids, Topology
@@ -16,8 +18,6 @@ from terrace_api.node_tiering import Effective, EngineName, Levels, NodeTieringS
 from terrace_api.policy import Mode
 from terrace_api.units import display_bytes
 
-_MAX_PODS = 1024
-_MAX_NOTES = 32
 _MODES = {Intent.OBSERVE: Mode.OBSERVE, Intent.ENFORCE: Mode.ENFORCE}
 
 
@@ -61,18 +61,25 @@ class Observed:
     levels: Levels | None = None
 
 
-def activate(before: Active, *, intent: Intent, revision: str, running: bool, now: str) -> Active:
-    """Returns what is in force after a turn with this intent succeeded; `running` says whether kdamonds of ours do."""
-    match intent:
-        case Intent.RESTORE:
-            return Active()
-        case Intent.OBSERVE | Intent.ENFORCE | Intent.SINGLE_TIER:
+def activate(before: Active, *, outcome: Outcome, intent: Intent, revision: str, running: bool, now: str) -> Active:
+    """Returns what is in force after a turn.
+
+    Args:
+        before: what was in force.
+        outcome: what the turn did to it.
+        intent: what it was to do.
+        revision: for that.
+        running: whether anything of ours runs in the kernel.
+        now: RFC 3339 in UTC.
+    """
+    match outcome:
+        case Outcome.IN_FORCE:
             since = before.since if before.revision == revision and before.since else now
             return Active(revision=revision, since=since, mode=_MODES.get(intent))
-        case Intent.UNSUPPORTED:
-            return before if running else Active()
-        case Intent.WAIT | Intent.HOLD:
-            return before
+        case Outcome.STOPPED:
+            return Active()
+        case Outcome.UNCHANGED:
+            return Active() if intent is Intent.UNSUPPORTED and not running else before
 
 
 def make_status(seen: Observed, *, before: NodeTieringStatus | None, now: str) -> NodeTieringStatus:
@@ -87,7 +94,7 @@ def make_status(seen: Observed, *, before: NodeTieringStatus | None, now: str) -
     return NodeTieringStatus(
         observed_generation=seen.generation,
         kernel=seen.kernel,
-        engine=_engine(seen.situation),
+        engine=_engine(seen),
         mode=seen.active.mode,
         active_revision=seen.active.revision,
         active_since=seen.active.since,
@@ -111,22 +118,34 @@ def make_status(seen: Observed, *, before: NodeTieringStatus | None, now: str) -
 
 
 def is_due(
-    now: NodeTieringStatus, *, before: NodeTieringStatus | None, written: NodeTieringStatus | None, overdue: bool
+    now: NodeTieringStatus,
+    *,
+    before: NodeTieringStatus | None,
+    written: NodeTieringStatus | None,
+    overdue: bool,
+    totals_wait: bool,
 ) -> bool:
     """Returns whether the status should be written.
 
-    At once when something changed that somebody waits for, once when the totals come to rest, else as a heartbeat:
-    totals and free memory change all the time, and metrics carry those.
+    At once when something changed that somebody waits for, when the totals come to rest, else as a heartbeat: totals
+    and free memory change all the time, and metrics carry those.
 
     Args:
         now: the status of this turn.
         before: of the turn before.
         written: as last written.
         overdue: the heartbeat is due.
+        totals_wait: totals were written not long ago, and a trickle comes to rest after every drop.
     """
     if written is None or overdue or _essence(now) != _essence(written):
         return True
-    return before is not None and _totals(now) == _totals(before) != _totals(written)
+    at_rest = before is not None and totals(now) == totals(before)
+    return at_rest and not totals_wait and totals(now) != totals(written)
+
+
+def totals(status: NodeTieringStatus) -> tuple[int, int]:
+    """Returns what was promoted and demoted, in bytes."""
+    return status.promoted_bytes, status.demoted_bytes
 
 
 def share_text(part: int, whole: int) -> str:
@@ -151,14 +170,11 @@ def _essence(status: NodeTieringStatus) -> object:
     )
 
 
-def _totals(status: NodeTieringStatus) -> tuple[int, int]:
-    return status.promoted_bytes, status.demoted_bytes
-
-
-def _engine(situation: Situation) -> EngineName:
-    if situation.intent in _MODES:
-        return situation.engine or EngineName.NONE
-    return EngineName.NONE
+def _engine(seen: Observed) -> EngineName:
+    """Returns the engine that was chosen; where none was, the one that still runs."""
+    if seen.situation.intent in _MODES:
+        return seen.situation.engine or EngineName.NONE
+    return EngineName.DAMON if seen.moved.kdamonds else seen.moved.runs or EngineName.NONE
 
 
 def _fast_used(topology: Topology) -> str:
@@ -194,16 +210,24 @@ def _why(nid: Nid, tier: TierOfNids | None) -> str:
 
 
 def _with_notes(effective: Effective | None, notes: tuple[str, ...]) -> Effective | None:
-    return replace(effective, notes=(effective.notes + notes)[:_MAX_NOTES]) if effective else None
+    return replace(effective, notes=effective.notes + notes) if effective else None
 
 
 def _pods(seen: Observed) -> tuple[PodPlacement, ...]:
     decisions = {decision.uid: decision for decision in seen.decisions}
     return tuple(
         _placement(pod, decisions.get(pod.uid, Decision(uid=pod.uid, tiered=False)), seen)
-        for pod in seen.pods[:_MAX_PODS]
+        for pod in _by_uid(seen.pods)
         if seen.topology.tiers
     )
+
+
+def _by_uid(pods: Iterable[PodMemory]) -> Iterator[PodMemory]:
+    """Yields each pod once: after a change of kubelet's cgroup driver it may have two folders."""
+    bytes_by_nid: dict[str, Counter[int]] = {}
+    for pod in pods:
+        bytes_by_nid.setdefault(pod.uid, Counter()).update(pod.bytes_by_nid)
+    return (PodMemory(uid=uid, bytes_by_nid=dict(counted)) for uid, counted in bytes_by_nid.items())
 
 
 def _placement(pod: PodMemory, decision: Decision, seen: Observed) -> PodPlacement:

@@ -4,6 +4,7 @@ Healthy means that the loop took a turn not long ago; whether the node is `Ready
 restart of the agent would not make it so.
 """
 
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -36,7 +37,7 @@ class Pulse:
 
 
 def serve(address: tuple[str, int], *, render: Callable[[], bytes], pulse: Pulse) -> ThreadingHTTPServer:
-    """Returns a server that answers in threads that end with the process.
+    """Returns a server that answers in threads that end with the process; see `listen` for the address.
 
     Raises:
         OSError: the address cannot be listened on.
@@ -66,14 +67,30 @@ def serve(address: tuple[str, int], *, render: Callable[[], bytes], pulse: Pulse
         def log_message(self, format: str, *args: object) -> None:
             """Says nothing: a line per probe is noise."""
 
-    server = ThreadingHTTPServer(address, Handler)
+    server = ThreadingHTTPServer(address, Handler, bind_and_activate=False)
+    server.socket.close()
+    server.socket = listen(address)
+    server.server_address = server.socket.getsockname()
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
     return server
 
 
+def listen(address: tuple[str, int]) -> socket.socket:
+    """Returns a socket that listens; on `::` for every address of both families, or of IPv4 where IPv6 is off.
+
+    Raises:
+        OSError: the address cannot be listened on.
+    """
+    host, port = address
+    both = host == "::" and socket.has_dualstack_ipv6()
+    host = "0.0.0.0" if host == "::" and not both else host
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, dualstack_ipv6=both)
+
+
 def parse_address(text: str) -> tuple[str, int]:
-    """Returns host and port of `127.0.0.1:9465` or `[::1]:9465`.
+    """Returns host and port of `127.0.0.1:9465`, `[::1]:9465` or, for every address, `[::]:9465`.
 
     Raises:
         ValueError: it is not of that form.

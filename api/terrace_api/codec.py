@@ -15,10 +15,12 @@ import cattrs
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from terrace_api import rules, schema, unreadable
+from terrace_api.bounds import within_bounds
 from terrace_api.defaults import Json, unknown_fields, with_defaults, without_defaults
 from terrace_api.errors import InvalidObject
-from terrace_api.node_tiering import NodeTiering, NodeTieringSpec, NodeTieringStatus
+from terrace_api.node_tiering import EngineName, NodeTiering, NodeTieringSpec, NodeTieringStatus
 from terrace_api.policy import Settings, TieringPolicy, TieringPolicySpec, TieringPolicyStatus
+from terrace_api.selectors import LabelPairs
 from terrace_api.strict import load_one_document, schema_problems
 from terrace_api.units import Duration, Percent, Portion, Size
 from terrace_api.unreadable import camel
@@ -27,7 +29,7 @@ POLICIES = "tieringpolicies"
 NODES = "nodetierings"
 Value = TypeVar("Value")
 
-_BLANK: dict[Any, Json] = {int: 0, str: "", tuple: []}
+_BLANK: dict[Any, Json] = {int: 0, str: "", tuple: [], EngineName: EngineName.NONE.value}
 _UNITS: tuple[Any, ...] = (Duration, Percent, Portion, Size)
 
 
@@ -88,9 +90,12 @@ def decode_node_tiering(manifest: dict[str, Json]) -> tuple[NodeTiering, tuple[s
 
 
 def decode_status(status: dict[str, Json]) -> NodeTieringStatus | None:
-    """Returns a NodeTiering's status, or None if an agent of another version wrote what cannot be read here."""
+    """Returns a NodeTiering's status, or None if an agent of another version wrote what cannot be read here.
+
+    What another version did not write is blank.
+    """
     try:
-        return _structure(status, NodeTieringStatus, kind="NodeTiering")
+        return _structure(_blank(NodeTieringStatus) | status, NodeTieringStatus, kind="NodeTiering")
     except InvalidObject:
         return None
 
@@ -119,8 +124,9 @@ def encode_node_tiering_spec(spec: NodeTieringSpec) -> dict[str, Json]:
 
 
 def encode_status(status: NodeTieringStatus) -> dict[str, Json]:
-    """Returns a NodeTiering's status for the API server."""
-    return _unstructure(status)
+    """Returns a NodeTiering's status for the API server, with what is too long for the schema cut."""
+    encoded: dict[str, Json] = within_bounds(schema.part(NODES, "status"), _unstructure(status))
+    return encoded
 
 
 def encode_policy_status(status: TieringPolicyStatus) -> dict[str, Json]:
@@ -131,9 +137,12 @@ def encode_policy_status(status: TieringPolicyStatus) -> dict[str, Json]:
     return encoded
 
 
-def encode_settings(settings: Any) -> dict[str, Json]:
-    """Returns settings (or a whole policy spec) in full: every default spelled out, nothing that is absent."""
-    return _unstructure(settings)
+def encode(value: Any) -> dict[str, Json]:
+    """Returns any frozen value as JSON with the names of fields as in objects; what is its class's default is left out.
+
+    Of settings, or of a whole policy spec, that is every field: their defaults are the schema's.
+    """
+    return _unstructure(value)
 
 
 def _sparse(settings: Settings) -> dict[str, Json]:
@@ -183,6 +192,8 @@ def _make_converter() -> cattrs.Converter:
         converter.register_unstructure_hook(unit, str)
     converter.register_unstructure_hook(Portion, lambda portion: portion.plain)
     converter.register_unstructure_hook(StrEnum, _value)
+    converter.register_structure_hook_func(_is_label_pairs, lambda value, _: _label_pairs(value))
+    converter.register_unstructure_hook_func(_is_label_pairs, dict)
     converter.register_structure_hook_factory(_is_plain_dataclass, lambda cls: _structure_hook(cls, converter))
     converter.register_unstructure_hook_factory(_is_plain_dataclass, lambda cls: _unstructure_hook(cls, converter))
     return converter
@@ -190,6 +201,16 @@ def _make_converter() -> cattrs.Converter:
 
 def _value(member: StrEnum) -> Json:
     return member.value
+
+
+def _is_label_pairs(kind: Any) -> bool:
+    return bool(kind == LabelPairs)
+
+
+def _label_pairs(value: Json) -> LabelPairs:
+    if not isinstance(value, dict) or not all(isinstance(label, str) for label in value.values()):
+        raise ValueError(f"{value!r} is not a map of labels")
+    return tuple(sorted(value.items()))
 
 
 def _is_plain_dataclass(cls: type) -> bool:

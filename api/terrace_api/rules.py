@@ -46,6 +46,9 @@ def _tiers(tiers: tuple[Tier, ...]) -> Iterator[Problem]:
     types = [kind for tier in tiers for kind in tier.types or ()]
     if len(set(types)) < len(types):
         yield Problem(field="spec.tiers", message="a type can be in one tier only")
+    nids = [nid for tier in tiers for nid in tier.nids or ()]
+    if len(set(nids)) < len(nids):
+        yield Problem(field="spec.tiers", message="a nid can be in one tier only")
 
 
 def _directions(spec: TieringPolicySpec) -> Iterator[Problem]:
@@ -62,6 +65,8 @@ def _directions(spec: TieringPolicySpec) -> Iterator[Problem]:
             message="promotion.minAccesses cannot be reached: it is counted in samples, and there are "
             "monitoring.aggregationInterval / monitoring.sampleInterval of them per aggregation",
         )
+    yield from _within("spec.promotion.minAge", spec.promotion.min_age, 0, 24 * _H)
+    yield from _within("spec.demotion.minAge", spec.demotion.min_age, 0, 24 * _H)
     yield from _least_share("spec.promotion.fastUsedTarget", spec.promotion.fast_used_target)
     yield from _least_share("spec.demotion.fastFreeTarget", spec.demotion.fast_free_target)
 

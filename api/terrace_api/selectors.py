@@ -12,6 +12,9 @@ from terrace_api import OPT_OUT_LABEL, OPT_OUT_VALUE
 
 Labels = Mapping[str, str]
 
+LabelPairs = tuple[tuple[str, str], ...]
+"""Keys and values of a `matchLabels`, sorted: unlike a `dict` a value that can be hashed, as all of a policy is."""
+
 
 class Operator(StrEnum):
     """How a label selector's requirement compares."""
@@ -35,17 +38,17 @@ class Requirement:
 class LabelSelector:
     """A `metav1.LabelSelector` that is not empty."""
 
-    match_labels: dict[str, str] | None = None
+    match_labels: LabelPairs | None = None
     match_expressions: tuple[Requirement, ...] | None = None
 
 
 def matches(selector: LabelSelector, labels: Labels) -> bool:
     """Returns whether labels meet a `metav1.LabelSelector`; an empty one matches nothing here."""
-    wanted = selector.match_labels or {}
+    wanted = selector.match_labels or ()
     requirements = selector.match_expressions or ()
     if not wanted and not requirements:
         return False
-    return all(labels.get(key) == value for key, value in wanted.items()) and all(
+    return all(labels.get(key) == value for key, value in wanted) and all(
         _meets(requirement, labels) for requirement in requirements
     )
 

@@ -3,7 +3,7 @@
 jsonschema is imported when the first file is read: an agent in a DaemonSet never needs it.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 import yaml
@@ -51,7 +51,33 @@ def schema_problems(schema: Schema, manifest: dict[str, Json]) -> tuple[Problem,
     strict = closed(schema)
     strict["properties"]["metadata"] = {"type": "object", "required": ["name"]}
     errors = Draft202012Validator(strict).iter_errors(manifest)
-    return tuple(problem for error in errors for problem in _problems(error))
+    return (*(problem for error in errors for problem in _problems(error)), *_duplicates(schema, manifest, ""))
+
+
+def _duplicates(schema: Schema, value: Json, path: str) -> Iterator[Problem]:
+    """Yields what is in a set, or has the keys of another entry of a map, as the API server names it."""
+    if isinstance(value, dict):
+        for name, child in schema.get("properties", {}).items():
+            yield from _duplicates(child, value.get(name), f"{path}.{name}".lstrip("."))
+    if isinstance(value, list) and "items" in schema:
+        seen: list[Json] = []
+        for index, item in enumerate(value):
+            identity = _identity(schema, item, index)
+            if identity in seen:
+                yield Problem(field=f"{path}[{index}]", message=f"Duplicate value: {identity!r} is there already")
+            seen.append(identity)
+            yield from _duplicates(schema["items"], item, f"{path}[{index}]")
+
+
+def _identity(schema: Schema, item: Json, index: int) -> Json:
+    """Returns what no two items of a list may share."""
+    match schema.get("x-kubernetes-list-type"):
+        case "set":
+            return item
+        case "map" if isinstance(item, dict):
+            return {key: item.get(key) for key in schema["x-kubernetes-list-map-keys"]}
+        case _:
+            return index
 
 
 def _problems(error: Any) -> list[Problem]:
@@ -80,6 +106,7 @@ def _accepted(pattern: str) -> str:
     words = {
         "%": "a share from 0% to 100% with at most two decimals, such as 99.6%",
         "(h|m|s|ms|us)": "a duration such as 5ms, 1s or 1m30s",
+        "(h|m|s|ms)": "a duration in whole milliseconds such as 5ms or 1s",
         "Ki": "a size such as 200Mi",
     }
     return next((word for part, word in words.items() if part in pattern), f"of the form {pattern}")

@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import Self
 
 _DURATION_UNITS_US = {"h": 3_600_000_000, "m": 60_000_000, "s": 1_000_000, "ms": 1_000, "us": 1}
+_LARGEST_COUNT = 9_999_999
+"""Of one unit in a duration: so many digits are few enough for what reads durations elsewhere, as CEL does."""
 _DURATION = re.compile(r"(?:[0-9]{1,7}(?:h|ms|m|s|us)){1,4}")
 _DURATION_PART = re.compile(r"([0-9]+)(h|ms|m|s|us)")
 _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,2})?)%")
@@ -23,7 +25,9 @@ _SIZE_UNITS = {
     "Gi": 2**30,
     "Ti": 2**40,
 }
-_SIZE = re.compile(r"([0-9]{1,15})(k|M|G|T|Ki|Mi|Gi|Ti)?")
+_SIZE = re.compile(r"([0-9]{1,17})(k|M|G|T|Ki|Mi|Gi|Ti)?")
+_LARGEST_SIZE = 2**56
+"""Bytes: no processor has wider physical addresses (RISC-V's Sv39 to Sv57 have 56 bits)."""
 
 
 class UnitError(ValueError):
@@ -41,11 +45,14 @@ class Duration:
         """Returns the duration that `text` spells.
 
         Raises:
-            UnitError: not of the form `5ms`, `1s`, `1m30s`.
+            UnitError: not of the form `5ms`, `1s`, `1m30s`, or longer than any.
         """
         if not _DURATION.fullmatch(text):
             raise UnitError(f"{text!r} is not a duration; write a whole number and h, m, s, ms or us, as in 5ms")
-        return cls(sum(int(n) * _DURATION_UNITS_US[unit] for n, unit in _DURATION_PART.findall(text)))
+        us = sum(int(n) * _DURATION_UNITS_US[unit] for n, unit in _DURATION_PART.findall(text))
+        if us > _LARGEST_COUNT * _DURATION_UNITS_US["h"]:
+            raise UnitError(f"{text!r} is longer than {_LARGEST_COUNT}h; write a shorter duration, as in 5ms")
+        return cls(us)
 
     @property
     def ms(self) -> int:
@@ -54,9 +61,16 @@ class Duration:
 
     def __str__(self) -> str:
         for unit, size in _DURATION_UNITS_US.items():
-            if self.us and self.us % size == 0:
+            if self.us and self.us % size == 0 and self.us // size <= _LARGEST_COUNT:
                 return f"{self.us // size}{unit}"
-        return "0s"
+        return self._in_several_units() or "0s"
+
+    def _in_several_units(self) -> str:
+        text, rest = "", self.us
+        for unit in ("h", "m", "s", "us"):
+            count, rest = divmod(rest, _DURATION_UNITS_US[unit])
+            text += f"{count}{unit}" if count else ""
+        return text
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -92,12 +106,15 @@ class Size:
         """Returns the size that a Kubernetes quantity spells.
 
         Raises:
-            UnitError: not a whole, positive quantity such as `200Mi`.
+            UnitError: not a whole, positive quantity such as `200Mi`, or more than any machine can have.
         """
         match = _SIZE.fullmatch(str(value))
         if not match:
             raise UnitError(f"{value!r} is not a size; write a whole number of bytes or with Ki, Mi, Gi, as in 200Mi")
-        return cls(int(match[1]) * _SIZE_UNITS[match[2] or ""])
+        count = int(match[1]) * _SIZE_UNITS[match[2] or ""]
+        if count > _LARGEST_SIZE:
+            raise UnitError(f"{value!r} must be at most {cls(_LARGEST_SIZE)}, what addresses of 56 bits reach")
+        return cls(count)
 
     def __str__(self) -> str:
         for unit in ("Ti", "Gi", "Mi", "Ki"):

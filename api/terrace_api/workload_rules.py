@@ -9,13 +9,7 @@ from terrace_api.workloads import Match, WorkloadRule
 
 def broken_workloads(rules: tuple[WorkloadRule, ...]) -> Iterator[Problem]:
     """Yields what is wrong with the rules beyond types and patterns."""
-    names: set[str] = set()
     for index, rule in enumerate(rules):
-        if rule.name in names:
-            yield Problem(
-                field=f"spec.workloads[{index}]", message=f"Duplicate value: another rule is named {rule.name}"
-            )
-        names.add(rule.name)
         if rule.match is not None:
             yield from _match(f"spec.workloads[{index}].match", rule.match)
 

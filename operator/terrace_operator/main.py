@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
         "--listen",
         type=_address,
         metavar="HOST:PORT",
-        help="serve /healthz, /readyz and /metrics there; without it nothing is served",
+        help="serve /healthz, /readyz and /metrics there, on [::]:PORT for everyone; without it nothing is served",
     )
     parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
     parser.add_argument("--log-format", default="text", choices=["text", "json"])
@@ -49,5 +49,5 @@ def _parser() -> argparse.ArgumentParser:
 def _address(text: str) -> Address:
     host, _, port = text.rpartition(":")
     if not host or not port.isdecimal() or int(port) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, as in 0.0.0.0:8080")
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, as in 127.0.0.1:8080 or [::]:8080")
     return Address(host.strip("[]"), int(port))

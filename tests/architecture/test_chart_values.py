@@ -1,6 +1,7 @@
 """The chart's values and their schema say the same: helm refuses an installation otherwise."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,3 +24,24 @@ def test_the_chart_installs_with_its_own_values() -> None:
 @pytest.mark.parametrize("wrong", [{"agent": {"hostPorc": True}}, {"agent": {"port": 0}}, {"crds": {"install": "yes"}}])
 def test_a_value_that_means_nothing_is_refused(wrong: dict[str, Any]) -> None:
     assert problems(wrong)
+
+
+@pytest.mark.parametrize(
+    "removed",
+    ["crds", "crds.install", "operator", "operator.image", "operator.port", "agent", "agent.image", "agent.resources"],
+)
+def test_a_value_that_the_templates_need_is_missed_by_name(removed: str) -> None:
+    """Helm takes `--set agent.image=null` for the removal of a value."""
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    *path, name = removed.split(".")
+    part = values
+    for step in path:
+        part = part[step]
+    del part[name]
+    assert problems(values) == [f"{name!r} is a required property"]
+
+
+@pytest.mark.parametrize("program", ["agent", "operator"])
+def test_both_programs_are_told_to_listen_on_both_families(program: str) -> None:
+    template = (CHART / f"templates/{program}.yaml").read_text()
+    assert re.findall(r"--listen=(\S+?):{{", template) == ["[::]"]

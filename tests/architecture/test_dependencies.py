@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("api/terrace_api", "agent/terrace_agent", "operator/terrace_operator")
+PACKAGES = ("api/terrace_api", "agent/terrace_agent", "operator/terrace_operator", "kubectl/terrace_kubectl")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 IMPURE = {
@@ -21,7 +21,11 @@ IMPURE = {
 }
 DOORS = {
     "kopf": {"operator/terrace_operator/handlers.py"},
-    "kubernetes": {"agent/terrace_agent/transport.py", "operator/terrace_operator/cluster/connection.py"},
+    "kubernetes": {
+        "agent/terrace_agent/transport.py",
+        "kubectl/terrace_kubectl/connection.py",
+        "operator/terrace_operator/cluster/connection.py",
+    },
     "prometheus_client": {
         "agent/terrace_agent/metrics.py",
         "operator/terrace_operator/metrics.py",
@@ -65,6 +69,11 @@ def test_the_decisions_are_in_pure_modules() -> None:
         "agent/terrace_agent/topology/discover.py",
         "agent/terrace_agent/topology/floor.py",
         "api/terrace_api/rules.py",
+        "kubectl/terrace_kubectl/diff.py",
+        "kubectl/terrace_kubectl/doctor/nodes.py",
+        "kubectl/terrace_kubectl/explain_pod.py",
+        "kubectl/terrace_kubectl/report.py",
+        "kubectl/terrace_kubectl/rows.py",
         "operator/terrace_operator/compile.py",
         "operator/terrace_operator/rank.py",
         "operator/terrace_operator/rollup.py",
@@ -91,6 +100,17 @@ def test_a_pure_module_opens_and_prints_nothing(path: Path) -> None:
 def test_a_heavy_library_has_its_doors(library: str) -> None:
     users = {name(path) for path in MODULES if library in {module.partition(".")[0] for module in imported(path)}}
     assert users == DOORS[library]
+
+
+OF_THE_OPERATOR = {"assign", "compile", "fleet", "rank", "standing", "trial", "waves", "wording"}
+"""What the plugin may import of the operator: pure decisions, so that what it foretells is what will be done."""
+
+
+def test_the_plugin_imports_named_decisions_of_the_operator_only() -> None:
+    plugin = [path for path in MODULES if "terrace_kubectl" in path.parts]
+    used = {module for path in plugin for module in imported(path) if module.startswith("terrace_operator")}
+    assert used == {f"terrace_operator.{module}" for module in OF_THE_OPERATOR}
+    assert {f"operator/terrace_operator/{module}.py" for module in OF_THE_OPERATOR} <= {name(path) for path in PURE}
 
 
 def test_every_module_says_its_job() -> None:

@@ -13,7 +13,7 @@ import pytest
 from terrace_api.node_tiering import NodeTieringSpec, NodeTieringStatus
 from terrace_api.policy import Settings, TieringPolicySpec, TieringPolicyStatus
 from terrace_api.schema import object_schema, part
-from terrace_api.selectors import LabelSelector
+from terrace_api.selectors import LabelPairs, LabelSelector
 from terrace_api.units import Duration, Percent, Portion, Size
 
 ROOT = Path(__file__).parents[2]
@@ -43,12 +43,12 @@ def compare(path: str, hint: Any, schema: dict[str, Any]) -> list[str]:
     kind, _ = without_none(hint)
     if schema.get("x-kubernetes-preserve-unknown-fields"):
         return [] if kind is Settings else [f"{path}: only settings are stored without a schema of their own"]
+    if kind == LabelPairs:
+        return [] if "additionalProperties" in schema else [f"{path}: pairs for {schema.get('type')}"]
     if typing.get_origin(kind) is tuple:
         if schema.get("type") != "array":
             return [f"{path}: a tuple for {schema.get('type')}"]
         return compare(f"{path}[]", typing.get_args(kind)[0], schema["items"])
-    if typing.get_origin(kind) is dict:
-        return [] if "additionalProperties" in schema else [f"{path}: a dict for {schema.get('type')}"]
     if kind in {Portion, Size}:
         return [] if schema.get("x-kubernetes-int-or-string") else [f"{path}: {kind} needs int-or-string"]
     if dataclasses.is_dataclass(kind) and kind not in SCALARS:

@@ -44,7 +44,7 @@ def tier(name: str = "tier", match: Match | None = None) -> WorkloadRule:
 
 def labelled(**labels: str) -> Match:
     """Returns a match of pods with these labels."""
-    return Match(pod_selector=LabelSelector(match_labels=labels))
+    return Match(pod_selector=LabelSelector(match_labels=tuple(sorted(labels.items()))))
 
 
 def pod_path(number: int) -> str:

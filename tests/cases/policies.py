@@ -116,6 +116,14 @@ GOOD = {
         ],
     ),
     "a size in bytes": policy(allNodes=True, quota={"size": 209715200}),
+    "sizes as large as can be": policy(
+        allNodes=True,
+        quota={"size": 2**56},
+        monitoring={"ranges": [{"start": 10**16, "end": "65536Ti"}, {"start": "9999999999999999", "end": 2**56}]},
+    ),
+    "durations of several units": policy(
+        allNodes=True, promotion={"minAge": "1h1m1s1us"}, demotion={"minAge": "10s1us"}, applyInterval="1s1500us"
+    ),
     "a rollout": policy(
         allNodes=True,
         paused=True,
@@ -179,6 +187,31 @@ BAD = (
     ),
     BadPolicy(about="a negative size", spec={"quota": {"size": "-5Mi"}}, field="spec.quota.size", says="-5Mi"),
     BadPolicy(about="a milli size", spec={"quota": {"size": "500m"}}, field="spec.quota.size", says="500m"),
+    BadPolicy(
+        about="a size beyond all memory",
+        spec={"quota": {"size": "65537Ti"}},
+        field="spec.quota.size",
+        says="at most 65536Ti",
+    ),
+    BadPolicy(about="a number beyond all memory", spec={"quota": {"size": 10**17}}, field="spec.quota.size", says=""),
+    BadPolicy(
+        about="a range beyond all memory",
+        spec={"monitoring": {"ranges": [{"start": 0, "end": "99999999999999999k"}]}},
+        field="spec.monitoring.ranges[0].end",
+        says="at most 65536Ti",
+    ),
+    BadPolicy(
+        about="an age of weeks",
+        spec={"demotion": {"minAge": "9999999h"}},
+        field="spec.demotion.minAge",
+        says="between 0s and 24h",
+    ),
+    BadPolicy(
+        about="an age for promotion of more than a day",
+        spec={"promotion": {"minAge": "24h1us"}},
+        field="spec.promotion.minAge",
+        says="between 0s and 24h",
+    ),
     BadPolicy(about="a tiny size", spec={"quota": {"size": "4Ki"}}, field="spec.quota.size", says="at least 1Mi"),
     BadPolicy(about="text for a number", spec={"priority": "high"}, field="spec.priority", says="integer"),
     BadPolicy(
@@ -204,6 +237,24 @@ BAD = (
         spec={"tiers": [{"name": "fast", "types": ["DRAM", "CXL"]}, {"name": "slow", "types": ["CXL"]}]},
         field="spec.tiers",
         says="a type can be in one tier only",
+    ),
+    BadPolicy(
+        about="a nid in two tiers",
+        spec={"tiers": [{"name": "fast", "nids": [0]}, {"name": "slow", "nids": [0, 1]}]},
+        field="spec.tiers",
+        says="a nid can be in one tier only",
+    ),
+    BadPolicy(
+        about="a nid twice in a tier",
+        spec={"tiers": [{"name": "fast", "nids": [0, 0]}, {"name": "slow", "nids": [1]}]},
+        field="spec.tiers[0].nids[1]",
+        says="Duplicate value",
+    ),
+    BadPolicy(
+        about="two tiers of one name",
+        spec={"tiers": [{"name": "fast", "nids": [0]}, {"name": "fast", "nids": [1]}]},
+        field="spec.tiers[1]",
+        says="Duplicate value",
     ),
     BadPolicy(
         about="a type that is none",
@@ -241,6 +292,12 @@ BAD = (
         spec={"monitoring": {"sampleInterval": "200ms", "aggregationInterval": "100ms"}},
         field=_MONITORING,
         says="must not exceed aggregationInterval",
+    ),
+    BadPolicy(
+        about="a sampling interval between two milliseconds",
+        spec={"monitoring": {"sampleInterval": "5001us"}},
+        field="spec.monitoring.sampleInterval",
+        says="5001us",
     ),
     BadPolicy(
         about="tuning bounds the wrong way round",
@@ -326,6 +383,12 @@ BAD = (
         spec={"trial": {"nodeNames": [], "duration": "1h"}},
         field="spec.trial.nodeNames",
         says="",
+    ),
+    BadPolicy(
+        about="a node twice in a trial",
+        spec={"trial": {"nodeNames": ["n1", "n1"], "duration": "1h"}},
+        field="spec.trial.nodeNames[1]",
+        says="Duplicate value",
     ),
     BadPolicy(
         about="a trial for ever",

@@ -124,7 +124,7 @@ class MovePagesEngine:
             promoted_bytes=state.promoted_bytes,
             demoted_bytes=state.demoted_bytes,
             notes=(problem,) if problem else (),
-            runs=bool(self._watching.tracked),
+            runs=self.name if self._watching.tracked else None,
         )
 
     def _plan(self, settings: Settings, flows: tuple[Flow, ...], movable: Movable, steps: tuple[Step, ...]) -> Plan:

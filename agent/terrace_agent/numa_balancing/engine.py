@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from terrace_agent.engine import CoolDown, Moved, Plan, Reclaim
-from terrace_agent.errors import EngineUnavailable, StoreRefused
+from terrace_agent.errors import EngineUnavailable, StoreRefused, StoreWithheld
 from terrace_agent.flows.guarding import Guarding
 from terrace_agent.flows.guards import full_nids, sample
 from terrace_agent.hostfs import HostFs
@@ -93,7 +93,7 @@ class NumaBalancingEngine:
             kdamonds=(),
             promoted_bytes=state.promoted_bytes,
             demoted_bytes=state.demoted_bytes,
-            runs=bool(state.counted_pages),
+            runs=self.name if state.counted_pages else None,
         )
 
     def _desired(
@@ -147,6 +147,8 @@ class NumaBalancingEngine:
             return
         try:
             self._fs.store(NUMA_BALANCING, str(mode))
+        except StoreWithheld:
+            return  # Who only looks cannot tell.
         except StoreRefused as error:
             raise _not_permitted(error) from error
         self._may_store = True

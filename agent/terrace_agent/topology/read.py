@@ -1,13 +1,13 @@
 """Reads what sysfs and proc say about NUMA nodes; concludes nothing.
 
-Before: `HostFs`. After: `discover`. Memory blocks are read at `/sys/devices/system/memory`, not through the links
-`nodeN/memoryM`, which lead out of the one folder that the DaemonSet mounts (see `hostfs`).
+Before: `HostFs`. After: `discover`.
 """
 
 import os
 
 from terrace_agent.errors import HostFileMissing, UnexpectedContent
 from terrace_agent.hostfs import HostFs
+from terrace_agent.topology.blocks import OnlineBlocks
 from terrace_agent.topology.buses import read_cxl_regions, read_pmem_regions
 from terrace_agent.topology.cpulist import parse_list
 from terrace_agent.topology.facts import Facts, NidFacts, Performance, Zone
@@ -18,19 +18,20 @@ _MEMORY = "/sys/devices/system/memory"
 _TIERS = "/sys/devices/virtual/memory_tiering"
 _ZONEINFO = "/proc/zoneinfo"
 _TIER_PREFIX = "memory_tier"
-_BLOCK_PREFIX = "memory"
 
 
-def read_facts(fs: HostFs, *, page_bytes: int | None = None) -> Facts:
-    """Returns what the kernel says now.
+def read_facts(fs: HostFs, *, blocks: OnlineBlocks | None = None, page_bytes: int | None = None) -> Facts:
+    """Returns what the kernel says now; who asks again and again keeps one `blocks` for it.
 
     Raises:
+        HostFileMissing: a file that every kernel has is not there.
         HostFileUnreadable: a file cannot be read.
         UnexpectedContent: a file is in a form that no kernel had so far.
     """
     tiers = _read_memory_tiers(fs)
+    blocks = blocks or OnlineBlocks(fs)
     return Facts(
-        nids=tuple(_read_nid(fs, nid, tiers.get(nid)) for nid in _read_list(fs, f"{_NODE}/has_memory")),
+        nids=tuple(_read_nid(fs, nid, tiers.get(nid), blocks) for nid in _read_list(fs, f"{_NODE}/has_memory")),
         zones=_read_zones(fs),
         block_bytes=_read_block_bytes(fs),
         page_bytes=page_bytes or os.sysconf("SC_PAGE_SIZE"),
@@ -41,7 +42,7 @@ def read_facts(fs: HostFs, *, page_bytes: int | None = None) -> Facts:
     )
 
 
-def _read_nid(fs: HostFs, nid: int, memory_tier: int | None) -> NidFacts:
+def _read_nid(fs: HostFs, nid: int, memory_tier: int | None, blocks: OnlineBlocks) -> NidFacts:
     folder = f"{_NODE}/node{nid}"
     meminfo = _read_meminfo(fs, f"{folder}/meminfo")
     return NidFacts(
@@ -50,7 +51,7 @@ def _read_nid(fs: HostFs, nid: int, memory_tier: int | None) -> NidFacts:
         free_bytes=meminfo["MemFree"],
         cpus=_read_list(fs, f"{folder}/cpulist"),
         distances=_read_distances(fs, f"{folder}/distance"),
-        blocks=_read_online_blocks(fs, folder),
+        blocks=blocks.read(folder, total_bytes=meminfo["MemTotal"]),
         memory_tier=memory_tier,
         performance=_read_performance(fs, folder),
     )
@@ -78,15 +79,6 @@ def _read_distances(fs: HostFs, path: str) -> dict[int, int]:
     # One column per online nid, in ascending order, nids without memory included (node_read_distance()).
     row = (_read_optional(fs, path) or "").split()
     return dict(zip(_read_list(fs, f"{_NODE}/online"), map(int, row), strict=False))
-
-
-def _read_online_blocks(fs: HostFs, folder: str) -> tuple[int, ...]:
-    numbers = sorted(
-        int(suffix)
-        for name in fs.names(folder)
-        if name.startswith(_BLOCK_PREFIX) and (suffix := name.removeprefix(_BLOCK_PREFIX)).isdigit()
-    )
-    return tuple(block for block in numbers if _read_optional(fs, f"{_MEMORY}/memory{block}/state") == "online")
 
 
 def _read_block_bytes(fs: HostFs) -> int | None:

@@ -2,6 +2,7 @@
 
 import json
 import queue
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,15 +11,18 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 END = "end of the watch"
+BREAK = "the connection breaks"
 
 
 class FakeApi:
     """What it answers is set by attributes; what it was asked is in `requests`.
 
     Attributes:
-        events: what the next watch of NodeTierings streams, one by one, as they are put; `END` ends that watch.
+        events: what the next watch of NodeTierings streams, one by one, as they are put; `END` ends that watch, `BREAK`
+            breaks it.
         pod_events: likewise of pods.
         refuse: if set, the HTTP status of every answer.
+        refuse_watches: likewise of watches only.
     """
 
     def __init__(self) -> None:
@@ -29,6 +33,7 @@ class FakeApi:
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.bodies: list[tuple[str, dict[str, Any]]] = []
         self.refuse = 0
+        self.refuse_watches = 0
 
     def asked(self, path: str, **query: str) -> bool:
         """Whether a request to `path` had at least this query."""
@@ -46,8 +51,8 @@ def serving(api: FakeApi) -> Iterator[str]:
             url = self._record()
             query = parse_qs(url.query)
             is_of_pods = url.path.endswith("/pods")
-            if api.refuse:
-                self._answer(api.refuse, {"message": "refused by the test"})
+            if refuse := api.refuse or ("watch" in query and api.refuse_watches):
+                self._answer(refuse, {"message": "refused by the test"})
             elif "watch" in query:
                 self._stream(api.pod_events if is_of_pods else api.events)
             else:
@@ -79,13 +84,17 @@ def serving(api: FakeApi) -> Iterator[str]:
             self.send_response(200)
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
-            while (event := events.get()) != END:
+            while (event := events.get()) not in (END, BREAK):
                 line = json.dumps(event).encode() + b"\n"
                 # In two chunks, as a network may deliver it.
                 for part in (line[:7], line[7:]):
                     self.wfile.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
                     self.wfile.flush()
-            self.wfile.write(b"0\r\n\r\n")
+            if event == BREAK:
+                self.close_connection = True
+                self.connection.shutdown(socket.SHUT_RDWR)
+            else:
+                self.wfile.write(b"0\r\n\r\n")
 
         def log_message(self, format: str, *args: object) -> None:
             pass

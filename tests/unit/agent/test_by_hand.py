@@ -12,8 +12,8 @@ from simkernel.kernel import DAMON_STAT, DEMOTION_ENABLED
 from terrace_agent import byhand
 from terrace_agent.cycle import Cycle, Turn
 from terrace_agent.engines import make_engines
-from terrace_agent.errors import AnotherAgentRuns, EngineUnavailable, SettingsRejected
-from terrace_agent.lock import lock
+from terrace_agent.errors import AnotherAgentRuns, EngineUnavailable, SettingsRejected, StoreWithheld
+from terrace_agent.lock import held_if_free, lock
 from terrace_agent.main import main
 from terrace_agent.steplog import StepLog
 from unit.agent.orders import order
@@ -93,6 +93,38 @@ def test_plan_of_what_is_in_force_stores_nothing(state: Path, policy: Path) -> N
     assert "nothing to store" in byhand.plan(host, state, policy)
 
 
+@pytest.mark.parametrize("command", ["probe", "plan"])
+def test_beside_an_agent_neither_its_journal_nor_the_kernel_is_written(state: Path, policy: Path, command: str) -> None:
+    host = SimHost()
+    lock(state)
+    run(host, state, policy)
+    host.kernel.count(0, sz_tried=1 << 20, sz_applied=1 << 20)
+    journal = (state / "journal.json").read_bytes()
+    host.kernel.stored.clear()
+    policy.write_text(ENFORCE.replace("mode: Enforce", "mode: Enforce, youngFilter: false"))
+    text = byhand.probe(host, state, as_json=False) if command == "probe" else byhand.plan(host, state, policy)
+    assert "commit" in text if command == "plan" else f"pid {host.pids()[0]}" in text
+    assert (state / "journal.json").read_bytes() == journal
+    assert host.kernel.stored == []
+
+
+def test_beside_an_agent_that_has_not_probed_yet_nothing_is_staged(state: Path) -> None:
+    host = SimHost()
+    lock(state)
+    with pytest.raises(StoreWithheld, match="another terrace-agent runs"):
+        byhand.probe(host, state, as_json=False)
+    assert host.kernel.stored == []
+    assert not (state / "journal.json").exists()
+
+
+def test_an_agent_that_starts_during_a_probe_waits_for_its_end(state: Path) -> None:
+    with held_if_free(state) as alone:
+        assert alone
+        with pytest.raises(AnotherAgentRuns):
+            lock(state)
+    lock(state)
+
+
 def test_plan_says_that_observe_stores_nothing(state: Path, policy: Path) -> None:
     policy.write_text(ENFORCE.replace("Enforce", "Observe"))
     assert "mode is Observe" in byhand.plan(SimHost(), state, policy)
@@ -117,21 +149,20 @@ def test_plan_says_that_by_hand_no_pod_has_a_name_to_exclude_it_by(state: Path, 
 
 def test_a_single_tier_needs_no_stores(state: Path, policy: Path) -> None:
     host = SimHost(files={"/sys/devices/system/node/has_memory": "0"})
-    assert "single tier" in byhand.plan(host, state, policy)
+    assert "nothing would be stored" in byhand.plan(host, state, policy)
     assert host.kernel.stored == []
 
 
-@pytest.mark.parametrize(("nid", "reason"), [(7, "NidNotFound"), (0, "TiersOverlap")])
-def test_wrong_nids_are_refused_before_the_first_store(state: Path, policy: Path, nid: int, reason: str) -> None:
-    tiers = f"allNodes: true, tiers: [{{name: fast, nids: [0]}}, {{name: slow, nids: [{nid}]}}]"
+def test_a_nid_that_is_not_there_is_refused_before_the_first_store(state: Path, policy: Path) -> None:
+    tiers = "allNodes: true, tiers: [{name: fast, nids: [0]}, {name: slow, nids: [7]}]"
     policy.write_text(ENFORCE.replace("allNodes: true", tiers))
     host = SimHost()
     byhand.probe(host, state, as_json=False)
     host.kernel.stored.clear()
     with pytest.raises(SettingsRejected) as caught:
         byhand.plan(host, state, policy)
-    assert caught.value.reason == reason
-    assert f"nid {nid}" in str(caught.value)
+    assert caught.value.reason == "NidNotFound"
+    assert "nid 7" in str(caught.value)
     assert host.kernel.stored == []
 
 
@@ -204,3 +235,17 @@ def test_an_address_without_a_port_is_wrong_usage(capsys: pytest.CaptureFixture[
         main(["run", "--node", "n1", "--listen", "9465"])
     assert caught.value.code == 2
     assert "host:port" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seconds", ["0", "-3", "nan", "120", "often"])
+def test_an_interval_that_is_no_pause_is_wrong_usage(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["run", "--node", "n1", "--interval", seconds])
+    assert caught.value.code == 2
+    assert "--interval" in capsys.readouterr().err
+
+
+def test_the_state_directory_is_for_its_owner_alone_whoever_made_it(state: Path) -> None:
+    state.mkdir(mode=0o755)
+    lock(state)
+    assert state.stat().st_mode & 0o777 == 0o700

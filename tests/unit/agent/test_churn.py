@@ -13,6 +13,7 @@ from simkernel.filters import Page, passes
 from terrace_agent.cycle import Cycle, Turn
 from terrace_agent.damon.engine import DamonEngine
 from terrace_agent.damon.patience import Patience
+from terrace_agent.decide import Outcome
 from terrace_agent.errors import SchemesRefused
 from terrace_agent.steplog import StepLog
 from terrace_agent.workloads.roster import Roster
@@ -150,12 +151,15 @@ def test_a_kernel_that_ends_its_kdamond_over_a_cgroup_that_has_gone_starts_it_ag
     assert node.demotes(2)
 
 
-def test_pods_that_go_at_every_try_are_left_to_the_next_turn(node: Node) -> None:
+def test_schemes_that_are_refused_at_every_try_are_a_failure_and_the_next_turn_goes_on(node: Node) -> None:
     for number in range(3, 10):
         node.start(number)
     going = iter(range(1, 10))
     node.kernel.meanwhile = lambda word: node.end(next(going)) if word == "on" else None
-    assert node.turn().failure is None
+    turn = node.turn()
+    assert isinstance(turn.failure, SchemesRefused)
+    assert turn.outcome is Outcome.UNCHANGED
+    assert not node.kernel.running
     node.kernel.meanwhile = None
     assert node.turn().failure is None
     assert len(node.kernel.running) == 2

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from kubernetes.client import Configuration
 
+from terrace_agent import reflect
 from terrace_agent.cluster import Cluster
 from terrace_agent.errors import ApiUnavailable
 from terrace_agent.inbox import Inbox
@@ -38,7 +39,8 @@ class Side:
 
 
 @pytest.fixture
-def side() -> Iterator[Side]:
+def side(monkeypatch: pytest.MonkeyPatch) -> Iterator[Side]:
+    monkeypatch.setattr(reflect, "_REWATCH_S", 0.01)
     api = FakeApi()
     with serving(api) as url:
         side = Side(url, api)

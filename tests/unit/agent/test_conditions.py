@@ -5,7 +5,7 @@ import errno
 import pytest
 
 from terrace_agent.conditions import Situation, conditions
-from terrace_agent.decide import Intent
+from terrace_agent.decide import Intent, Outcome
 from terrace_agent.engine import Tripped
 from terrace_agent.errors import (
     EngineUnavailable,
@@ -25,6 +25,7 @@ from terrace_api.policy import EngineChoice
 
 CAN = EngineCapability(name=EngineName.DAMON, available=True, reason="Available", message="it can")
 CANNOT = EngineCapability(name=EngineName.DAMON, available=False, reason="NoDamonSysfs", message="a newer kernel helps")
+DONE = {Intent.ENFORCE, Intent.OBSERVE, Intent.SINGLE_TIER, Intent.RESTORE}
 NOW = "2026-11-23T21:00:00Z"
 
 
@@ -32,6 +33,9 @@ def made(
     intent: Intent,
     failure: Exception | None = None,
     *,
+    refused: InvalidObject | SettingsRejected | None = None,
+    outcome: Outcome | None = None,
+    running: bool = False,
     capability: EngineCapability = CAN,
     revision: str = "",
     before: tuple[Condition, ...] = (),
@@ -44,7 +48,10 @@ def made(
         capabilities=(capability,),
         engine=choose(EngineChoice.AUTO, (capability,)),
         passed_over=() if capability.available else (capability,),
+        refused=refused,
         failure=failure,
+        outcome=outcome or (Outcome.UNCHANGED if failure or intent not in DONE else Outcome.IN_FORCE),
+        running=running,
         active_revision=revision,
         details="moving",
         tripped=tripped,
@@ -125,25 +132,52 @@ def test_somebody_else_in_the_way_is_unsupported_with_their_name() -> None:
     assert found["Ready"].message == "damo's kdamond 0 is on"
 
 
-def test_rejected_settings_say_what_exists_and_what_stays_in_force() -> None:
+def test_rejected_settings_say_what_exists_and_the_rest_is_about_those_before() -> None:
     error = SettingsRejected(reason="NidNotFound", message="nid 7 is not there; nids 0 and 1 are")
-    found = made(Intent.HOLD, error, revision="r1")
+    found = made(Intent.ENFORCE, refused=error, revision="r1", running=True)
     assert brief(found) == {
         "Accepted": "False/NidNotFound",
         "EngineAvailable": "True/Available",
         "Applied": "False/SettingsRejected",
-        "WorkloadsResolved": "Unknown/NotNeeded",
-        "GuardrailTripped": "False/NotEnforcing",
+        "WorkloadsResolved": "True/Resolved",
+        "GuardrailTripped": "False/WithinLimits",
         "Ready": "False/NidNotFound",
     }
     assert found["Ready"].message == "nid 7 is not there; nids 0 and 1 are"
     assert "r1 stays in force" in found["Applied"].message
-    assert "Nothing is in force" in made(Intent.HOLD, error)["Applied"].message
+
+
+def test_rejected_settings_that_are_the_first_leave_nothing_in_force() -> None:
+    found = made(Intent.WAIT, refused=SettingsRejected(reason="NidNotFound", message="nid 7 is not there"))
+    assert brief(found)["Applied"] == "False/SettingsRejected"
+    assert "Nothing is in force" in found["Applied"].message
+    assert brief(found)["GuardrailTripped"] == "False/NotEnforcing"
+
+
+@pytest.mark.parametrize("intent", [Intent.UNSUPPORTED, Intent.WAIT])
+def test_what_runs_although_nothing_is_followed_is_not_said_to_move_nothing(intent: Intent) -> None:
+    found = made(intent, running=True, revision="r1")
+    assert brief(found)["GuardrailTripped"] == "Unknown/NotEvaluated"
+    assert brief(found)["WorkloadsResolved"] == "Unknown/NotEvaluated"
+    assert "Revision r1 goes on" in found["GuardrailTripped"].message
+
+
+def test_what_could_not_be_stopped_for_observe_is_not_said_to_move_nothing() -> None:
+    failure = StoreRefused(path="/sys/a", value="off", errno=errno.EBUSY)
+    assert brief(made(Intent.OBSERVE, failure, running=True))["GuardrailTripped"] == "Unknown/NotEvaluated"
+    assert brief(made(Intent.OBSERVE, running=True))["GuardrailTripped"] == "False/NotEnforcing"
+
+
+def test_what_is_in_force_is_applied_although_it_cannot_be_counted_what_it_moves() -> None:
+    failure = HostFileUnreadable(path="/proc/vmstat", errno=errno.EIO)
+    found = made(Intent.ENFORCE, failure, outcome=Outcome.IN_FORCE)
+    assert brief(found)["Applied"] == "True/Enforcing"
+    assert brief(found)["Ready"] == "False/HostFileUnreadable"
 
 
 def test_settings_that_cannot_be_read_name_the_field() -> None:
     error = InvalidObject(kind="NodeTiering", problems=(Problem(field="spec.action", message="is 'Fly'"),))
-    found = made(Intent.HOLD, error)
+    found = made(Intent.WAIT, refused=error)
     assert brief(found)["Accepted"] == "False/Invalid"
     assert "spec.action" in found["Accepted"].message
 
@@ -185,6 +219,12 @@ def test_a_restored_node_is_ready_wherever_it_is() -> None:
     assert brief(made(Intent.RESTORE, capability=CANNOT))["Ready"] == "True/Restored"
 
 
+@pytest.mark.parametrize("intent", [Intent.RESTORE, Intent.SINGLE_TIER])
+def test_what_needs_no_engine_does_not_hide_its_failure_behind_that_there_is_none(intent: Intent) -> None:
+    failure = StoreRefused(path="/sys/a", value="off", errno=errno.EBUSY)
+    assert brief(made(intent, failure, capability=CANNOT))["Ready"] == "False/StoreRefused"
+
+
 def test_without_settings_nothing_is_known() -> None:
     assert brief(made(Intent.WAIT))["Ready"] == "Unknown/NoSettings"
 
@@ -199,15 +239,11 @@ def test_transition_times_change_with_the_status_only() -> None:
 
 @pytest.mark.parametrize("intent", list(Intent))
 @pytest.mark.parametrize("capability", [CAN, CANNOT])
+@pytest.mark.parametrize("refused", [None, SettingsRejected(reason="NidNotFound", message="no nid 7")])
+@pytest.mark.parametrize("running", [True, False])
 def test_every_outcome_has_every_condition_with_a_reason_and_a_message(
-    intent: Intent, capability: EngineCapability
+    intent: Intent, capability: EngineCapability, refused: SettingsRejected | None, running: bool
 ) -> None:
-    failure = SettingsRejected(reason="NidNotFound", message="no nid 7") if intent is Intent.HOLD else None
-    found = made(intent, failure, capability=capability)
+    found = made(intent, refused=refused, running=running, capability=capability)
     assert list(found) == [type_.value for type_ in ConditionType]
     assert all(one.reason.isalpha() and one.message for one in found.values())
-
-
-def test_a_message_fits_the_schema() -> None:
-    error = SettingsRejected(reason="NidNotFound", message="x" * 9000)
-    assert len(made(Intent.HOLD, error)["Ready"].message) == 4096

@@ -6,7 +6,7 @@ import io
 import pytest
 
 from terrace_agent.cycle import Cycle, Turn, is_defect
-from terrace_agent.decide import Intent
+from terrace_agent.decide import Intent, Outcome
 from terrace_agent.errors import EngineUnavailable, HostFileUnreadable, SettingsRejected, StoreRefused
 from terrace_agent.order import Order
 from terrace_agent.steplog import StepLog
@@ -19,6 +19,8 @@ ENFORCE = order(manage())
 OBSERVE = order(manage(mode="Observe"))
 RESTORE = order(restore())
 REFUSED = StoreRefused(path="/sys/x", value="on", errno=errno.EBUSY)
+ABSENT = [{"name": "fast", "nids": [0]}, {"name": "slow", "nids": [7]}]
+"""Tiers of which this machine lacks one."""
 TWO_SOCKETS: dict[str, str | int] = {"/sys/devices/system/node/node1/cpulist": "2-3"}
 
 
@@ -93,10 +95,9 @@ def test_without_an_engine_observe_still_stops_what_runs_and_enforce_does_not() 
 
 def test_a_wrong_nid_is_refused_before_the_engine_is_asked() -> None:
     engine = FakeEngine()
-    tiers = [{"name": "fast", "nids": [0]}, {"name": "slow", "nids": [7]}]
-    turn = take(order(manage(tiers=tiers)), engine)
-    assert isinstance(turn.failure, SettingsRejected)
-    assert (turn.intent, engine.applied) == (Intent.HOLD, [])
+    turn = take(order(manage(tiers=ABSENT)), engine)
+    assert isinstance(turn.refused, SettingsRejected)
+    assert (turn.intent, turn.failure, engine.applied) == (Intent.WAIT, None, [])
     assert [nid.nid for nid in turn.topology.nids] == [0, 1]
 
 
@@ -105,7 +106,45 @@ def test_a_refused_revision_leaves_the_one_before_running() -> None:
     before = take(ENFORCE, engine)
     engine.failures["plan"] = SettingsRejected(reason="NoTarget", message="there is no target")
     turn = take(order(manage(revision="r2", mode="Observe")), engine, before)
-    assert (engine.applied, turn.failure) == (["start"], engine.failures["plan"])
+    assert (engine.applied, turn.refused, turn.failure) == (["start"], engine.failures["plan"], None)
+
+
+def test_while_a_revision_is_refused_the_one_before_is_followed() -> None:
+    engine = FakeEngine()
+    before = take(ENFORCE, engine)
+    engine.running = None
+    turn = take(order(manage(revision="r2", tiers=ABSENT)), engine, before)
+    assert isinstance(turn.refused, SettingsRejected)
+    assert (turn.intent, turn.revision, engine.applied) == (Intent.ENFORCE, "r1", ["start", "start"])
+    again = take(turn.order, engine, turn)
+    assert (again.refused is None, again.revision, again.steps) == (False, "r1", 0)
+
+
+def test_the_pods_of_a_refused_revision_are_told_apart_by_the_rules_of_the_one_before() -> None:
+    engine = FakeEngine()
+    excluding = order(manage(workloads=[{"name": "none", "action": "Exclude"}]))
+    turn = take(order(manage(revision="r2", tiers=ABSENT)), engine, take(excluding, engine))
+    assert turn.workloads.movable.listed
+
+
+def test_where_the_revision_before_is_refused_as_well_the_kernel_goes_on_by_itself() -> None:
+    engine = FakeEngine()
+    before = take(ENFORCE, engine)
+    engine.failures["plan"] = SettingsRejected(reason="NidNotFound", message="nid 1 went offline")
+    turn = take(order(manage(revision="r2", tiers=ABSENT)), engine, before)
+    assert (turn.intent, turn.running, engine.applied) == (Intent.WAIT, True, ["start"])
+    del engine.failures["plan"]
+    assert take(turn.order, engine, turn).revision == "r1"
+
+
+def test_an_observing_revision_that_stopped_everything_is_what_a_refused_one_falls_back_to() -> None:
+    engine = FakeEngine()
+    before = take(ENFORCE, engine)
+    engine.failures["plan"] = EngineUnavailable(reason="Foreign", message="somebody else's kdamond runs")
+    stopped = take(order(manage(revision="r2", mode="Observe")), engine, before)
+    del engine.failures["plan"]
+    turn = take(order(manage(revision="r3", tiers=ABSENT)), engine, stopped)
+    assert (turn.revision, turn.intent, engine.applied) == ("r2", Intent.OBSERVE, ["start", "stop", "watch"])
 
 
 def test_observe_stops_ours_even_if_somebody_else_is_in_the_way_now() -> None:
@@ -142,8 +181,34 @@ def test_what_cannot_be_read_now_is_shown_as_it_was_before() -> None:
     assert blind.topology == before.topology
 
 
-def test_settings_that_cannot_be_read_hold_everything() -> None:
+def test_settings_that_cannot_be_read_change_nothing() -> None:
     engine = FakeEngine()
     invalid = InvalidObject(kind="NodeTiering", problems=())
     turn = take(Order(generation=3, invalid=invalid), engine, take(ENFORCE, engine))
-    assert (turn.failure, turn.intent, engine.applied) == (invalid, Intent.HOLD, ["start"])
+    assert (turn.refused, turn.failure, turn.revision, engine.applied) == (invalid, None, "r1", ["start"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "outcome"),
+    [
+        (ENFORCE, Outcome.IN_FORCE),
+        (OBSERVE, Outcome.IN_FORCE),
+        (RESTORE, Outcome.STOPPED),
+        (Order(), Outcome.UNCHANGED),
+    ],
+)
+def test_a_turn_says_what_it_did_to_what_is_in_force(asked: Order, outcome: Outcome) -> None:
+    assert take(asked, FakeEngine()).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("method", "outcome"),
+    [
+        ("probe", Outcome.UNCHANGED),
+        ("plan", Outcome.UNCHANGED),
+        ("apply", Outcome.UNCHANGED),
+        ("verify", Outcome.IN_FORCE),
+    ],
+)
+def test_what_fails_does_not_take_back_what_was_done_before(method: str, outcome: Outcome) -> None:
+    assert take(ENFORCE, FakeEngine(failures={method: REFUSED})).outcome is outcome

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from terrace_agent.errors import HostFileMissing, StoreRefused
+from terrace_agent.errors import HostFileMissing, HostFileUnreadable, StoreRefused
 from terrace_agent.hostfs import MOUNTED, MountedHostFs
 
 
@@ -21,6 +21,30 @@ def test_mounted_folders_are_looked_for_below_the_root(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["/proc/version", "/sys/devices/system/memory", "/sys/kernel/mmap"])
 def test_everything_else_is_the_containers_own(path: str, tmp_path: Path) -> None:
     assert MountedHostFs(tmp_path).exists(path) == Path(path).exists()
+
+
+def test_a_cgroup_that_is_removed_between_open_and_read_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def removed(path: Path, **_: str) -> str:
+        raise OSError(errno.ENODEV, "No such device", str(path))
+
+    monkeypatch.setattr(Path, "read_text", removed)
+    with pytest.raises(HostFileMissing):
+        MountedHostFs(tmp_path).read("/sys/fs/cgroup/kubepods/memory.numa_stat")
+
+
+@pytest.mark.parametrize("listing", ["names", "folders"])
+def test_a_directory_that_cannot_be_listed_is_unreadable_and_one_that_is_not_there_is_empty(
+    tmp_path: Path, listing: str
+) -> None:
+    (tmp_path / "sys").mkdir()
+    (tmp_path / "sys/module").symlink_to("module")
+    fs = MountedHostFs(tmp_path)
+    with pytest.raises(HostFileUnreadable) as caught:
+        getattr(fs, listing)("/sys/module")
+    assert caught.value.errno == errno.ELOOP
+    assert getattr(fs, listing)("/sys/kernel/mm") == ()
 
 
 def test_pids_are_the_hosts_or_nobodys(tmp_path: Path) -> None:

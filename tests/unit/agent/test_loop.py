@@ -1,5 +1,6 @@
 """The loop: what it reports when, and what survives an agent."""
 
+import errno
 import io
 import json
 import threading
@@ -9,16 +10,18 @@ from typing import Any
 import pytest
 
 from terrace_agent.cycle import Cycle
-from terrace_agent.errors import ApiUnavailable, SettingsRejected
+from terrace_agent.errors import ApiUnavailable, EngineUnavailable, HostFileUnreadable, SettingsRejected
 from terrace_agent.inbox import Inbox
 from terrace_agent.laststate import LastState
 from terrace_agent.loop import Loop
 from terrace_agent.steplog import StepLog
-from terrace_api.conditions import Condition
-from terrace_api.node_tiering import NodeTieringStatus
+from terrace_api.conditions import Condition, ConditionStatus
+from terrace_api.node_tiering import EngineName, NodeTieringStatus
+from terrace_api.policy import Mode
 from unit.agent.fake_engine import FakeEngine
 from unit.agent.host_tree import HostTree, guest_files
 from unit.agent.orders import OSRELEASE, manage, restore
+from unit.agent.test_cycle import ABSENT
 
 
 class Paper:
@@ -63,8 +66,12 @@ class Bench:
         return [json.loads(line) for line in self.log.getvalue().splitlines()]
 
 
+def condition(status: NodeTieringStatus, type_: str) -> Condition:
+    return next(one for one in status.conditions if one.type == type_)
+
+
 def ready(status: NodeTieringStatus) -> Condition:
-    return next(one for one in status.conditions if one.type == "Ready")
+    return condition(status, "Ready")
 
 
 @pytest.fixture
@@ -112,6 +119,41 @@ def test_an_unreadable_object_leaves_the_one_before_active(bench: Bench) -> None
     status = bench.turn(broken)
     assert (status.active_revision, ready(status).reason) == ("r1", "Invalid")
     assert bench.engine.applied == ["start"]
+
+
+def test_while_a_revision_is_refused_the_status_is_true_about_the_one_that_runs(bench: Bench) -> None:
+    bench.turn(manage("r1"))
+    status = bench.turn(manage("r2", generation=2, tiers=ABSENT))
+    assert (status.engine, status.mode, status.active_revision) == (EngineName.DAMON, Mode.ENFORCE, "r1")
+    assert (condition(status, "GuardrailTripped").reason, condition(status, "WorkloadsResolved").reason) == (
+        "WithinLimits",
+        "Resolved",
+    )
+
+
+def test_after_a_restart_a_refused_revision_leaves_the_recalled_one_followed(bench: Bench, tmp_path: Path) -> None:
+    bench.turn(manage("r1"))
+    after = Bench(tmp_path, engine=bench.engine)
+    after.loop.recall()
+    bench.engine.running = None
+    status = after.turn(manage("r2", generation=2, tiers=ABSENT))
+    assert (status.active_revision, bench.engine.applied) == ("r1", ["start", "start"])
+
+
+def test_what_was_stopped_is_not_said_to_be_in_force(bench: Bench) -> None:
+    bench.turn(manage("r1"))
+    bench.engine.failures["plan"] = EngineUnavailable(reason="Foreign", message="somebody else's kdamond runs")
+    status = bench.turn(manage("r2", generation=2, mode="Observe"))
+    assert bench.engine.applied == ["start", "stop"]
+    assert (status.active_revision, status.mode) == ("", None)
+    assert condition(status, "Applied").message == "Nothing is in force."
+
+
+def test_what_is_in_force_is_said_to_be_although_it_cannot_be_counted_what_it_moves(bench: Bench) -> None:
+    bench.engine.failures["verify"] = HostFileUnreadable(path="/proc/vmstat", errno=errno.EIO)
+    status = bench.turn(manage("r1"))
+    assert (status.active_revision, condition(status, "Applied").status) == ("r1", ConditionStatus.TRUE)
+    assert ready(status).reason == "HostFileUnreadable"
 
 
 def test_settings_that_are_missing_never_mean_restore(bench: Bench) -> None:
@@ -190,6 +232,41 @@ def test_a_heartbeat_is_written_about_once_a_minute(bench: Bench) -> None:
         bench.now += 5
         bench.turn()
     assert 1 + 300 / 75 <= len(bench.paper.statuses) <= 1 + 300 / 60
+
+
+def test_totals_that_come_to_rest_are_written_soon(bench: Bench) -> None:
+    bench.turn(manage())
+    bench.engine.promoted_bytes = 4096
+    for _ in range(3):
+        bench.now += 5
+        bench.turn()
+    assert [status.promoted_bytes for status in bench.paper.statuses] == [0, 4096]
+
+
+def test_a_trickle_is_written_about_once_a_minute(bench: Bench) -> None:
+    bench.turn(manage())
+    for count in range(60):
+        bench.now += 5
+        bench.engine.promoted_bytes += 4096 * (count % 2)
+        bench.turn()
+    assert len(bench.paper.statuses) - 1 <= 300 / 60 + 1
+
+
+def test_a_node_tiering_that_was_made_again_is_told_at_once(bench: Bench) -> None:
+    bench.turn(manage())
+    again = manage()
+    again["metadata"]["uid"] = "u2"
+    bench.now += 5
+    bench.turn(again)
+    assert len(bench.paper.statuses) == 2
+
+
+def test_an_agent_recalls_a_last_state_without_a_status(tmp_path: Path) -> None:
+    received = restore()
+    LastState(tmp_path, boot_id="boot-1").save(received)
+    bench = Bench(tmp_path)
+    bench.loop.recall()
+    assert ready(bench.turn()).reason == "Restored"
 
 
 def test_a_state_directory_that_is_gone_is_no_reason_to_stop(bench: Bench, tmp_path: Path) -> None:

@@ -1,13 +1,14 @@
 """Everything observed as one status, and when it is worth writing."""
 
+import errno
 from dataclasses import replace
 
 import pytest
 
 from terrace_agent.conditions import Situation
-from terrace_agent.decide import Intent
+from terrace_agent.decide import Intent, Outcome
 from terrace_agent.engine import Moved
-from terrace_agent.errors import KdamondDied
+from terrace_agent.errors import KdamondDied, StoreRefused
 from terrace_agent.pods import PodMemory
 from terrace_agent.report import Active, Observed, activate, is_due, make_status, share_text
 from terrace_agent.topology.discover import discover
@@ -16,8 +17,11 @@ from terrace_agent.workloads.values import Decision
 from terrace_api.codec import decode_status, encode_status
 from terrace_api.node_tiering import EngineCapability, EngineName, Levels, NodeTieringStatus
 from terrace_api.policy import Mode, Tier
-from unit.agent.fake_engine import EFFECTIVE
+from terrace_api.schema import part
+from terrace_api.strict import schema_problems
+from unit.agent.fake_engine import EFFECTIVE, FakeEngine
 from unit.agent.host_tree import MIB, HostTree, guest_files
+from unit.agent.orders import manage, order
 
 CAN = EngineCapability(name=EngineName.DAMON, available=True, reason="Available", message="it can")
 FACTS = read_facts(HostTree(guest_files()), page_bytes=4096)
@@ -100,50 +104,91 @@ def test_no_engine_is_named_where_none_runs(intent: Intent) -> None:
     assert status(observed(intent)).engine is EngineName.NONE
 
 
+@pytest.mark.parametrize("intent", list(Intent))
+def test_an_engine_that_runs_is_named_whatever_is_intended(intent: Intent) -> None:
+    running = FakeEngine(running=order(manage()).settings).verify()
+    assert status(replace(observed(intent), moved=running)).engine is EngineName.DAMON
+
+
 def test_a_status_survives_the_api() -> None:
     made = status(observed())
     assert decode_status(encode_status(made)) == made
 
 
+def after(
+    before: Active,
+    outcome: Outcome,
+    intent: Intent = Intent.ENFORCE,
+    *,
+    revision: str = "r2",
+    running: bool = True,
+    now: str = LATER,
+) -> Active:
+    return activate(before, outcome=outcome, intent=intent, revision=revision, running=running, now=now)
+
+
+def test_a_pod_with_two_folders_is_one_pod() -> None:
+    folders = (PodMemory(uid="u1", bytes_by_nid={0: MIB}), PodMemory(uid="u1", bytes_by_nid={0: MIB, 1: MIB}))
+    [pod] = status(replace(observed(), pods=folders)).pods
+    assert (pod.uid, pod.fast_bytes, pod.slow_bytes) == ("u1", 2 * MIB, MIB)
+
+
+def test_whatever_is_too_long_is_cut_to_what_the_api_server_takes() -> None:
+    failure = StoreRefused(path="/sys/" + "x" * 9000, value="on", errno=errno.EBUSY)
+    words = tuple(f"{number} {'x' * 2000}" for number in range(99))
+    pods = tuple(PodMemory(uid=f"u{number}", bytes_by_nid={}) for number in range(2000))
+    seen = replace(observed(Intent.OBSERVE), plan_words=words, unknown_fields=words, pods=pods)
+    seen = replace(seen, moved=replace(seen.moved, notes=words))
+    long = encode_status(status(seen)) | {"conditions": encode_status(status(observed(failure=failure)))["conditions"]}
+    assert schema_problems({"properties": {"status": part("nodetierings", "status")}}, {"status": long}) == ()
+    assert (len(long["plan"]), len(long["unknownFields"]), len(long["pods"])) == (64, 64, 1024)
+
+
 def test_a_revision_is_active_since_it_came_into_force() -> None:
-    first = activate(Active(), intent=Intent.ENFORCE, revision="r1", running=True, now=NOW)
+    first = after(Active(), Outcome.IN_FORCE, revision="r1", now=NOW)
     assert first == IN_FORCE
-    assert activate(first, intent=Intent.ENFORCE, revision="r1", running=True, now=LATER) == first
-    assert activate(first, intent=Intent.OBSERVE, revision="r2", running=False, now=LATER).since == LATER
-    assert activate(first, intent=Intent.RESTORE, revision="", running=False, now=LATER) == Active()
+    assert after(first, Outcome.IN_FORCE, revision="r1") == first
+    assert after(first, Outcome.IN_FORCE, Intent.OBSERVE) == Active(revision="r2", since=LATER, mode=Mode.OBSERVE)
+    assert after(first, Outcome.IN_FORCE, Intent.SINGLE_TIER) == Active(revision="r2", since=LATER, mode=None)
 
 
-@pytest.mark.parametrize("intent", [Intent.WAIT, Intent.HOLD, Intent.UNSUPPORTED])
+@pytest.mark.parametrize("intent", [Intent.RESTORE, Intent.OBSERVE])
+def test_nothing_is_in_force_once_everything_was_stopped_whatever_failed_then(intent: Intent) -> None:
+    assert after(IN_FORCE, Outcome.STOPPED, intent) == Active()
+
+
+@pytest.mark.parametrize("intent", list(Intent))
 def test_what_is_in_force_stays_so_where_nothing_is_done(intent: Intent) -> None:
-    assert activate(IN_FORCE, intent=intent, revision="r2", running=True, now=LATER) == IN_FORCE
+    assert after(IN_FORCE, Outcome.UNCHANGED, intent) == IN_FORCE
 
 
 def test_nothing_is_in_force_where_no_engine_can_run_and_nothing_runs() -> None:
-    assert activate(IN_FORCE, intent=Intent.UNSUPPORTED, revision="r1", running=False, now=LATER) == Active()
+    assert after(IN_FORCE, Outcome.UNCHANGED, Intent.UNSUPPORTED, running=False) == Active()
 
 
 def test_the_first_status_is_written() -> None:
-    assert is_due(status(observed()), before=None, written=None, overdue=False)
+    assert is_due(status(observed()), before=None, written=None, overdue=False, totals_wait=False)
 
 
 def test_nothing_new_waits_for_the_heartbeat() -> None:
     made = status(observed())
-    assert not is_due(made, before=made, written=made, overdue=False)
-    assert is_due(made, before=made, written=made, overdue=True)
+    assert not is_due(made, before=made, written=made, overdue=False, totals_wait=False)
+    assert is_due(made, before=made, written=made, overdue=True, totals_wait=False)
 
 
 def test_a_changed_condition_is_written_at_once() -> None:
     made = status(observed())
     died = status(observed(failure=KdamondDied(index=0, command="on")), before=made)
-    assert is_due(died, before=made, written=made, overdue=False)
+    assert is_due(died, before=made, written=made, overdue=False, totals_wait=False)
 
 
 def test_totals_are_written_when_they_come_to_rest() -> None:
     start, moving, rest = (status(observed(promoted=size)) for size in (0, MIB, 2 * MIB))
-    assert not is_due(moving, before=start, written=start, overdue=False)
-    assert not is_due(rest, before=moving, written=start, overdue=False)
-    assert is_due(rest, before=rest, written=start, overdue=False)
-    assert not is_due(rest, before=rest, written=rest, overdue=False)
+    assert not is_due(moving, before=start, written=start, overdue=False, totals_wait=False)
+    assert not is_due(rest, before=moving, written=start, overdue=False, totals_wait=False)
+    assert is_due(rest, before=rest, written=start, overdue=False, totals_wait=False)
+    assert not is_due(rest, before=rest, written=start, overdue=False, totals_wait=True)
+    assert not is_due(rest, before=rest, written=rest, overdue=False, totals_wait=False)
 
 
 def test_shares_are_text_for_people() -> None:
@@ -155,5 +200,5 @@ def test_levels_are_reported_while_observing_and_written_as_soon_as_there_are_so
     before = status(observed(Intent.OBSERVE))
     after = status(replace(observed(Intent.OBSERVE), levels=levels))
     assert (before.levels, after.levels) == (None, levels)
-    assert is_due(after, before=before, written=before, overdue=False)
+    assert is_due(after, before=before, written=before, overdue=False, totals_wait=False)
     assert status(replace(observed(Intent.ENFORCE), levels=levels)).levels is None

@@ -1,5 +1,6 @@
 """`/metrics` and `/healthz`, asked over HTTP."""
 
+import socket
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,10 +21,10 @@ TOPOLOGY = discover(FACTS, None)
 
 
 @contextmanager
-def serving(pulse: Pulse, metrics: Metrics) -> Iterator[str]:
-    server = serve(("127.0.0.1", 0), render=metrics.render, pulse=pulse)
+def serving(pulse: Pulse, metrics: Metrics, host: str = "127.0.0.1", reached_at: str = "127.0.0.1") -> Iterator[str]:
+    server = serve((host, 0), render=metrics.render, pulse=pulse)
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield f"http://{reached_at}:{server.server_address[1]}"
     finally:
         server.shutdown()
         server.server_close()
@@ -95,9 +96,24 @@ def test_other_paths_are_not_found() -> None:
         assert get(f"{url}/")[0] == 404
 
 
+@pytest.mark.parametrize(
+    ("host", "reached_at"), [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]"), ("::", "[::1]"), ("::", "127.0.0.1")]
+)
+def test_every_family_of_addresses_is_served(host: str, reached_at: str) -> None:
+    with serving(Pulse(stale_after_s=1), Metrics(), host, reached_at) as url:
+        assert get(f"{url}/healthz") == (503, "no turn yet\n")
+
+
+def test_where_ipv6_is_off_everyone_is_reached_by_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: False)
+    with serving(Pulse(stale_after_s=1), Metrics(), "::") as url:
+        assert get(f"{url}/healthz") == (503, "no turn yet\n")
+
+
 def test_addresses() -> None:
     assert parse_address("127.0.0.1:9465") == ("127.0.0.1", 9465)
     assert parse_address("[::1]:9465") == ("::1", 9465)
+    assert parse_address("[::]:9465") == ("::", 9465)
 
 
 @pytest.mark.parametrize("text", ["9465", ":9465", "host:", "host:x", "host:70000"])

@@ -3,6 +3,7 @@
 import pytest
 
 from terrace_agent.errors import HostFileUnreadable, SettingsRejected, UnexpectedContent
+from terrace_agent.topology.blocks import OnlineBlocks
 from terrace_agent.topology.cpulist import format_list, parse_list
 from terrace_agent.topology.discover import describe_nids, discover
 from terrace_agent.topology.facts import Facts
@@ -190,3 +191,26 @@ def test_a_file_that_the_kernel_will_not_read_is_an_error_not_an_absence() -> No
 
 def test_nids_are_described_for_people() -> None:
     assert describe_nids(facts_of(guest_files())) == "nid 0 (1Gi, 2 CPUs) and nid 1 (512Mi, no CPUs)"
+
+
+class CountingTree(HostTree):
+    """Counts the blocks whose state was read."""
+
+    def __init__(self, files: dict[str, str | int]) -> None:
+        super().__init__(files)
+        self.blocks_read = 0
+
+    def read(self, path: str) -> str:
+        self.blocks_read += path.startswith("/sys/devices/system/memory/memory")
+        return super().read(path)
+
+
+def test_blocks_are_read_again_only_where_memory_came_or_went() -> None:
+    host = CountingTree(guest_files())
+    blocks = OnlineBlocks(host)
+    before = read_facts(host, blocks=blocks, page_bytes=4096)
+    assert (read_facts(host, blocks=blocks, page_bytes=4096), host.blocks_read) == (before, 12)
+    host.files["/sys/devices/system/memory/memory11/state"] = "offline"
+    host.files["/sys/devices/system/node/node1/meminfo"] = "Node 1 MemTotal: 393216 kB\nNode 1 MemFree: 4 kB\n"
+    after = read_facts(host, blocks=blocks, page_bytes=4096)
+    assert (after.nids[1].blocks, host.blocks_read) == ((8, 9, 10), 16)

@@ -61,8 +61,18 @@ def test_restore_has_no_settings() -> None:
 
 
 def test_a_status_of_another_version_counts_as_none() -> None:
-    node, _ = read({"action": "Restore"}, status={"kernel": 7})
+    node, _ = read({"action": "Restore"}, status={"promotedBytes": "many"})
     assert node.status is None
+
+
+@pytest.mark.parametrize("lost", ["plan", "kernel", "engine", "promotedBytes", "unknownFields", "conditions"])
+def test_a_status_that_lacks_a_field_is_read_without_it(lost: str) -> None:
+    whole = {"observedGeneration": 3, "kernel": "7.2", "engine": "damon", "promotedBytes": 5, "plan": ["promote"]}
+    node, _ = read({"action": "Restore"}, status={name: value for name, value in whole.items() if name != lost})
+    assert node.status is not None
+    assert node.status.observed_generation == 3
+    assert node.status.kernel == ("" if lost == "kernel" else "7.2")
+    assert node.status.promoted_bytes == (0 if lost == "promotedBytes" else 5)
 
 
 @pytest.mark.parametrize(
@@ -75,6 +85,11 @@ def test_a_status_of_another_version_counts_as_none() -> None:
         ({"promotion": {"minAccesses": "many"}}, "spec.settings.promotion.minAccesses", "not a whole number"),
         ({"youngFilter": "perhaps"}, "spec.settings.youngFilter", "not true or false"),
         ({"watermarks": {"high": "20%", "mid": "15%"}}, "spec.settings.watermarks.low", "is missing"),
+        (
+            {"workloads": [{"name": "a", "action": "Tier", "match": {"podSelector": {"matchLabels": {"app": 3}}}}]},
+            "spec.settings.workloads[0].match.podSelector.matchLabels",
+            "not a map of labels",
+        ),
     ],
 )
 def test_what_cannot_be_read_is_named_as_it_is_written_with_the_cure(

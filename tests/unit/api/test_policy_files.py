@@ -8,10 +8,25 @@ from terrace_api.codec import decode_policy_file
 from terrace_api.errors import InvalidObject
 from terrace_api.policy import Mode
 
+HEAD = "apiVersion: terrace.dev/v1alpha1\nkind: TieringPolicy\nmetadata: {name: case}\nspec: {"
+
 
 @pytest.mark.parametrize("manifest", GOOD.values(), ids=GOOD.keys())
 def test_a_good_policy_is_read(manifest: dict[str, object]) -> None:
     assert decode_policy_file(yaml.safe_dump(manifest)).name == "case"
+
+
+@pytest.mark.parametrize("manifest", GOOD.values(), ids=GOOD.keys())
+def test_all_of_a_policy_can_be_hashed(manifest: dict[str, object]) -> None:
+    hash(decode_policy_file(yaml.safe_dump(manifest)))
+
+
+def test_the_order_of_labels_makes_no_other_policy() -> None:
+    one, other = (
+        decode_policy_file(f"{HEAD}nodeSelector: {{matchLabels: {{{labels}}}}}}}")
+        for labels in ("a: x, b: y", "b: y, a: x")
+    )
+    assert one == other
 
 
 @pytest.mark.parametrize("case", BAD, ids=lambda case: case.about)

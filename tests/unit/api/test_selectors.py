@@ -19,9 +19,9 @@ def expression(key: str, operator: Operator, *values: str) -> LabelSelector:
 @pytest.mark.parametrize(
     ("selector", "matched"),
     [
-        (LabelSelector(match_labels={"zone": "a"}), True),
-        (LabelSelector(match_labels={"zone": "b"}), False),
-        (LabelSelector(match_labels={"zone": "a", "gpu": "x"}), False),
+        (LabelSelector(match_labels=(("zone", "a"),)), True),
+        (LabelSelector(match_labels=(("zone", "b"),)), False),
+        (LabelSelector(match_labels=(("gpu", "x"), ("zone", "a"))), False),
         (expression("zone", Operator.IN, "b", "a"), True),
         (expression("gpu", Operator.IN, "a"), False),
         (expression("zone", Operator.NOT_IN, "b"), True),
@@ -42,13 +42,13 @@ def test_not_in_is_met_by_a_node_without_the_label() -> None:
 
 def test_labels_and_expressions_must_all_be_met() -> None:
     selector = LabelSelector(
-        match_labels={"zone": "a"}, match_expressions=(Requirement(key="gpu", operator=Operator.EXISTS),)
+        match_labels=(("zone", "a"),), match_expressions=(Requirement(key="gpu", operator=Operator.EXISTS),)
     )
     assert not matches(selector, LABELS)
 
 
 @pytest.mark.parametrize(
-    "empty", [LabelSelector(), LabelSelector(match_labels={}), LabelSelector(match_expressions=())]
+    "empty", [LabelSelector(), LabelSelector(match_labels=()), LabelSelector(match_expressions=())]
 )
 def test_an_empty_selector_selects_nothing(empty: LabelSelector) -> None:
     assert not matches(empty, LABELS)
@@ -72,4 +72,4 @@ def test_match_labels_says_the_same_as_in_with_one_value(labels: dict[str, str],
     spelled_out = LabelSelector(
         match_expressions=tuple(Requirement(key=k, operator=Operator.IN, values=(v,)) for k, v in wanted.items())
     )
-    assert matches(LabelSelector(match_labels=wanted), labels) is matches(spelled_out, labels)
+    assert matches(LabelSelector(match_labels=tuple(wanted.items())), labels) is matches(spelled_out, labels)

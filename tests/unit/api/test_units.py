@@ -1,17 +1,42 @@
 """Units: text to the kernel's integers and back."""
 
+import re
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from terrace_api.schema import part
 from terrace_api.units import Duration, Percent, Portion, Size, UnitError, display_bytes
 
+DURATION = part("tieringpolicies", "spec", "promotion", "minAge")["pattern"]
+SIZE = part("tieringpolicies", "spec", "quota", "size")["pattern"]
 
-@given(st.integers(min_value=0, max_value=10**12))
+
+@given(st.integers(min_value=0, max_value=9_999_999 * 3_600_000_000))
+@example(10_000_001)
 def test_a_duration_comes_back_from_its_text(us: int) -> None:
-    text = str(Duration(us))
-    if len(text) < 8:
-        assert Duration.parse(text) == Duration(us)
+    assert Duration.parse(str(Duration(us))) == Duration(us)
+
+
+@given(st.from_regex(DURATION, fullmatch=True))
+@example("10s1us")
+@example("1h1m1s1001us")
+def test_a_duration_that_the_schema_accepts_is_written_as_it_accepts_it(text: str) -> None:
+    try:
+        duration = Duration.parse(text)
+    except UnitError as error:
+        assert "longer than 9999999h" in str(error)
+    else:
+        assert re.fullmatch(DURATION, str(duration))
+        assert len(str(duration)) <= 32
+
+
+@pytest.mark.parametrize(
+    ("us", "text"), [(0, "0s"), (90_000_000, "90s"), (5_400_000_000, "90m"), (10_000_001, "10s1us"), (1_500, "1500us")]
+)
+def test_a_duration_is_written_in_one_unit_where_that_is_short(us: int, text: str) -> None:
+    assert str(Duration(us)) == text
 
 
 @given(st.integers(min_value=0, max_value=10_000))
@@ -19,7 +44,20 @@ def test_a_share_comes_back_from_its_text(bp: int) -> None:
     assert Percent.parse(str(Percent(bp))) == Percent(bp)
 
 
-@given(st.integers(min_value=1, max_value=10**14))
+@given(st.from_regex(SIZE, fullmatch=True) | st.integers(min_value=1, max_value=2**56))
+@example("999999999999999k")
+@example(10**16)
+def test_a_size_that_the_schema_accepts_is_written_as_it_accepts_it(value: str | int) -> None:
+    try:
+        size = Size.parse(value)
+    except UnitError as error:
+        assert "at most 65536Ti" in str(error)
+    else:
+        assert re.fullmatch(SIZE, str(size))
+        assert Size.parse(str(size)) == size
+
+
+@given(st.integers(min_value=1, max_value=2**56))
 def test_a_size_comes_back_from_its_text(count: int) -> None:
     assert Size.parse(str(Size(count))) == Size(count)
 

@@ -9,10 +9,17 @@ from kubernetes.aio.client import Configuration
 
 from cases.fake_api_server import FakeApiServer
 from cases.fleets import a_node, a_policy, statuses
+from cases.policies import GOOD
 from cases.policies import policy as policy_manifest
 from terrace_operator.cluster.access import Cluster
 from terrace_operator.cluster.connection import Connection, connect
-from terrace_operator.cluster.objects import POLICIES_PATH, TIERINGS_PATH, read_policies, read_tiering
+from terrace_operator.cluster.objects import (
+    POLICIES_PATH,
+    TIERINGS_PATH,
+    read_policies,
+    read_tiering,
+    tiering_manifest,
+)
 from terrace_operator.cluster.requests import Requests
 from terrace_operator.compile import RESTORE, compile_spec
 from terrace_operator.errors import (
@@ -177,6 +184,14 @@ def test_a_spec_that_cannot_be_read_is_none_and_the_rest_is_kept() -> None:
     metadata = METADATA | {"ownerReferences": [owner], "deletionTimestamp": "2026-01-01T00:00:00Z"}
     tiering = read_tiering({"metadata": metadata, "spec": {"action": "Explode"}})
     assert (tiering.spec, tiering.node_uid, tiering.deleting) == (None, "uid-a", True)
+
+
+@pytest.mark.parametrize("manifest", GOOD.values(), ids=GOOD.keys())
+def test_what_any_policy_compiles_to_is_read_back_as_it_was_written(manifest: Any) -> None:
+    [policy] = read_policies([{**manifest, "metadata": {"name": "p", "uid": "u", "generation": 1}}]).valid
+    wanted = NodeWrite(name="a", node_uid="uid-a", uid=None, spec=compile_spec(policy), reason="the test wants it")
+    stored = tiering_manifest(wanted)
+    assert read_tiering({**stored, "metadata": stored["metadata"] | METADATA}).spec == wanted.spec
 
 
 def test_nodes_of_one_policy_share_one_spec_in_memory() -> None:

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import logging
+import socket
 import time
 from collections.abc import Iterator
 
@@ -36,7 +37,7 @@ def test_an_address_is_host_and_port(text: str, address: Address) -> None:
 
 @pytest.mark.parametrize("text", ["8080", ":8080", "host:", "host:port", "host:70000", ""])
 def test_anything_else_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match=r"as in 0\.0\.0\.0:8080"):
+    with pytest.raises(argparse.ArgumentTypeError, match=r"as in 127\.0\.0\.1:8080"):
         _address(text)
 
 
@@ -123,6 +124,28 @@ def test_health_and_metrics_are_served() -> None:
             assert "terrace_operator_build_info" in text
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("host", "reached_at"), [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]"), ("::", "[::1]"), ("::", "127.0.0.1")]
+)
+def test_every_family_of_addresses_is_served(host: str, reached_at: str) -> None:
+    assert asyncio.run(health(host, reached_at)) == (200, "ok\n")
+
+
+def test_where_ipv6_is_off_everyone_is_reached_by_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: False)
+    assert asyncio.run(health("::", "127.0.0.1")) == (200, "ok\n")
+
+
+async def health(host: str, reached_at: str) -> tuple[int, str]:
+    (port,) = free(1)
+    registry = Metrics().registry
+    async with (
+        listening(Address(host, port), alive=lambda: "", ready=lambda: "", registry=registry),
+        aiohttp.ClientSession(f"http://{reached_at}:{port}") as session,
+    ):
+        return await answer(session, "/healthz")
 
 
 async def answer(session: aiohttp.ClientSession, path: str) -> tuple[int, str]:

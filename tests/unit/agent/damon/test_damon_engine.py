@@ -12,8 +12,8 @@ from terrace_agent.engine import Plan, stores
 from terrace_agent.errors import EngineUnavailable, KdamondDied, SettingsRejected, StoreRefused
 from terrace_agent.journal import FileJournal
 from terrace_agent.topology.values import PhysicalRange, Topology
-from terrace_api.codec import encode_settings
-from terrace_api.node_tiering import Kdamond, QuotaControl
+from terrace_api.codec import encode
+from terrace_api.node_tiering import QuotaControl
 from terrace_api.policy import Settings
 from terrace_api.schema import part
 from unit.agent.damon.builders import BOOT_ID, engine_on, guest, nid, settings, three_tiers, topology
@@ -493,10 +493,6 @@ def test_a_middle_nid_is_reported_once_per_direction_and_target_as_the_list_of_t
     keys = part("nodetierings", "status", "kdamonds")["x-kubernetes-list-map-keys"]
     identities = [tuple(kdamond[key] for key in keys) for kdamond in found]
     assert identities == [(0, "demotion", 1), (1, "promotion", 0), (1, "demotion", 2), (2, "promotion", 1)]
-
-
-def encode(kdamond: Kdamond) -> dict[str, object]:
-    return dict(encode_settings(kdamond))
 
 
 def test_a_way_of_steering_quotas_that_is_not_released_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,103 @@
+"""The API server's objects as values. Pure.
+
+Before: `cluster` fetches them. After: `fleet` is made of them.
+"""
+
+from terrace_api import OUTRANKED_ANNOTATION
+from terrace_api.codec import decode_node_tiering, decode_policy, decode_policy_status, decode_status
+from terrace_api.defaults import Json
+from terrace_api.errors import InvalidObject
+from terrace_api.node_tiering import NodeTieringSpec, NodeTieringStatus
+from terrace_api.policy import TieringPolicy
+from terrace_kubectl.fleet import Pod, Seen
+from terrace_operator.fleet import InvalidPolicy, Node, Policies, Report, Tiering
+
+_FINISHED = ("Succeeded", "Failed")
+_STATIC_POD_UID = "kubernetes.io/config.hash"
+"""Kubelet names the cgroup of a static pod after this annotation of its mirror pod (pkg/kubelet/types/constants.go)."""
+_PER_POD: dict[str, Json] = {"pods": [], "plan": []}
+"""Parts of a status that only a look at a single node needs."""
+
+
+def read_node(manifest: Json) -> Node:
+    """Returns a node, of its metadata."""
+    metadata = manifest["metadata"]
+    return Node(name=metadata["name"], uid=metadata["uid"], labels=metadata.get("labels") or {})
+
+
+def read_seen(manifest: Json, *, whole: bool) -> Seen:
+    """Returns a NodeTiering; what cannot be read of it is None. Without `whole`, pods and plan are left out."""
+    metadata, written = manifest["metadata"], manifest.get("status") or {}
+    status = decode_status(written if whole else written | _PER_POD) if written else None
+    owners = metadata.get("ownerReferences") or ()
+    tiering = Tiering(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        generation=metadata["generation"],
+        resource_version=metadata["resourceVersion"],
+        node_uid=next((owner["uid"] for owner in owners if owner["kind"] == "Node"), None),
+        spec=_spec(manifest),
+        report=_report(status) if status else None,
+        deleting="deletionTimestamp" in metadata,
+        outranked=(metadata.get("annotations") or {}).get(OUTRANKED_ANNOTATION, ""),
+    )
+    return Seen(tiering=tiering, status=status, unreadable=bool(written) and status is None)
+
+
+def read_policies(manifests: list[Json]) -> Policies:
+    """Returns all policies of a list that nobody has deleted."""
+    living = [manifest for manifest in manifests if "deletionTimestamp" not in manifest["metadata"]]
+    found = [read_policy(manifest) for manifest in living]
+    statuses = {
+        manifest["metadata"]["uid"]: status
+        for manifest in living
+        if manifest.get("status") and (status := decode_policy_status(manifest["status"])) is not None
+    }
+    return Policies(
+        valid=tuple(policy for policy in found if isinstance(policy, TieringPolicy)),
+        invalid=tuple(policy for policy in found if isinstance(policy, InvalidPolicy)),
+        statuses=statuses,
+    )
+
+
+def read_policy(manifest: Json) -> TieringPolicy | InvalidPolicy:
+    """Returns a policy, readable or not."""
+    try:
+        return decode_policy(manifest)
+    except InvalidObject as error:
+        metadata = manifest["metadata"]
+        return InvalidPolicy(
+            name=metadata["name"], uid=metadata["uid"], generation=metadata["generation"], problems=error.problems
+        )
+
+
+def read_pod(manifest: Json) -> Pod:
+    """Returns a pod."""
+    metadata = manifest["metadata"]
+    return Pod(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        cgroup_uid=(metadata.get("annotations") or {}).get(_STATIC_POD_UID, metadata["uid"]),
+        labels=metadata.get("labels") or {},
+        node=(manifest.get("spec") or {}).get("nodeName", ""),
+        finished=(manifest.get("status") or {}).get("phase") in _FINISHED,
+    )
+
+
+def _spec(manifest: Json) -> NodeTieringSpec | None:
+    try:
+        node, _ = decode_node_tiering({"metadata": manifest["metadata"], "spec": manifest.get("spec")})
+    except InvalidObject:
+        return None
+    return node.spec
+
+
+def _report(status: NodeTieringStatus) -> Report:
+    return Report(
+        observed_generation=status.observed_generation,
+        active_revision=status.active_revision,
+        engine=status.engine,
+        promoted_bytes=status.promoted_bytes,
+        demoted_bytes=status.demoted_bytes,
+        conditions=status.conditions,
+    )

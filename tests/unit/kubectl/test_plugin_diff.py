@@ -1,0 +1,159 @@
+"""What a policy file would change: the operator's own decisions with the file and without it."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cases.fleets import an_invalid_policy
+from cases.plugin_fleet import BATCH, EVERYWHERE, NOW, WATCH, a_fleet, objects, policy_of
+from cases.policies import policy
+from terrace_api.policy import Stopped
+from terrace_kubectl.diff import DiffView, compare
+from terrace_kubectl.fleet import Fleet
+from terrace_kubectl.settings import lines
+from terrace_operator.compile import settings_of
+
+FLEET = a_fleet()
+EVERYBODY = {"matchLabels": {"kubernetes.io/os": "linux"}}
+
+
+def batch(**changes: Any) -> Any:
+    return policy_of({**BATCH, "spec": {**BATCH["spec"], **changes}})
+
+
+def what(view: DiffView) -> list[tuple[str, str, tuple[str, ...]]]:
+    return [(change.before, change.after, change.nodes) for change in view.changes]
+
+
+def test_the_same_policy_changes_nothing() -> None:
+    view = compare(FLEET, batch(), NOW)
+    assert (view.changes, view.same, view.exists) == ((), 10, True)
+
+
+def test_another_spelling_of_the_same_changes_nothing() -> None:
+    view = compare(FLEET, batch(quota={"size": "400Mi", "interval": "1000ms"}, promotion={"minAge": "0s"}), NOW)
+    assert view.changes == ()
+
+
+def test_an_edit_names_each_setting_before_and_after() -> None:
+    (change,) = compare(FLEET, batch(quota={"size": "1Gi", "time": "10ms"}), NOW).changes
+    assert change.nodes == ("batch-1", "batch-2", "batch-3")
+    assert [(one.path, one.before, one.after) for one in change.settings] == [
+        ("quota.time", "50ms", "10ms"),
+        ("quota.size", "400Mi", "1Gi"),
+    ]
+
+
+def test_a_rule_that_moves_to_another_place_is_a_change() -> None:
+    rules = list(reversed(BATCH["spec"]["workloads"]))
+    (change,) = compare(FLEET, batch(workloads=rules), NOW).changes
+    assert [(one.path, one.before, one.after) for one in change.settings] == [
+        ("workloads", "databases, rest", "rest, databases")
+    ]
+
+
+def test_another_priority_moves_nodes_between_policies() -> None:
+    view = compare(FLEET, batch(nodeSelector=EVERYBODY, priority=5), NOW)
+    assert what(view) == [
+        ("batch", "everywhere", ("batch-1", "batch-2", "batch-3")),
+        ("watch", "batch", ("edge-1",)),
+    ]
+
+
+def test_nodes_that_no_policy_selects_any_more_are_restored() -> None:
+    fleet = a_fleet(objects(policies=(BATCH,)))
+    view = compare(fleet, batch(nodeSelector={"matchLabels": {"pool": "none"}}), NOW)
+    assert what(view) == [("batch", "", ("batch-1", "batch-2", "batch-3"))]
+    assert (view.selected, view.pace) == (0, "")
+
+
+def test_a_node_that_would_follow_and_cannot_is_counted_as_idle() -> None:
+    view = compare(FLEET, batch(nodeSelector=EVERYBODY), NOW)
+    (web,) = [change for change in view.changes if change.before == "everywhere"]
+    assert (len(web.nodes), web.idle) == (5, 3)
+
+
+def test_what_it_selects_and_does_not_get_says_why() -> None:
+    view = compare(FLEET, policy_of(policy("late", allNodes=True, priority=10), created="2026-06-01T00:00:00Z"), NOW)
+    reasons = {one.why: one.nodes for one in view.untouched}
+    assert reasons["the node's label terrace.dev/tiering=disabled wins over every policy"] == ("web-5",)
+    assert reasons["policy batch wins over everywhere, late, watch: priority 20 is above 10"] == (
+        *("batch-1", "batch-2", "batch-3"),
+    )
+
+
+def test_of_equal_priorities_the_age_on_the_cluster_counts() -> None:
+    young = policy_of(policy("rival", allNodes=True, priority=20), created="2026-06-01T00:00:00Z")
+    old = replace(young, created="2026-01-01T00:00:00Z")
+    takes = [{node for change in compare(FLEET, one, NOW).changes for node in change.nodes} for one in (young, old)]
+    assert "batch-1" not in takes[0]
+    assert "batch-1" in takes[1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"rollout": {"canary": "100%"}}, "all at once"),
+        (
+            {"rollout": {"canary": 1, "maxUpdating": "50%", "bake": "1h"}},
+            "1 first, then 2 at a time, each well for 1h before the next",
+        ),
+        ({"paused": True}, "spec.paused is true: no node takes a new revision until it is false"),
+    ],
+)
+def test_the_pace_of_the_rollout_is_foretold(changes: dict[str, Any], says: str) -> None:
+    assert compare(FLEET, batch(quota={"size": "1Gi"}, **changes), NOW).pace == says
+
+
+def test_a_rollout_that_stopped_before_is_told() -> None:
+    assert warnings(with_status(stopped("revision r failed on 2 of the 3 that were told it"))) == [
+        "its last rollout failed: revision r failed on 2 of the 3 that were told it"
+    ]
+
+
+def test_a_trial_that_is_over_selects_nothing_and_says_so() -> None:
+    view = compare(FLEET, batch(trial={"nodeNames": ["batch-1"], "duration": "1m"}), NOW)
+    assert view.warnings == ("its trial is over already: it would select no node",)
+    assert view.selected == 0
+
+
+def test_nodes_of_an_unreadable_policy_keep_what_they_have() -> None:
+    broken = replace(an_invalid_policy("batch"), uid="uid-batch")
+    kept = tuple(one for one in FLEET.policies.valid if one.name != "batch")
+    fleet = replace(FLEET, policies=replace(FLEET.policies, valid=kept, invalid=(broken,)))
+    view = compare(fleet, policy_of(policy("all", allNodes=True, priority=100)), NOW)
+    assert not {"batch-1", "batch-2", "batch-3"} & {node for change in view.changes for node in change.nodes}
+    assert view.warnings == ("policy batch cannot be read: its nodes keep what they have",)
+
+
+def test_repairing_an_unreadable_policy_is_compared_with_what_its_nodes_have() -> None:
+    broken = replace(an_invalid_policy("batch"), uid="uid-batch")
+    kept = tuple(one for one in FLEET.policies.valid if one.name != "batch")
+    fleet = replace(FLEET, policies=replace(FLEET.policies, valid=kept, invalid=(broken,)))
+    assert compare(fleet, batch(), NOW).changes == ()
+
+
+def test_every_setting_has_a_line_of_its_own() -> None:
+    found = lines(settings_of(batch(tiers=[{"name": "hot", "nids": [0, 2]}, {"name": "cold", "types": ["CXL"]}]).spec))
+    assert (found["tiers"], found["tiers[hot].nids"], found["tiers[cold].types"]) == ("hot, cold", "0, 2", "CXL")
+    assert found["promotion.enabled"] == "true"
+    assert not [path for path in found if path.endswith(".name")]
+
+
+def with_status(stopped: Stopped) -> Fleet:
+    status = replace(FLEET.policies.statuses["uid-batch"], stopped=stopped)
+    return replace(FLEET, policies=replace(FLEET.policies, statuses={"uid-batch": status}))
+
+
+def stopped(message: str) -> Stopped:
+    return Stopped(generation=1, revision="r", nodes=(), message=message)
+
+
+def warnings(fleet: Fleet) -> list[str]:
+    return list(compare(fleet, batch(), NOW).warnings)
+
+
+def test_an_empty_fleet_is_no_mistake() -> None:
+    empty = Fleet(nodes=(), seen={}, policies=a_fleet(objects(policies=(EVERYWHERE, WATCH), machines=())).policies)
+    assert compare(empty, batch(), NOW).changes == ()

@@ -1,0 +1,241 @@
+"""Each check on a cluster that is well, and on one where what it looks for is wrong."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cases.fleets import a_node
+from cases.plugin_fleet import (
+    BATCH,
+    EMPTY,
+    EVERYWHERE,
+    MACHINES,
+    Machine,
+    a_fleet,
+    agent_pod,
+    facts,
+    installation,
+    objects,
+)
+from terrace_api.codec import POLICIES
+from terrace_api.schema import object_schema
+from terrace_kubectl import installed
+from terrace_kubectl.doctor.checks import diagnose
+from terrace_kubectl.doctor.facts import Facts, Workload
+from terrace_kubectl.doctor.findings import Finding, Level
+
+STORY = {machine.name: machine for machine in MACHINES}
+OPERATOR = Workload(namespace="terrace-system", name="terrace-operator", wanted=1, ready=1, images=(), version="0.1.0")
+CRD = f"{POLICIES}.terrace.dev"
+
+
+def well(*machines: Machine, policies: tuple[Any, ...] = (BATCH,), **changes: Any) -> Facts:
+    """A cluster that is as it should be, but for what is given."""
+    fleet = a_fleet(objects(policies=policies, machines=machines or (STORY["batch-1"],)))
+    agents = installed.daemon_sets(installation(ready=9)["/apis/apps/v1/daemonsets"])
+    return facts(fleet, **{"agents": agents, "agent_pods": {}, **changes})
+
+
+def bad(found: Facts) -> list[Finding]:
+    diagnosis = diagnose(found)
+    problems = [one for one in diagnosis.findings if one.level is Level.PROBLEM]
+    assert diagnosis.healthy == (not problems)
+    assert all(one.cure for one in problems), "a problem without a cure helps nobody"
+    return problems
+
+
+def notes(found: Facts) -> dict[str, Finding]:
+    return {one.topic: one for one in diagnose(found).findings if one.level is Level.NOTE}
+
+
+def only(found: Facts) -> Finding:
+    (one,) = bad(found)
+    return one
+
+
+def test_nothing_is_wrong_where_nothing_is_wrong() -> None:
+    diagnosis = diagnose(well())
+    assert diagnosis.healthy
+    assert {one.level for one in diagnosis.findings} == {Level.GOOD}
+
+
+def test_an_old_kubernetes() -> None:
+    assert "1.31: an agent's token names its node since 1.32 only" in only(well(server_version=(1, 31))).what
+
+
+@pytest.mark.parametrize(
+    ("answer", "version"),
+    [({"major": "1", "minor": "34"}, (1, 34)), ({"major": "1", "minor": "33+"}, (1, 33)), ({}, None)],
+)
+def test_the_version_of_the_api_server_as_vendors_spell_it(answer: dict[str, str], version: object) -> None:
+    assert installed.server_version(answer) == version
+
+
+def test_a_crd_that_is_missing_not_served_or_old() -> None:
+    crds = dict(well().crds or {})
+    known = crds[CRD]
+    assert known is not None
+    for changed, says in (
+        (None, "it is not there"),
+        (replace(known, established=False), "the API server does not serve it"),
+        (
+            replace(known, missing=("spec.a", "spec.b", "spec.c", "spec.d")),
+            "lacks 4 fields (spec.a, spec.b, spec.c, ...)",
+        ),
+    ):
+        assert says in only(well(crds=crds | {CRD: changed})).what
+    assert (
+        "2 fields are unknown here"
+        in notes(well(crds=crds | {CRD: replace(known, newer=("a", "b"))}))[f"CRD {CRD}"].what
+    )
+
+
+def test_a_crd_is_compared_field_by_field() -> None:
+    schema = object_schema(POLICIES)
+    spec = schema["properties"]["spec"]
+    fewer = {name: child for name, child in spec["properties"].items() if name != "youngFilter"}
+    old = {**schema, "properties": {**schema["properties"], "spec": {**spec, "properties": fewer}}}
+    for served, missing in ((schema, ()), (old, ("spec.youngFilter",))):
+        versions = [{"name": "v1alpha1", "served": True, "schema": {"openAPIV3Schema": served}}]
+        crd = installed.crd(POLICIES, {"metadata": {"name": CRD}, "spec": {"versions": versions}})
+        assert (crd.missing, crd.newer, crd.established) == (missing, (), False)
+
+
+def test_an_admission_policy_that_nothing_binds_does_not_count() -> None:
+    policies = [{"metadata": {"name": "own-status"}}]
+    binding = {"spec": {"policyName": "own-status", "validationActions": ["Deny"]}}
+    audit = {"spec": {"policyName": "own-status", "validationActions": ["Audit"]}}
+    assert [installed.enforced(policies, bound) for bound in ([binding], [audit], [])] == [("own-status",), (), ()]
+    assert "an agent's token can write every node's status" in only(well(admission=())).what
+
+
+@pytest.mark.parametrize(
+    ("operators", "says"),
+    [
+        ((), "none is installed: policies reach no node"),
+        (
+            (replace(OPERATOR, ready=0),),
+            "terrace-system/terrace-operator are ready: policies reach no node",
+        ),
+        ((replace(OPERATOR, wanted=2),), "1 of 2 pods of terrace-system/terrace-operator are ready"),
+        ((replace(OPERATOR, wanted=0, ready=0),), "wants no pod"),
+        ((OPERATOR, replace(OPERATOR, namespace="other")), "installed 2 times"),
+    ],
+)
+def test_an_operator_that_does_not_run_or_is_there_twice(operators: tuple[Workload, ...], says: str) -> None:
+    assert says in only(well(operators=operators)).what
+
+
+def test_another_version_on_the_cluster_is_worth_a_note() -> None:
+    assert (
+        "on the cluster 0.0.9, this plugin 0.1.0"
+        in notes(well(operators=(replace(OPERATOR, version="0.0.9"),), agents=()))["Versions"].what
+    )
+
+
+@pytest.mark.parametrize(
+    ("pods", "says"),
+    [
+        (None, "agents' pods may not be looked at"),
+        ({}, "no report, and no agent's pod"),
+        ({"web-6": installed.agent_pod(agent_pod("web-6"))}, "no report, although the agent's pod runs"),
+        (
+            {"web-6": installed.agent_pod(agent_pod("web-6", waiting="CrashLoopBackOff"))},
+            "the agent's pod does not run (CrashLoopBackOff)",
+        ),
+    ],
+)
+def test_a_node_without_a_report_says_what_is_known_of_its_agent(pods: Any, says: str) -> None:
+    found = well(STORY["batch-1"], STORY["web-6"], agent_pods=pods)
+    (agents,) = [one for one in bad(found) if one.topic == "Agents"]
+    assert says in agents.what
+    assert agents.sample == ("web-6",)
+
+
+def test_an_agent_that_has_not_answered() -> None:
+    found = well()
+    assert found.fleet is not None
+    seen = found.fleet.seen["batch-1"]
+    behind = replace(seen, tiering=replace(seen.tiering, generation=2))
+    assert (
+        only(replace(found, fleet=replace(found.fleet, seen={"batch-1": behind}))).what
+        == "no answer to the current spec"
+    )
+
+
+def test_a_node_that_the_operator_does_not_know() -> None:
+    found = well()
+    assert found.fleet is not None
+    nodes = (*found.fleet.nodes, a_node("new"))
+    assert only(replace(found, fleet=replace(found.fleet, nodes=nodes))).sample == ("new",)
+
+
+def test_somebody_else_who_uses_damon_is_a_problem_and_an_old_kernel_is_none() -> None:
+    found = well(*(STORY[name] for name in ("batch-1", "web-2", "web-3")), policies=(EVERYWHERE,))
+    assert [(one.topic, one.sample) for one in bad(found)] == [("Engine", ("web-3",))]
+    assert notes(found)["Engine"].sample == ("web-2",)
+
+
+def test_a_cluster_on_which_nothing_can_be_tiered() -> None:
+    found = well(STORY["web-2"], policies=(EVERYWHERE,))
+    assert "a slow tier, and no engine can run on any of them" in {one.what for one in bad(found)}
+
+
+def test_single_tiers_guardrails_and_opted_out_nodes_are_notes() -> None:
+    found = well(*(STORY[name] for name in ("batch-1", "batch-3", "web-4", "web-5")), policies=(BATCH, EVERYWHERE))
+    assert bad(found) == []
+    assert {topic: one.sample for topic, one in notes(found).items()} == {
+        "Tiers": ("web-4",),
+        "Guardrail": ("batch-3",),
+        "Opted out": ("web-5",),
+    }
+
+
+def test_a_store_that_was_refused() -> None:
+    topics = {one.topic: one for one in bad(well(STORY["batch-1"], STORY["web-1"], policies=(BATCH, EVERYWHERE)))}
+    assert topics["Applied"].sample == ("web-1",)
+    assert topics["Policy everywhere"].what.startswith("NodesDegraded: ")
+
+
+def test_an_agent_that_does_not_know_all_fields() -> None:
+    found = well()
+    assert found.fleet is not None
+    seen = found.fleet.seen["batch-1"]
+    assert seen.status is not None
+    old = replace(seen, status=replace(seen.status, unknown_fields=("spec.settings.newThing",)))
+    problem = only(replace(found, fleet=replace(found.fleet, seen={"batch-1": old})))
+    assert problem.what == "the agent does not know spec.settings.newThing"
+
+
+def test_a_policy_that_selects_nothing_and_no_policy_at_all() -> None:
+    assert only(well(policies=(BATCH, EMPTY))).topic == "Policy gpu-nodes"
+    assert notes(well(policies=()))["Policies"].what == "there is none: nothing is tiered"
+
+
+def test_a_policy_that_the_operator_has_not_looked_at() -> None:
+    found = well()
+    assert found.fleet is not None
+    edited = tuple(replace(one, generation=9) for one in found.fleet.policies.valid)
+    fleet = replace(found.fleet, policies=replace(found.fleet.policies, valid=edited))
+    assert only(replace(found, fleet=fleet)).what.startswith("NotObserved: ")
+
+
+def test_a_rollout_that_is_under_way_is_no_problem() -> None:
+    slow = {**BATCH, "spec": {**BATCH["spec"], "rollout": {"canary": 1, "bake": "1h"}}}
+    found = well(*(STORY[name] for name in ("batch-1", "batch-2")), policies=(slow,))
+    assert bad(found) == []
+    assert notes(found)["Policy batch"].what.startswith("Baking: ")
+
+
+def test_what_may_not_be_looked_at_is_neither_good_nor_bad() -> None:
+    unseen: dict[str, Any] = {
+        "server_version": None,
+        "crds": None,
+        "admission": None,
+        "operators": None,
+        "agents": None,
+    }
+    diagnosis = diagnose(well(**unseen, unseen={"CRDs": "you may not look at it"}))
+    assert diagnosis.healthy
+    assert {one.level for one in diagnosis.findings} == {Level.GOOD, Level.UNKNOWN}
