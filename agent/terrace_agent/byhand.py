@@ -6,13 +6,15 @@ and `plan` work beside a running agent, too: see `onlooker`.
 
 import dataclasses
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from terrace_agent.cycle import Cycle, Turn
-from terrace_agent.engine import Engine
+from terrace_agent.engine import Engine, Plan
 from terrace_agent.engines import make_engines
 from terrace_agent.errors import EngineUnavailable
 from terrace_agent.hostfs import HostFs
+from terrace_agent.ladder import choose, passed_over, reasons, without
 from terrace_agent.lock import held_if_free, lock
 from terrace_agent.order import Order
 from terrace_agent.present import plan_text, probe_text
@@ -20,8 +22,10 @@ from terrace_agent.report import Active, Observed, make_status
 from terrace_agent.steplog import StepLog
 from terrace_agent.topology.discover import discover
 from terrace_agent.topology.read import read_facts
+from terrace_agent.topology.values import Topology
 from terrace_agent.workloads.cgroups import read_cgroups
 from terrace_agent.workloads.resolve import resolve
+from terrace_agent.workloads.values import Movable
 from terrace_api.codec import decode_policy_file, encode_node_tiering_spec, encode_status
 from terrace_api.defaults import Json
 from terrace_api.node_tiering import Action, NodeTieringSpec, NodeTieringStatus, PolicyRef
@@ -67,8 +71,8 @@ def plan(host: HostFs, state_dir: Path, file: Path) -> str:
     workloads = resolve(policy.spec.workloads or (), None, read_cgroups(host), topology.tiers)
     notes += [f"# {workloads.problem.message}"] if workloads.problem else []
     with held_if_free(state_dir) as alone:
-        engine = _first_available(make_engines(host, state_dir, onlooker=not alone))
-        planned = engine.plan(policy.spec, topology, workloads.movable)
+        engines = make_engines(host, state_dir, onlooker=not alone)
+        planned = _first_plan(engines, policy.spec, topology, workloads.movable)
     return "\n".join([*notes, plan_text(planned)])
 
 
@@ -118,14 +122,18 @@ def as_received(policy: TieringPolicy, *, node: str, revision: str) -> dict[str,
     return {"metadata": {"name": node, "uid": "", "generation": 1}, "spec": encode_node_tiering_spec(spec)}
 
 
-def _first_available(engines: tuple[Engine, ...]) -> Engine:
-    capabilities = [(engine, engine.probe()) for engine in engines]
-    for engine, capability in capabilities:
-        if capability.available:
-            return engine
-    raise EngineUnavailable(
-        reason="NoEngine", message="; ".join(f"{engine.name.value}: {found.message}" for engine, found in capabilities)
-    )
+def _first_plan(engines: tuple[Engine, ...], settings: Settings, topology: Topology, movable: Movable) -> Plan:
+    """Returns the plan of the first engine of the ladder that can, with the reasons of those that cannot."""
+    capabilities = tuple(engine.probe() for engine in engines)
+    while chosen := choose(settings.engine, capabilities):
+        try:
+            plan = next(engine for engine in engines if engine.name is chosen).plan(settings, topology, movable)
+        except EngineUnavailable as error:
+            capabilities = without(capabilities, chosen, error)
+        else:
+            why = reasons(passed_over(settings.engine, capabilities, chosen))
+            return replace(plan, words=(*plan.words, *([f"passed over: {why}"] if why else [])))
+    raise EngineUnavailable(reason="NoEngine", message=reasons(passed_over(settings.engine, capabilities, None)))
 
 
 def _status(turn: Turn) -> NodeTieringStatus:

@@ -20,10 +20,11 @@ from terrace_agent.errors import (
     StoreRefused,
     UnexpectedContent,
 )
+from terrace_agent.ladder import reasons
 from terrace_agent.workloads.resolve import Problem
 from terrace_api.conditions import Condition, ConditionStatus, carry_transitions
 from terrace_api.errors import InvalidObject
-from terrace_api.node_tiering import ConditionType, EngineCapability
+from terrace_api.node_tiering import ConditionType, EngineCapability, EngineName
 
 _UNAPPLIED: tuple[tuple[type[Exception], str, str], ...] = (
     (StoreRefused, "StoreRefused", "The kernel refused a store; it is tried again."),
@@ -56,6 +57,8 @@ class Situation:
     Attributes:
         intent: what following the settings came to: those that were asked, or those before if these were refused.
         refused: why what was asked cannot be followed.
+        engine: the one that was chosen; None for none.
+        passed_over: better engines that cannot run.
         failure: what ended the turn early.
         outcome: what was done before that.
         running: whether anything of ours runs in the kernel.
@@ -68,6 +71,8 @@ class Situation:
     intent: Intent
     capabilities: tuple[EngineCapability, ...]
     refused: InvalidObject | SettingsRejected | None = None
+    engine: EngineName | None = None
+    passed_over: tuple[EngineCapability, ...] = ()
     failure: Exception | None = None
     outcome: Outcome = Outcome.UNCHANGED
     running: bool = False
@@ -137,12 +142,13 @@ def _engine_available(situation: Situation) -> _Verdict:
     if situation.intent is Intent.SINGLE_TIER:
         return _unknown("NotNeeded", "A single tier needs no engine.")
     for capability in situation.capabilities:
-        if capability.available:
-            return _true(capability.reason, capability.message)
+        if capability.name is situation.engine:
+            why = f"Passed over: {reasons(situation.passed_over)}" if situation.passed_over else ""
+            return _true(capability.reason, " ".join(filter(None, (capability.message, why))))
     if not situation.capabilities:
         return _unknown("NotProbed", "No engine was probed, because something failed before.")
-    first = situation.capabilities[0]
-    return _false(first.reason, " ".join(f"{one.name.value}: {one.message}" for one in situation.capabilities))
+    best = next(iter(situation.passed_over), situation.capabilities[0])
+    return _false(best.reason, reasons(situation.passed_over or situation.capabilities))
 
 
 def _applied(situation: Situation) -> _Verdict:

@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from terrace_agent.conditions import Situation
-from terrace_agent.decide import Intent, Outcome, choose_engine, decide
+from terrace_agent.decide import Intent, Outcome, decide
 from terrace_agent.engine import Engine, Moved, Plan
-from terrace_agent.errors import EngineUnavailable, KdamondDied, SchemesRefused, SettingsRejected
+from terrace_agent.errors import EngineMustStop, EngineUnavailable, KdamondDied, SchemesRefused, SettingsRejected
 from terrace_agent.hostfs import HostFs
+from terrace_agent.ladder import allows, choose, passed_over, without
 from terrace_agent.order import Order
 from terrace_agent.pods import PodMemory, read_pods
 from terrace_agent.steplog import StepLog
@@ -27,7 +28,7 @@ from terrace_agent.workloads.roster import Roster
 from terrace_agent.workloads.values import Selection
 from terrace_api.errors import InvalidObject, TerraceError
 from terrace_api.node_tiering import EngineCapability, EngineName, Levels
-from terrace_api.policy import Mode
+from terrace_api.policy import EngineChoice, Mode
 from terrace_api.units import display_bytes
 
 _TRIES = 3
@@ -55,6 +56,8 @@ class Turn:
         followed: the last order that was not refused, which is followed instead of one that is; without settings where
             there was none.
         intent: what following it came to.
+        choice: which engines it allows.
+        engine: the one that was chosen; None if none can run, or none was asked for.
         plan: None where nothing was planned.
         steps: how many steps were applied.
         outcome: of the steps; what failed afterwards, in counting what moved, does not take it back.
@@ -68,6 +71,8 @@ class Turn:
     kernel: str = ""
     topology: Topology = _NO_TOPOLOGY
     capabilities: tuple[EngineCapability, ...] = ()
+    choice: EngineChoice = EngineChoice.AUTO
+    engine: EngineName | None = None
     pods: tuple[PodMemory, ...] = ()
     workloads: Workloads = _NO_WORKLOADS
     plan: Plan | None = None
@@ -84,7 +89,7 @@ class Turn:
     @property
     def running(self) -> bool:
         """Whether anything of ours runs in the kernel."""
-        return bool(self.moved.kdamonds)
+        return bool(self.moved.kdamonds) or self.moved.runs is not None
 
     def situation(self, active_revision: str) -> Situation:
         """Returns the turn as the conditions' table wants it."""
@@ -92,6 +97,8 @@ class Turn:
             intent=self.intent,
             capabilities=self.capabilities,
             refused=self.refused,
+            engine=self.engine,
+            passed_over=passed_over(self.choice, self.capabilities, self.engine),
             failure=self.failure,
             outcome=self.outcome,
             running=self.running,
@@ -161,9 +168,11 @@ class Cycle:
         run.see(topology=topology)
         self._look_at_workloads(run)
         self._log.step("observe", nids=len(facts.nids), pods=len(run.turn.pods))
-        run.see(capabilities=tuple(engine.probe() for engine in self._engines))
+        capabilities = tuple(engine.probe() for engine in self._engines)
+        choice = settings.engine if settings else EngineChoice.AUTO
+        run.see(capabilities=capabilities, choice=choice, engine=choose(choice, capabilities))
         self._log.step("probe")
-        run.see(intent=decide(run.order.spec, topology, choose_engine(run.turn.capabilities)))
+        run.see(intent=decide(run.order.spec, topology, run.turn.engine))
 
     def _look_at_workloads(self, run: "_Running") -> None:
         found = read_cgroups(self._host)
@@ -173,39 +182,63 @@ class Cycle:
         run.see(pods=read_pods(self._host, found.pods), workloads=resolve(rules, known, found, run.turn.topology.tiers))
 
     def _act(self, run: "_Running") -> None:
-        chosen = choose_engine(run.turn.capabilities)
         match run.turn.intent:
             case Intent.WAIT:
                 return
             case Intent.UNSUPPORTED:
-                if run.order.settings and run.order.settings.mode is Mode.OBSERVE:
-                    self._stop(run, self._engines)
+                self._stop(run, tuple(engine for engine in self._engines if not _may_go_on(run.order, engine)))
             case Intent.RESTORE | Intent.SINGLE_TIER:
                 self._stop(run, self._engines)
             case Intent.OBSERVE:
                 try:
-                    engine, plan = self._plan(run, chosen)
+                    engine, plan = self._take_over(run)
                 except EngineUnavailable:
                     self._stop(run, self._engines)
                     run.see(outcome=Outcome.STOPPED)
                     raise
-                self._stop(run, tuple(other for other in self._engines if other.name is not chosen))
                 self._apply(run, engine, plan)
             case Intent.ENFORCE:
-                engine, plan = self._plan(run, chosen)
-                self._stop(run, tuple(other for other in self._engines if other.name is not chosen))
+                engine, plan = self._take_over(run)
                 self._persist(run, engine, plan)
 
-    def _plan(self, run: "_Running", chosen: EngineName | None) -> tuple[Engine, Plan]:
-        engine = next(engine for engine in self._engines if engine.name is chosen)
+    def _take_over(self, run: "_Running") -> tuple[Engine, Plan]:
+        """Returns the plan of the engine that can do it, after the others were stopped.
+
+        What they left is not what was planned on, so where there was something to stop it is planned anew.
+        """
+        engine, plan = self._choose(run)
+        if self._stop(run, tuple(other for other in self._engines if other is not engine)):
+            engine, plan = self._choose(run)
+        return engine, plan
+
+    def _choose(self, run: "_Running") -> tuple[Engine, Plan]:
+        """Plans with the chosen engine; where it cannot after all, with the next one.
+
+        Raises:
+            EngineUnavailable: none can, with the first one's reason.
+        """
+        first: EngineUnavailable | None = None
+        while run.turn.engine is not None:
+            engine = next(one for one in self._engines if one.name is run.turn.engine)
+            try:
+                return engine, self._plan(run, engine)
+            except EngineUnavailable as error:
+                first = first or error
+                if isinstance(error, EngineMustStop):
+                    self._stop(run, (engine,))
+                    run.see(outcome=Outcome.STOPPED)
+                run.pass_over(engine.name, error)
+        raise first or ValueError("there is no engine to plan with")
+
+    def _plan(self, run: "_Running", engine: Engine) -> Plan:
         settings = run.order.settings
         if settings is None:
             raise ValueError("there are no settings to plan for")
         planned = engine.plan_observe if run.turn.intent is Intent.OBSERVE else engine.plan
         plan = planned(settings, run.turn.topology, run.turn.workloads.movable)
         run.see(plan=plan)
-        self._log.step("plan", steps=len(plan.steps))
-        return engine, plan
+        self._log.step("plan", engine=engine.name.value, steps=len(plan.steps))
+        return plan
 
     def _persist(self, run: "_Running", engine: Engine, plan: Plan) -> None:
         """Applies `plan`, and where cgroups came or went meanwhile plans anew: one that has gone refuses all of them.
@@ -221,13 +254,16 @@ class Cycle:
                 self._look_at_workloads(run)
                 if not tries_left or _selections(run.turn) == before:
                     raise
-                engine, plan = self._plan(run, engine.name)
+                plan = self._plan(run, engine)
             else:
                 return
 
-    def _stop(self, run: "_Running", engines: tuple[Engine, ...]) -> None:
+    def _stop(self, run: "_Running", engines: tuple[Engine, ...]) -> bool:
+        """Stops these engines; returns whether there was anything to stop."""
+        before = run.turn.steps
         for engine in engines:
             self._apply(run, engine, engine.plan_stop())
+        return run.turn.steps != before
 
     def _apply(self, run: "_Running", engine: Engine, plan: Plan) -> None:
         if plan.steps:
@@ -245,6 +281,10 @@ class _Running:
 
     def see(self, **values: object) -> None:
         self.turn = replace(self.turn, **values)  # type: ignore[arg-type]
+
+    def pass_over(self, name: EngineName, error: EngineUnavailable) -> None:
+        capabilities = without(self.turn.capabilities, name, error)
+        self.see(capabilities=capabilities, engine=choose(self.turn.choice, capabilities))
 
     @contextmanager
     def recording(self) -> Iterator[None]:
@@ -274,6 +314,12 @@ def is_defect(failure: Exception | None) -> bool:
     return failure is not None and not isinstance(failure, TerraceError)
 
 
+def _may_go_on(order: Order, engine: Engine) -> bool:
+    """Returns whether what runs of an engine may go on while none can run: only what Enforce would allow, too."""
+    settings = order.settings
+    return settings is not None and settings.mode is Mode.ENFORCE and allows(settings.engine, engine.name)
+
+
 def _selections(turn: Turn) -> tuple[Selection | None, ...]:
     """Returns what may move to each nid that anything moves to."""
     return tuple(turn.workloads.movable.towards(nid) for tier in turn.topology.tiers for nid in tier.nids)
@@ -286,4 +332,5 @@ def _verify(engines: tuple[Engine, ...]) -> Moved:
         promoted_bytes=sum(one.promoted_bytes for one in moved),
         demoted_bytes=sum(one.demoted_bytes for one in moved),
         notes=tuple(note for one in moved for note in one.notes),
+        runs=next((one.runs for one in moved if one.runs), None),
     )

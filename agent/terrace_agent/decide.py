@@ -1,13 +1,13 @@
 """What this turn of the loop is about, from the settings and what is there. Pure.
 
-Before: `cluster` or a file (settings), `topology`, the engines' capabilities. After: `cycle` acts on the intent,
+Before: `cluster` or a file (settings), `topology`, `ladder` (the engine). After: `cycle` acts on the intent,
 `conditions` says it.
 """
 
 from enum import StrEnum
 
 from terrace_agent.topology.values import Topology
-from terrace_api.node_tiering import Action, EngineCapability, EngineName, NodeTieringSpec
+from terrace_api.node_tiering import Action, EngineName, NodeTieringSpec
 from terrace_api.policy import Mode
 
 
@@ -55,8 +55,3 @@ def decide(spec: NodeTieringSpec | None, topology: Topology, engine: EngineName 
     if engine is None:
         return Intent.UNSUPPORTED
     return Intent.ENFORCE if spec.settings.mode is Mode.ENFORCE else Intent.OBSERVE
-
-
-def choose_engine(capabilities: tuple[EngineCapability, ...]) -> EngineName | None:
-    """Returns the first engine that can run; the capabilities come in the order of preference."""
-    return next((capability.name for capability in capabilities if capability.available), None)

@@ -133,7 +133,78 @@ class Tripped:
     message: str
 
 
-Step = Remember | Claim | Store | Command | Confirm | Bank | Recount | Restore | Disclaim | CoolDown | Ease
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begin:
+    """Journal that the engine is in force, and from where its counters count."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """Count for the last time, and journal that the engine is not in force any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reclaim:
+    """Ask the kernel to reclaim so much, which it demotes where it can; less than asked is no failure.
+
+    Attributes:
+        path: of a nid or a cgroup.
+        only_anon: leave page cache alone (`swappiness=max`, Linux 6.16).
+    """
+
+    path: str
+    bytes: int
+    only_anon: bool = False
+
+    @property
+    def value(self) -> str:
+        """What is stored."""
+        return f"{self.bytes} swappiness=max" if self.only_anon else str(self.bytes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """Look which pages of the processes in these cgroups were touched since the look before."""
+
+    cgroups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """Move pages of a process that are on one of `sources` to `nid`, as many as `limit_pages`.
+
+    Attributes:
+        started: when the process started, in ticks since boot: its pid may be another one's by now.
+        runs: addresses of pages.
+    """
+
+    pid: int
+    started: int
+    promotes: bool
+    sources: tuple[int, ...]
+    nid: int
+    runs: tuple[range, ...]
+    limit_pages: int
+
+
+Step = (
+    Remember
+    | Claim
+    | Store
+    | Command
+    | Confirm
+    | Bank
+    | Recount
+    | Restore
+    | Disclaim
+    | CoolDown
+    | Ease
+    | Begin
+    | End
+    | Reclaim
+    | Watch
+    | Move
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,12 +238,14 @@ class Moved:
         promoted_bytes: over restarts of the agent and of kdamonds, of this boot.
         demoted_bytes: likewise.
         notes: what a person should know about what is running, for example a kdamond that died.
+        runs: the engine, if anything of it is in force beside kdamonds.
     """
 
     kdamonds: tuple[Kdamond, ...]
     promoted_bytes: int
     demoted_bytes: int
     notes: tuple[str, ...] = ()
+    runs: EngineName | None = None
 
 
 class Engine(Protocol):
@@ -192,7 +265,8 @@ class Engine(Protocol):
 
         Raises:
             SettingsRejected: they cannot be meant for this node.
-            EngineUnavailable: this kernel cannot, or somebody else is in the way.
+            EngineUnavailable: this kernel cannot, or somebody else is in the way. What runs of the engine goes on.
+            EngineMustStop: likewise, and it may not.
         """
 
     def plan_observe(self, settings: Settings, topology: Topology, movable: Movable = EVERYTHING) -> Plan:
@@ -230,9 +304,9 @@ def _store(step: Step) -> Store | None:
     match step:
         case Store():
             return step
-        case Restore():
+        case Restore() | Reclaim():
             return Store(path=step.path, value=step.value)
         case Command():
             return Store(path=step.path, value=step.word)
-        case Remember() | Claim() | Confirm() | Bank() | Recount() | Disclaim() | CoolDown() | Ease():
+        case _:
             return None

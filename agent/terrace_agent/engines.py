@@ -6,13 +6,15 @@ from terrace_agent.damon.engine import DamonEngine
 from terrace_agent.engine import Engine
 from terrace_agent.hostfs import HostFs
 from terrace_agent.journal import FileJournal, Journal
+from terrace_agent.move_pages.engine import MovePagesEngine
+from terrace_agent.numa_balancing.engine import NumaBalancingEngine
 from terrace_agent.onlooker import OnlookerHost, OnlookerJournal
 
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 def make_engines(host: HostFs, state_dir: Path, *, onlooker: bool = False) -> tuple[Engine, ...]:
-    """Returns the engines, with their journal in `state_dir`, which is made if it is missing.
+    """Returns the engines, with their journals in `state_dir`, which is made if it is missing.
 
     Who does not hold the state directory's lock makes them with `onlooker`: they store and journal nothing.
 
@@ -21,10 +23,18 @@ def make_engines(host: HostFs, state_dir: Path, *, onlooker: bool = False) -> tu
         OSError: the directory cannot be made.
     """
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    journal: Journal = FileJournal(state_dir, boot_id=read_boot_id(host))
-    if onlooker:
-        host, journal = OnlookerHost(host), OnlookerJournal(journal)
-    return (DamonEngine(host, journal),)
+    boot_id = read_boot_id(host)
+    host = OnlookerHost(host) if onlooker else host
+
+    def journal(name: str) -> Journal:
+        found = FileJournal(state_dir, boot_id=boot_id, name=name)
+        return OnlookerJournal(found) if onlooker else found
+
+    return (
+        DamonEngine(host, journal("journal.json")),
+        NumaBalancingEngine(host, journal("numa_balancing.json")),
+        MovePagesEngine(host, journal("move_pages.json")),
+    )
 
 
 def read_boot_id(host: HostFs) -> str:

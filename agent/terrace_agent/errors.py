@@ -9,6 +9,7 @@
     ├── UnexpectedContent        the kernel said something this version of Terrace cannot read
     ├── SettingsRejected         the settings are wrong for this node (-> Accepted=False)
     ├── EngineUnavailable        this kernel or another user of it is in the way (-> EngineAvailable=False)
+    │   └── EngineMustStop       and what runs of it would move what must not move
     ├── KdamondDied              a kdamond that was on is off after a command (-> Applied=False)
     ├── KdamondStays             a kdamond that was to end is on after `off` (-> Applied=False)
     ├── ApiUnavailable           the API server did not answer, or refused (the last configuration stays in force)
@@ -102,6 +103,10 @@ class EngineUnavailable(TerraceError):
 
     def __str__(self) -> str:
         return self.message
+
+
+class EngineMustStop(EngineUnavailable):
+    """The engine must not run here with these settings and pods, so what runs of it has to be stopped."""
 
 
 class KdamondDied(TerraceError):

@@ -74,10 +74,11 @@ class HostFs(Protocol):
 
 
 class MountedHostFs:
-    """The host's files, those of `MOUNTED` below a mount point."""
+    """The host's files, those of `mounted` below a mount point."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, mounted: tuple[str, ...] = MOUNTED) -> None:
         self._root = root
+        self._mounted = mounted
 
     def read(self, path: str) -> str:
         """See `HostFs.read`."""
@@ -124,8 +125,8 @@ class MountedHostFs:
             raise problem from error
 
     def _path(self, path: str) -> Path:
-        mounted = any(path == folder or path.startswith(f"{folder}/") for folder in MOUNTED) or _OF_A_PID.match(path)
-        return self._root / path.lstrip("/") if mounted else Path(path)
+        below = any(path == folder or path.startswith(f"{folder}/") for folder in self._mounted)
+        return self._root / path.lstrip("/") if below or _OF_A_PID.match(path) else Path(path)
 
 
 def _read_error(path: str, error: OSError) -> HostFileMissing | HostFileUnreadable:

@@ -4,7 +4,7 @@ Written before each first change and after each command, so that after SIGKILL a
 left behind. Keyed by boot id: a reboot undoes every change that the journal could speak of, so a journal of another
 boot reads as empty.
 
-Use: `FileJournal(state_dir, boot_id=...)` in the agent, where `state_dir` is an existing plain directory
+Use: `FileJournal(state_dir, boot_id=..., name=...)` in the agent, where `state_dir` is an existing plain directory
 (`/host/run/terrace`, not reached through `HostFs`) and the boot id is `/proc/sys/kernel/random/boot_id`. Engines get
 the `Journal` and are its only writers; the loop keeps its own file for the last good configuration.
 """
@@ -12,7 +12,7 @@ the `Journal` and are its only writers; the loop keeps its own file for the last
 import dataclasses
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -120,11 +120,12 @@ class JournalState:
     """Everything in the journal.
 
     Attributes:
-        promoted_bytes: arrived by kdamonds that are gone; those of `counters` and `tallies` come on top.
-        demoted_bytes: likewise.
-        features: what an engine probed, in its own words; it does not change within a boot. None: not probed.
-        cooldown: while nothing shall move.
-        easing: steps by which monitoring is cheaper than the settings ask.
+        promoted_bytes: arrived by kdamonds that are gone; those of `counters` and `tallies` come on top. demoted_bytes:
+        likewise. features: what an engine probed, in its own words; it does not change within a boot. None: not probed.
+        cooldown: while nothing shall move. easing: steps by which monitoring is cheaper than the settings ask.
+        counted_pages: counters of the kernel as last counted, by name; empty while an engine that goes by them is not
+        in
+            force.
     """
 
     originals: tuple[Original, ...] = ()
@@ -136,6 +137,7 @@ class JournalState:
     tallies: tuple[Tally, ...] = ()
     cooldown: Cooldown | None = None
     easing: int = 0
+    counted_pages: tuple[tuple[str, int], ...] = ()
 
 
 class Journal(Protocol):
@@ -153,10 +155,10 @@ class Journal(Protocol):
 
 
 class FileJournal:
-    """The journal as `journal.json` in a directory."""
+    """The journal as a file in a directory; each engine has its own."""
 
-    def __init__(self, state_dir: Path, *, boot_id: str) -> None:
-        self._path = state_dir / "journal.json"
+    def __init__(self, state_dir: Path, *, boot_id: str, name: str = "journal.json") -> None:
+        self._path = state_dir / name
         self._boot_id = boot_id
 
     def load(self) -> JournalState:
@@ -175,6 +177,7 @@ class FileJournal:
                 counters=tuple(Counter(**entry) for entry in state.pop("counters")),
                 tallies=tuple(Tally(**entry) for entry in state.pop("tallies", ())),
                 features=None if (found := state.pop("features")) is None else tuple(found),
+                counted_pages=tuple((name, count) for name, count in state.pop("counted_pages", ())),
                 cooldown=Cooldown(**entry) if (entry := state.pop("cooldown", None)) else None,
                 **state,
             )
@@ -191,6 +194,28 @@ class FileJournal:
             os.fsync(file.fileno())
         draft.replace(self._path)
         _sync_directory(self._path.parent)
+
+
+def original(state: JournalState, path: str) -> str | None:
+    """Returns what a file held before our first change; None where we changed nothing."""
+    return next((one.value for one in state.originals if one.path == path), None)
+
+
+def remembering(state: JournalState, path: str, value: str) -> JournalState:
+    """Returns the journal with the original value of a file, unless it has one already."""
+    if original(state, path) is not None:
+        return state
+    return replace(state, originals=(*state.originals, Original(path=path, value=value)))
+
+
+def forgetting(state: JournalState, path: str) -> JournalState:
+    """Returns the journal without the original value of a file, which is back in place."""
+    return replace(state, originals=tuple(one for one in state.originals if one.path != path))
+
+
+def cooling(state: JournalState, cooldown: Cooldown | None) -> JournalState:
+    """Returns the journal with a cooldown, or without any."""
+    return replace(state, cooldown=cooldown)
 
 
 def _owned(entry: dict[str, Any]) -> OwnedKdamond:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from terrace_agent import byhand, run
 from terrace_agent.hostfs import MountedHostFs
+from terrace_agent.relay.client import RelayedHostFs
 from terrace_agent.serve import parse_address
 from terrace_api import __version__
 from terrace_api.errors import TerraceError
@@ -23,7 +24,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _dispatch(options: argparse.Namespace) -> int:
-    host = MountedHostFs(options.host_root)
+    host = RelayedHostFs(options.host_root, options.relay) if options.relay else MountedHostFs(options.host_root)
     match options.command:
         case "probe":
             print(byhand.probe(host, options.state_dir, as_json=options.output == "json"))
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     everywhere.add_argument(
         "--state-dir", type=Path, default=Path("/run/terrace"), help="journal and last state (default: /run/terrace)"
     )
+    everywhere.add_argument("--relay", type=Path, help="socket of the sidecar that makes privileged stores")
     parser = argparse.ArgumentParser(
         prog="terrace-agent", description="Tiers the memory of one machine: hot pages on fast NUMA nodes, cold on slow."
     )

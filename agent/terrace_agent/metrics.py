@@ -61,6 +61,7 @@ class _StatusCollector(Collector):
         if self.latest is not None:
             status, topology = self.latest
             yield from _totals(status)
+            yield _engines(status)
             yield from _kdamonds(status)
             yield from _numa_nodes(status)
             yield from _fast_tier(status, topology)
@@ -78,6 +79,13 @@ def _totals(status: NodeTieringStatus) -> Iterable[Metric]:
     yield CounterMetricFamily(
         "terrace_agent_demoted_bytes", "Bytes that arrived on a slower tier in this boot.", value=status.demoted_bytes
     )
+
+
+def _engines(status: NodeTieringStatus) -> Metric:
+    family = GaugeMetricFamily("terrace_agent_engine", "1 for the engine in use, else 0.", labels=["engine"])
+    for engine in status.engines:
+        family.add_metric([engine.name.value], float(engine.name is status.engine))
+    return family
 
 
 def _kdamonds(status: NodeTieringStatus) -> Iterable[Metric]:

@@ -39,13 +39,22 @@ def read_pods(fs: HostFs, pods: Iterable[PodCgroups]) -> tuple[PodMemory, ...]:
     return tuple(pod for pod in found if pod)
 
 
+def parse_rows(text: str) -> dict[str, dict[int, int]]:
+    """Returns the rows of `memory.numa_stat` that make up what can be migrated, each as bytes by nid.
+
+    Raises:
+        ValueError: a row is not of the form `anon N0=4096 N1=0`.
+    """
+    return {name: _parse_row(cells) for name, *cells in map(str.split, text.splitlines()) if name in _SIGNS}
+
+
 def parse_numa_stat(text: str) -> dict[int, int]:
     """Returns bytes by nid that can be migrated.
 
     Raises:
         ValueError: a row is not of the form `anon N0=4096 N1=0`.
     """
-    rows = {name: _parse_row(cells) for name, *cells in map(str.split, text.splitlines()) if name in _SIGNS}
+    rows = parse_rows(text)
     nids = sorted({nid for row in rows.values() for nid in row})
     return {nid: max(0, sum(sign * rows.get(name, {}).get(nid, 0) for name, sign in _SIGNS.items())) for nid in nids}
 

@@ -6,7 +6,7 @@ Before: `cycle`. After: `cluster` writes it, `metrics` shows it, `main` prints i
 from dataclasses import dataclass, replace
 
 from terrace_agent.conditions import Situation, conditions
-from terrace_agent.decide import Intent, Outcome, choose_engine
+from terrace_agent.decide import Intent, Outcome
 from terrace_agent.engine import Moved
 from terrace_agent.inventory import fast_used, numa_nodes, placements
 from terrace_agent.pods import PodMemory
@@ -164,8 +164,8 @@ def _essence(status: NodeTieringStatus) -> object:
 def _engine(seen: Observed) -> EngineName:
     """Returns the engine that was chosen; where none was, the one that still runs."""
     if seen.situation.intent in _MODES:
-        return choose_engine(seen.situation.capabilities) or EngineName.NONE
-    return EngineName.DAMON if seen.moved.kdamonds else EngineName.NONE
+        return seen.situation.engine or EngineName.NONE
+    return EngineName.DAMON if seen.moved.kdamonds else seen.moved.runs or EngineName.NONE
 
 
 def _with_notes(effective: Effective | None, notes: tuple[str, ...]) -> Effective | None:

@@ -29,6 +29,7 @@ from terrace_agent.steplog import StepLog, seconds_since_process_start
 from terrace_agent.topology.values import Topology
 from terrace_agent.workloads.roster import Roster
 from terrace_api.node_tiering import NodeTieringStatus
+from terrace_api.policy import Mode
 
 _STACK_BYTES = 1 << 20
 """Of each thread: the default of 8 MiB lets transparent huge pages make 2 MiB of the little that is used."""
@@ -99,6 +100,7 @@ class _Terminal:
         self._stream = stream
         self._shown = ""
         self._pids: tuple[int, ...] = ()
+        self._in_force = ""
 
     def publish(self, status: NodeTieringStatus) -> None:
         """See `show`."""
@@ -110,6 +112,7 @@ class _Terminal:
     def show(self, status: NodeTieringStatus, topology: Topology, seconds: float) -> None:
         del topology, seconds
         self._pids = tuple(kdamond.pid for kdamond in status.kdamonds)
+        self._in_force = status.engine.value if status.mode is Mode.ENFORCE else ""
         line = status_line(status)
         if line != self._shown:
             self._shown = line
@@ -120,10 +123,11 @@ class _Terminal:
         self._stream.flush()
 
     def farewell(self) -> str:
-        if not self._pids:
-            return "Nothing of Terrace runs in the kernel."
         pids = ", ".join(map(str, self._pids))
-        return f"The kernel goes on (kdamonds {pids}). To stop them and restore everything: terrace-agent stop"
+        what = f"kdamonds {pids}" if pids else self._in_force
+        if not what:
+            return "Nothing of Terrace runs in the kernel."
+        return f"The kernel goes on ({what}). To stop that and restore everything: terrace-agent stop"
 
 
 def _begin() -> StepLog:
@@ -188,7 +192,7 @@ def _until_signal(loop: Loop, inbox: Inbox, log: StepLog) -> int:
     worker.start()
     while worker.is_alive():
         if received := signal.sigtimedwait(_SIGNALS, 1.0):
-            log.note("ending; kdamonds keep running", signal=signal.Signals(received.si_signo).name)
+            log.note("ending; what runs in the kernel goes on", signal=signal.Signals(received.si_signo).name)
             inbox.close()
             worker.join(_LAST_TURN_S)
             return 0

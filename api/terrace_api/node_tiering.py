@@ -22,6 +22,8 @@ class EngineName(StrEnum):
     """How pages move."""
 
     DAMON = "damon"
+    NUMA_BALANCING = "numa_balancing"
+    MOVE_PAGES = "move_pages"
     NONE = "none"
 
 
@@ -135,15 +137,18 @@ class Kdamond:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effective:
-    """What the agent computed for fields without a fixed default, and where it had to bound a wish."""
+    """What the agent computed for fields without a fixed default, and where it had to bound a wish.
+
+    Intervals are None where the engine has none.
+    """
 
     fast_used_target: str
     fast_free_target: str
     fast_floor_bytes: int
     quota_bytes_per_second: int
-    apply_interval: str
-    sample_interval: str
-    aggregation_interval: str
+    apply_interval: str | None = None
+    sample_interval: str | None = None
+    aggregation_interval: str | None = None
     quota_control: QuotaControl | None = None
     notes: tuple[str, ...]
 

@@ -20,6 +20,15 @@ class Mode(StrEnum):
     ENFORCE = "Enforce"
 
 
+class EngineChoice(StrEnum):
+    """How pages shall move; `AUTO` takes the best engine that a node can run."""
+
+    AUTO = "Auto"
+    DAMON = "DAMON"
+    NUMA_BALANCING = "NUMABalancing"
+    MOVE_PAGES = "MovePages"
+
+
 class MemoryType(StrEnum):
     """Kinds of memory that a tier can be made of; `SLOW` is slower memory of a kind that the kernel does not tell."""
 
@@ -161,6 +170,7 @@ class Settings:
     """What a policy asks of each node that it selects; the part that is compiled into NodeTiering."""
 
     mode: Mode
+    engine: EngineChoice
     promotion: Promotion
     demotion: Demotion
     monitoring: Monitoring

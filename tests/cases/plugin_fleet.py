@@ -224,6 +224,8 @@ def _observed(machine: Machine, spec: NodeTieringSpec) -> Observed:
         situation=Situation(
             intent=intent,
             capabilities=(machine.engine,),
+            engine=machine.engine.name if machine.engine.available else None,
+            passed_over=() if machine.engine.available else (machine.engine,),
             failure=machine.failure if spec.settings else None,
             outcome=Outcome.IN_FORCE if runs else Outcome.UNCHANGED,
             running=runs,

@@ -51,6 +51,7 @@ GOOD = {
     ),
     "everything set": policy(
         mode="Enforce",
+        engine="NUMABalancing",
         priority=10,
         allNodes=True,
         tiers=[{"name": "fast", "nids": [0]}, {"name": "slow", "nids": [1, 2]}],
@@ -163,6 +164,7 @@ BAD = (
         field="spec.nodeSelector.matchExpressions[0]",
         says="need values",
     ),
+    BadPolicy(about="an engine that is none", spec={"engine": "Kswapd"}, field="spec.engine", says="NUMABalancing"),
     BadPolicy(about="a mode that is none", spec={"mode": "On"}, field="spec.mode", says="Observe"),
     BadPolicy(about="a wrong unit", spec={"applyInterval": "5 parsecs"}, field="spec.applyInterval", says="5 parsecs"),
     BadPolicy(

@@ -2,7 +2,8 @@
 
 `SimKernel` is a `HostFs`. It knows stores, errno, what runs as opposed to what is staged, exclusive modules, the one
 lock, and how quotas and their windows go on over commits. It moves no pages by itself: tests say what the counters do,
-or let `SimMemory` move them. The contract tests (`tests/contract`) hold it to real kernels.
+or let `SimMemory` move them, or `SimTiering`, which has what the kernel tiers with by itself. The contract tests
+(`tests/contract`) hold it to real kernels.
 """
 
 from simkernel.kernel import KernelPanic, Killed, SimKernel
@@ -21,6 +22,7 @@ from simkernel.profiles import (
     PROFILES,
     Profile,
 )
+from simkernel.tiering import SimTiering
 
 __all__ = [
     "LINUX_6_12",
@@ -40,4 +42,5 @@ __all__ = [
     "SimKernel",
     "SimMemory",
     "SimNid",
+    "SimTiering",
 ]

@@ -11,6 +11,7 @@ _SETTINGS = {
     "damon_stat": "/sys/module/damon_stat/parameters/enabled",
     "nr_kdamonds": "/sys/kernel/mm/damon/admin/kdamonds/nr_kdamonds",
     "numa_balancing": "/proc/sys/kernel/numa_balancing",
+    "promote_rate_limit": "/proc/sys/kernel/numa_balancing_promote_rate_limit_MBps",
 }
 ABSENT = "-"
 _PAGE_BYTES = 4_096
@@ -34,6 +35,7 @@ class Settings:
     damon_stat: str
     nr_kdamonds: str
     numa_balancing: str
+    promote_rate_limit: str
 
     def __str__(self) -> str:
         return ", ".join(f"{name} {value}" for name, value in asdict(self).items())

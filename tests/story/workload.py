@@ -19,13 +19,20 @@ LOADED_LIMIT_S = 180.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """How much memory the pod uses, in MiB, and where it starts."""
+    """How much memory the pod uses, in MiB, and where it starts.
+
+    Attributes:
+        write: the hot set is written, not read.
+        node: the node that it runs on; empty for any.
+    """
 
     hot_mib: int = 224
     cold_mib: int = 800
     hot_nid: int = 1
     cold_nid: int = 0
     interval_s: float = 2.0
+    write: bool = False
+    node: str = ""
 
     def arguments(self) -> list[str]:
         """Returns the program's command line."""
@@ -36,6 +43,7 @@ class Load:
             f"--cold-nid={self.cold_nid}",
             f"--interval-s={self.interval_s:g}",
             "--cpu=1",
+            *(["--write"] if self.write else []),
         ]
 
 
@@ -55,6 +63,7 @@ def manifests(load: Load) -> str:
         "spec": {
             "containers": [container],
             "terminationGracePeriodSeconds": 1,
+            **({"nodeName": load.node} if load.node else {}),
             "tolerations": [{"operator": "Exists"}],
         },
     }

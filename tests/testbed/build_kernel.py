@@ -29,6 +29,7 @@ _NODE_MODULES = (
     *("nft_reject", "nft_reject_inet", "nft_reject_ipv4"),
     *("xt_comment", "xt_conntrack", "xt_MASQUERADE", "xt_nat", "xt_mark", "xt_addrtype", "xt_tcpudp"),
     *("xt_multiport", "xt_statistic", "xt_recent"),
+    *("nd_e820", "nd_pmem", "dax_pmem", "device_dax", "kmem"),
 )
 
 

@@ -6,14 +6,13 @@ Before: settings and journal. After: `desired` takes the outcome, `carried` puts
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from terrace_agent.damon import churn
 from terrace_agent.damon.cputime import read_cpu_times
 from terrace_agent.damon.desired import Desired
 from terrace_agent.damon.easing import CpuTimes, Load, judge
-from terrace_agent.damon.guards import Review, full_nids, review, sample
-from terrace_agent.damon.health import Health, read_health
 from terrace_agent.damon.verify import totals
 from terrace_agent.engine import CoolDown, Ease, Plan, Step
+from terrace_agent.flows.guarding import Guarding
+from terrace_agent.flows.guards import Review, full_nids, sample
 from terrace_agent.hostfs import HostFs
 from terrace_agent.journal import JournalState
 from terrace_api.policy import Guardrails, Settings
@@ -33,26 +32,22 @@ class Adapter:
 
     def __init__(self, fs: HostFs) -> None:
         self._fs = fs
-        self._health: Health | None = None
+        self._guarding = Guarding(fs)
         self._times: CpuTimes | None = None
-        self._moved: tuple[churn.Sample, ...] = ()
 
     def look(self, settings: Settings, state: JournalState, *, moves: bool) -> Adaptation:
         """Returns what holds now; stores nothing. Where nothing `moves` no guardrail can be hit."""
-        health = read_health(self._fs)
-        if not moves or state.cooldown:
-            self._health, self._moved = None, ()
-        found = review(settings.guardrails, state.cooldown, self._health, health, _churn(self._moved, settings))
+        at_s, found = self._guarding.look(settings, state.cooldown, moves=moves)
         pids = [claim.pid for claim in state.owned if claim.pid and claim.in_force]
-        times = read_cpu_times(self._fs, pids, uptime_s=health.uptime_s)
+        times = read_cpu_times(self._fs, pids, uptime_s=at_s)
         load = judge(state.easing, settings.monitoring.cpu_percent, self._times, times, running=bool(pids))
-        self._health, self._times = found.since, load.since
-        return Adaptation(at_s=health.uptime_s, review=found, load=load)
+        self._times = load.since
+        return Adaptation(at_s=at_s, review=found, load=load)
 
     def remember(self, wanted: Desired, state: JournalState, at_s: float) -> None:
         """Takes what has moved so far, for the next look."""
         flows = tuple(flow for kdamond in wanted.kdamonds for flow in kdamond.flows)
-        self._moved = churn.remember(self._moved, sample(flows, totals(state), at_s))
+        self._guarding.remember(sample(flows, totals(state), at_s))
 
 
 def carried(plan: Plan, wanted: Desired, adaptation: Adaptation, state: JournalState, guards: Guardrails) -> Plan:
@@ -65,13 +60,6 @@ def carried(plan: Plan, wanted: Desired, adaptation: Adaptation, state: JournalS
         tripped=(*adaptation.review.tripped, *full_nids(guards, flows)),
         effective=replace(plan.effective, notes=plan.effective.notes + notes) if plan.effective else None,
     )
-
-
-def _churn(moved: tuple[churn.Sample, ...], settings: Settings) -> churn.Churn | None:
-    guards = settings.guardrails
-    if not guards.churn_max.enabled:
-        return None
-    return churn.judge(moved, churn_max_bp=guards.churn_max.share.bp, cooldown_us=guards.cooldown.us)
 
 
 def _journaled(adaptation: Adaptation, state: JournalState) -> Iterator[Step]:

@@ -7,7 +7,6 @@ between any two steps leaves a journal that claims at least what is there.
 import errno
 from collections.abc import Callable
 from dataclasses import replace
-from typing import assert_never
 
 from terrace_agent.damon import verify
 from terrace_agent.damon.look import looks_at, read_oracle
@@ -30,7 +29,7 @@ from terrace_agent.engine import (
 )
 from terrace_agent.errors import KdamondDied, KdamondStays, SchemesRefused, StoreRefused
 from terrace_agent.hostfs import HostFs
-from terrace_agent.journal import Journal, JournalState, Original, OwnedKdamond
+from terrace_agent.journal import Journal, JournalState, OwnedKdamond, cooling, forgetting, remembering
 
 
 class Applier:
@@ -62,10 +61,10 @@ class Applier:
             case Command():
                 self._command(step)
             case Remember():
-                self._journal_with(lambda state: _remembering(state, step))
+                self._journal_with(lambda state: remembering(state, step.path, step.value))
             case Restore():
                 self._patience.store(self._fs, step.path, step.value)
-                self._journal_with(lambda state: _without_original(state, step.path))
+                self._journal_with(lambda state: forgetting(state, step.path))
             case Claim():
                 self._journal_with(lambda state: _claiming(state, step))
             case Confirm():
@@ -78,11 +77,11 @@ class Applier:
             case Disclaim():
                 self._journal_with(lambda state: _disclaiming(state, step.from_index))
             case CoolDown():
-                self._journal_with(lambda state: replace(state, cooldown=step.cooldown))
+                self._journal_with(lambda state: cooling(state, step.cooldown))
             case Ease():
                 self._journal_with(lambda state: replace(state, easing=step.steps))
             case _:
-                assert_never(step)
+                raise TypeError(f"{step} is no step of this engine")
 
     def _confirm(self, index: int) -> None:
         pid, before = self._reader.pid(index), self._before_first.pop(index, None)
@@ -118,16 +117,6 @@ class Applier:
         after = change(before)
         if after != before:
             self._journal.save(after)
-
-
-def _remembering(state: JournalState, step: Remember) -> JournalState:
-    if any(original.path == step.path for original in state.originals):
-        return state
-    return replace(state, originals=(*state.originals, Original(path=step.path, value=step.value)))
-
-
-def _without_original(state: JournalState, path: str) -> JournalState:
-    return replace(state, originals=tuple(original for original in state.originals if original.path != path))
 
 
 def _claiming(state: JournalState, step: Claim) -> JournalState:

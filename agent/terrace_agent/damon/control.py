@@ -7,8 +7,8 @@ After: `schemes` (an amount is a quota without an end).
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from terrace_agent.damon.limits import BP, share_bytes
 from terrace_agent.damon.schemes import Allowance, Flow, Phase
+from terrace_agent.flows.limits import BP, share_bytes
 
 TURN_MS = 1_000
 """What one turn may move is counted for that time."""

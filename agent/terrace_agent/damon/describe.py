@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from terrace_agent.damon import page_cache, ways
 from terrace_agent.damon.cadence import CurrentIntervals, start
 from terrace_agent.damon.features import Feature
-from terrace_agent.damon.limits import BP, Stops, share_bp, share_bytes
 from terrace_agent.damon.schemes import Flow
 from terrace_agent.damon.scope import REJECTS_ONLY
 from terrace_agent.damon.seen import Seen
+from terrace_agent.flows.limits import BP, Stops, share_bp, share_bytes
 from terrace_agent.topology.values import Nid
 from terrace_api.node_tiering import Effective, QuotaControl
 from terrace_api.policy import Settings

@@ -10,13 +10,11 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from terrace_agent.damon import cadence, control, limits, validate
+from terrace_agent.damon import cadence, control, validate
 from terrace_agent.damon.cadence import CurrentIntervals
 from terrace_agent.damon.describe import effective, notes, words
 from terrace_agent.damon.easing import eased, region_halvings
 from terrace_agent.damon.features import Feature
-from terrace_agent.damon.limits import BP, Window, share_bytes
-from terrace_agent.damon.pairs import Pair, pairs_of
 from terrace_agent.damon.passing import is_uniform
 from terrace_agent.damon.regions import check, monitored, nr_regions
 from terrace_agent.damon.schemes import Flow, Phase, held, schemes
@@ -29,6 +27,9 @@ from terrace_agent.damon.tree import (
     Target,
 )
 from terrace_agent.damon.ways import quota_control
+from terrace_agent.flows import limits
+from terrace_agent.flows.limits import BP, Window, share_bytes
+from terrace_agent.flows.pairs import Pair, pairs_of
 from terrace_agent.topology.values import Nid, Topology
 from terrace_api.node_tiering import Effective, QuotaControl
 from terrace_api.policy import Settings

@@ -16,9 +16,9 @@ from dataclasses import replace
 
 from terrace_agent.damon.desired import Desired, DesiredKdamond
 from terrace_agent.damon.features import Feature
-from terrace_agent.damon.limits import share_bytes
 from terrace_agent.damon.schemes import Flow, access_pattern
 from terrace_agent.damon.tree import Action, GoalTuner, Quotas, Scheme
+from terrace_agent.flows.limits import share_bytes
 from terrace_agent.journal import OwnedKdamond
 from terrace_api.node_tiering import NOWHERE, Kdamond, Levels
 from terrace_api.policy import Settings

@@ -6,8 +6,9 @@ Before: `surroundings`, the journal. After: `plan`. Each is remembered before th
 from collections.abc import Iterator
 
 from terrace_agent.damon.desired import Desired
-from terrace_agent.damon.surroundings import DAMON_STAT, DEMOTION_ENABLED, Observed
+from terrace_agent.damon.surroundings import DAMON_STAT, Observed
 from terrace_agent.engine import Remember, Restore, Step, Store
+from terrace_agent.flows.demotion import DEMOTION_ENABLED
 from terrace_agent.journal import Original
 
 

@@ -5,8 +5,6 @@ from enum import Enum, auto
 
 from terrace_agent.damon import page_cache
 from terrace_agent.damon.features import Feature
-from terrace_agent.damon.limits import BP, Stops, Window
-from terrace_agent.damon.pairs import Pair
 from terrace_agent.damon.scope import scoped
 from terrace_agent.damon.tree import (
     UINT_MAX,
@@ -25,6 +23,8 @@ from terrace_agent.damon.tree import (
     Watermarks,
     Weights,
 )
+from terrace_agent.flows.limits import BP, Stops, Window
+from terrace_agent.flows.pairs import Pair
 from terrace_agent.workloads.values import Selection
 from terrace_api.policy import Settings
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from terrace_agent.damon.read import ObservedKdamond, TreeReader
 from terrace_agent.errors import HostFileMissing
+from terrace_agent.flows.demotion import DEMOTION_ENABLED
 from terrace_agent.hostfs import HostFs
 
 DAMON_STAT = "/sys/module/damon_stat/parameters/enabled"
-DEMOTION_ENABLED = "/sys/kernel/mm/numa/demotion_enabled"
 _NUMA_BALANCING = "/proc/sys/kernel/numa_balancing"
 _NUMA_STAT = "/proc/sys/vm/numa_stat"
 

@@ -2,7 +2,8 @@
  * A process with a hot and a cold set of pages, which tells where its pages are.
  *
  * Both sets are first placed on chosen NUMA nodes (MPOL_PREFERRED while they are filled, the default policy
- * afterwards, so that anybody may move them). Then one CPU reads one byte of every hot page, for ever.
+ * afterwards, so that anybody may move them). Then one CPU reads one byte of every hot page, for ever, or with --write
+ * writes it: soft-dirty bits show writes only.
  * Every interval one line of JSON goes to stdout, with real placements as move_pages(2) tells them:
  *
  *   {"seconds":10,"monotonic_s":61.204,"hot_bytes_by_nid":{"0":134217728},"cold_bytes_by_nid":{"1":134217728},
@@ -43,7 +44,7 @@ struct options {
 	unsigned long hot_mib, cold_mib;
 	int hot_nid, cold_nid;
 	double interval_s, seconds;
-	int cpu;
+	int cpu, write;
 };
 
 struct set {
@@ -122,12 +123,16 @@ static void print_line(double seconds, struct set hot, struct set cold, unsigned
 	fflush(stdout);
 }
 
-static unsigned long touch_all(struct set set)
+static unsigned long touch_all(struct set set, int write)
 {
 	volatile unsigned char *pages = set.pages;
 
-	for (unsigned long offset = 0; offset < set.bytes; offset += PAGE_BYTES)
-		(void)pages[offset];
+	for (unsigned long offset = 0; offset < set.bytes; offset += PAGE_BYTES) {
+		if (write)
+			pages[offset] = 2;
+		else
+			(void)pages[offset];
+	}
 	return set.bytes / PAGE_BYTES;
 }
 
@@ -159,7 +164,8 @@ static struct options parse(int argc, char **argv)
 		{ "hot-mib", required_argument, NULL, 'h' },  { "cold-mib", required_argument, NULL, 'c' },
 		{ "hot-nid", required_argument, NULL, 'H' },  { "cold-nid", required_argument, NULL, 'C' },
 		{ "interval-s", required_argument, NULL, 'i' }, { "seconds", required_argument, NULL, 's' },
-		{ "cpu", required_argument, NULL, 'p' },      { NULL, 0, NULL, 0 },
+		{ "cpu", required_argument, NULL, 'p' },      { "write", no_argument, NULL, 'w' },
+		{ NULL, 0, NULL, 0 },
 	};
 
 	for (int one; (one = getopt_long(argc, argv, "", known, NULL)) != -1;) {
@@ -171,9 +177,10 @@ static struct options parse(int argc, char **argv)
 		case 'i': o.interval_s = atof(optarg); break;
 		case 's': o.seconds = atof(optarg); break;
 		case 'p': o.cpu = atoi(optarg); break;
+		case 'w': o.write = 1; break;
 		default:
 			errx(2, "usage: hotcold [--hot-mib N] [--cold-mib N] [--hot-nid NID] [--cold-nid NID]"
-				" [--interval-s S] [--seconds S] [--cpu CPU]");
+				" [--interval-s S] [--seconds S] [--cpu CPU] [--write]");
 		}
 	}
 	return o;
@@ -197,7 +204,7 @@ int main(int argc, char **argv)
 			touches = 0;
 			next_s += o.interval_s;
 		}
-		touches += touch_all(hot);
+		touches += touch_all(hot, o.write);
 		usleep(REST_US);
 	}
 	return 0;

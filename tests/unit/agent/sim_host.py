@@ -1,7 +1,8 @@
 """A whole simulated machine: DAMON behaves as `simkernel` says, everything else is a literal."""
 
-from simkernel import LINUX_7_2, Profile, SimKernel
+from simkernel import LINUX_7_2, Profile, SimKernel, SimNid, SimTiering
 from terrace_agent.errors import HostFileMissing
+from terrace_agent.hostfs import HostFs
 from unit.agent.host_tree import HostTree, guest_files
 from unit.agent.orders import OSRELEASE
 
@@ -9,20 +10,24 @@ BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 class SimHost:
-    """A `HostFs`; stores reach the simulated kernel only."""
+    """A `HostFs`; stores reach the simulated kernel only, which with `tiering` can tier by itself."""
 
-    def __init__(self, profile: Profile = LINUX_7_2, files: dict[str, str | int] | None = None) -> None:
+    def __init__(
+        self, profile: Profile = LINUX_7_2, files: dict[str, str | int] | None = None, *, tiering: bool = False
+    ) -> None:
         self.kernel = SimKernel(profile)
+        nids = {0: SimNid(total=1 << 30, min_free=32 << 20), 1: SimNid(total=512 << 20)}
+        self._simulated: HostFs = SimTiering(kernel=self.kernel, nids=nids) if tiering else self.kernel
         self.tree = HostTree(guest_files() | OSRELEASE | {BOOT_ID: "boot-1"} | (files or {}))
 
     def read(self, path: str) -> str:
         try:
-            return self.kernel.read(path)
+            return self._simulated.read(path)
         except HostFileMissing:
             return self.tree.read(path)
 
     def store(self, path: str, value: str) -> None:
-        self.kernel.store(path, value)
+        self._simulated.store(path, value)
 
     def names(self, path: str) -> tuple[str, ...]:
         return tuple(sorted({*self.kernel.names(path), *self.tree.names(path)}))

@@ -17,10 +17,12 @@ from terrace_agent.errors import (
     StoreRefused,
     UnexpectedContent,
 )
+from terrace_agent.ladder import choose
 from terrace_agent.workloads.resolve import Problem as ResolutionProblem
 from terrace_api.conditions import Condition, ConditionStatus
 from terrace_api.errors import InvalidObject, Problem
 from terrace_api.node_tiering import ConditionType, EngineCapability, EngineName
+from terrace_api.policy import EngineChoice
 
 CAN = EngineCapability(name=EngineName.DAMON, available=True, reason="Available", message="it can")
 CANNOT = EngineCapability(name=EngineName.DAMON, available=False, reason="NoDamonSysfs", message="a newer kernel helps")
@@ -45,6 +47,8 @@ def made(
     situation = Situation(
         intent=intent,
         capabilities=(capability,),
+        engine=choose(EngineChoice.AUTO, (capability,)),
+        passed_over=() if capability.available else (capability,),
         refused=refused,
         failure=failure,
         outcome=outcome or (Outcome.UNCHANGED if failure or intent not in DONE else Outcome.IN_FORCE),

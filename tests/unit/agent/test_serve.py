@@ -65,6 +65,7 @@ def test_metrics_carry_totals_tiers_and_conditions() -> None:
     assert samples[("terrace_agent_nid_free_bytes", "1", "slow")] == 128 << 20
     assert samples[("terrace_agent_fast_free_bytes",)] == 256 << 20
     assert samples[("terrace_agent_fast_used_bytes",)] == 768 << 20
+    assert samples[("terrace_agent_engine", "damon")] == 1
     assert samples[("terrace_agent_condition", "Ready", "True")] == 1
     assert samples[("terrace_agent_condition", "False", "Ready")] == 0
     assert samples[("terrace_agent_cycle_seconds_count",)] == 1

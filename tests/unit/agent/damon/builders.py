@@ -16,6 +16,7 @@ from terrace_api.policy import (
     AddressRange,
     AutoTune,
     Demotion,
+    EngineChoice,
     Guard,
     Guardrails,
     Mode,
@@ -54,6 +55,7 @@ def settings(
     """Returns the schema's defaults with what the test is about."""
     return Settings(
         mode=Mode.ENFORCE,
+        engine=EngineChoice.AUTO,
         promotion=Promotion(
             enabled=promotion, min_accesses=1, min_age=Duration.parse("0s"), fast_used_target=Percent.parse(used)
         ),
@@ -110,6 +112,7 @@ def nid(
     floor_bytes: int = 0,
     distances: dict[int, int] | None = None,
     memory_tier: int | None = None,
+    cpus: tuple[int, ...] = (),
 ) -> Nid:
     """Returns a NUMA node of one range."""
     return Nid(
@@ -118,7 +121,7 @@ def nid(
         kind_why="the test says so",
         total_bytes=total_bytes,
         free_bytes=total_bytes // 10,
-        cpus=(),
+        cpus=cpus,
         distances=distances or {},
         ranges=(PhysicalRange(start=start, end=start + total_bytes),),
         floor_bytes=floor_bytes,
@@ -140,7 +143,7 @@ def topology(*tiers: tuple[Nid, ...]) -> Topology:
 def guest(*, fast_floor_bytes: int = 77 * MIB) -> Topology:
     """Returns a guest: 1.5 GiB fast, 512 MiB slow, high watermarks of 5%."""
     return topology(
-        (nid(0, 1536 * MIB, floor_bytes=fast_floor_bytes, distances={0: 10, 1: 20}, memory_tier=4),),
+        (nid(0, 1536 * MIB, floor_bytes=fast_floor_bytes, distances={0: 10, 1: 20}, memory_tier=4, cpus=(0, 1)),),
         (nid(1, 512 * MIB, start=1536 * MIB, floor_bytes=26 * MIB, distances={0: 20, 1: 10}, memory_tier=120),),
     )
 

@@ -12,7 +12,6 @@ from terrace_agent.damon.cadence import CurrentIntervals
 from terrace_agent.damon.control import Grant, Usage
 from terrace_agent.damon.desired import Desired, desired
 from terrace_agent.damon.features import Feature
-from terrace_agent.damon.limits import BP
 from terrace_agent.damon.seen import Seen
 from terrace_agent.damon.stores import kdamond_stores
 from terrace_agent.damon.tree import (
@@ -27,6 +26,7 @@ from terrace_agent.damon.tree import (
     Scheme,
 )
 from terrace_agent.errors import SettingsRejected
+from terrace_agent.flows.limits import BP
 from terrace_agent.topology.values import Topology
 from terrace_api.node_tiering import QuotaControl
 from terrace_api.policy import AddressRange, PageCache, Regions, Settings

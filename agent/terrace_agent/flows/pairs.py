@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from types import MappingProxyType
 
-from terrace_agent.damon.targets import demotion_target
 from terrace_agent.errors import SettingsRejected
+from terrace_agent.flows.targets import demotion_target
 from terrace_agent.topology.values import Nid, Topology
 from terrace_api.units import display_bytes
 

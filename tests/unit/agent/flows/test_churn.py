@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from terrace_agent.damon.churn import WINDOW_S, Churn, Sample, judge, remember
+from terrace_agent.flows.churn import WINDOW_S, Churn, Sample, judge, remember
 from unit.agent.damon.builders import GIB, MIB
 
 FAST = GIB

@@ -15,7 +15,7 @@ more free than that. So it makes the room that the faster tier waits for, and pr
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from terrace_agent.damon.pairs import Pair
+from terrace_agent.flows.pairs import Pair
 from terrace_agent.topology.values import Nid
 from terrace_api.policy import Guard, Settings
 
@@ -45,6 +45,11 @@ class Window:
     bytes: int
     asked_bytes: int
     time_ms: int
+
+    @property
+    def bytes_per_second(self) -> int:
+        """The rate of one direction."""
+        return self.bytes * 1_000 // self.ms
 
     @property
     def cut(self) -> bool:

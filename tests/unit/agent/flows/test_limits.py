@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from terrace_agent.damon import limits
-from terrace_agent.damon.pairs import pairs_of
+from terrace_agent.flows import limits
+from terrace_agent.flows.pairs import pairs_of
 from terrace_agent.topology.values import Nid
 from terrace_api.policy import Settings
 from unit.agent.damon.builders import GIB, MIB, guest, nid, settings

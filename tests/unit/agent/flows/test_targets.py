@@ -8,9 +8,9 @@ import pytest
 
 from simkernel import LINUX_7_0, LINUX_7_2, Killed, Profile, SimKernel
 from terrace_agent.damon.desired import desired
-from terrace_agent.damon.pairs import pairs_of
 from terrace_agent.damon.seen import Seen
-from terrace_agent.damon.targets import demotion_target
+from terrace_agent.flows.pairs import pairs_of
+from terrace_agent.flows.targets import demotion_target
 from terrace_agent.topology.values import Nid, Topology
 from terrace_api.units import Percent
 from unit.agent.damon.builders import EVERYTHING, GIB, MIB, engine_on, nid, rails, settings, topology, with_free

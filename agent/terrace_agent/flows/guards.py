@@ -1,23 +1,24 @@
 """When a guardrail of the policy is hit, and what then. Pure.
 
-Before: `health`, the journal. After: `desired` (nothing moves during a cooldown), the condition `GuardrailTripped`.
+Before: `health`, the journal. After: an engine (nothing moves during a cooldown), the condition `GuardrailTripped`.
 
-Pressure and free memory are held by goals in the kernel, window by window and without the agent; here they are only put
-into words. Where goals do not stop, `desired` hands out no allowance under pressure.
+Free memory, and with DAMON's goals pressure, too, are held in the kernel, window by window and without the agent; here
+they are only put into words. Where nothing in the kernel stops at pressure, the engine moves nothing while it lasts.
 
 `churn` tells whether promotion and demotion undo each other. Huge pages are counted here: DAMON's migration
 splits one where its target has no free huge page (only NUMA hinting migration keeps them whole, `migrate_pages_batch()`
 in Linux mm/migrate.c), and a split page stays split.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
-from terrace_agent.damon.churn import Churn, Sample
-from terrace_agent.damon.health import Health
-from terrace_agent.damon.limits import BP, share_bp
-from terrace_agent.damon.schemes import Flow
 from terrace_agent.engine import Tripped
+from terrace_agent.flows.churn import Churn, Sample
+from terrace_agent.flows.health import Health
+from terrace_agent.flows.limits import BP, Stops, Window, share_bp
+from terrace_agent.flows.pairs import Pair
 from terrace_agent.journal import Cooldown
 from terrace_agent.topology.values import Nid
 from terrace_api.policy import Guard, Guardrails
@@ -26,6 +27,22 @@ from terrace_api.units import Percent
 _WINDOW_S = 60.0
 _ENOUGH_HUGE_PAGES = 64
 _AT_THE_STOP_BP = 20
+
+
+class Flow(Protocol):
+    """One direction between two nids, whatever moves pages there."""
+
+    @property
+    def pair(self) -> Pair:
+        """From where to where."""
+
+    @property
+    def window(self) -> Window:
+        """What one window may move."""
+
+    @property
+    def stops(self) -> Stops:
+        """Where both directions at its fast nid stop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +82,7 @@ def review(
     )
 
 
-def sample(flows: tuple[Flow, ...], moved_bytes: tuple[int, int], at_s: float) -> Sample:
+def sample(flows: Iterable[Flow], moved_bytes: tuple[int, int], at_s: float) -> Sample:
     """Returns what churn is told from: totals, and whether anybody but promotion uses the room that demotion makes.
 
     While promotion and demotion undo each other, free memory stays between what promotion's last window leaves, which
@@ -81,8 +98,9 @@ def sample(flows: tuple[Flow, ...], moved_bytes: tuple[int, int], at_s: float) -
     )
 
 
-def full_nids(guardrails: Guardrails, flows: tuple[Flow, ...]) -> Iterator[Tripped]:
+def full_nids(guardrails: Guardrails, flows: Iterable[Flow]) -> Iterator[Tripped]:
     """Yields what the free memory of nids stops, each nid once."""
+    flows = tuple(flows)
     slow = {flow.pair.target.nid: flow.pair.target for flow in flows if not flow.pair.promotes}
     fast = {flow.pair.target.nid: flow.pair.target for flow in flows if flow.pair.promotes}
     for nid in slow.values():

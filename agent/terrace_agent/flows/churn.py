@@ -5,13 +5,13 @@ halves of it, every promotion makes demotion push out what was promoted a while 
 then moving less is better. The kernel does not say which page came back, but over a while totals do: promotion that is
 of use runs out of things to move, churn does not.
 
-Before: totals of what arrived (`verify.totals`). After: a cooldown, and the condition `GuardrailTripped`.
+Before: totals of what arrived. After: a cooldown, and the condition `GuardrailTripped`.
 """
 
 from dataclasses import dataclass
 from itertools import pairwise
 
-from terrace_agent.damon.limits import BP
+from terrace_agent.flows.limits import BP
 from terrace_api.units import display_bytes
 
 WINDOW_S = 300.0

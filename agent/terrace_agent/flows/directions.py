@@ -1,0 +1,41 @@
+"""Every direction that a policy enables on a node, with what bounds it. Pure.
+
+Before: settings, topology. After: an engine that does not have the kernel hold these bounds by schemes of DAMON.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from terrace_agent.flows import limits
+from terrace_agent.flows.limits import Stops, Window
+from terrace_agent.flows.pairs import Pair, pairs_of
+from terrace_agent.topology.values import Topology
+from terrace_api.policy import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """One direction between two nids."""
+
+    pair: Pair
+    window: Window
+    stops: Stops
+
+
+def flows(settings: Settings, topology: Topology, *, has_safety_net: bool) -> tuple[Flow, ...]:
+    """Returns the directions that are enabled.
+
+    Raises:
+        SettingsRejected: the tiers cannot be meant for this node.
+    """
+    return tuple(_flows(settings, topology, has_safety_net=has_safety_net))
+
+
+def _flows(settings: Settings, topology: Topology, *, has_safety_net: bool) -> Iterator[Flow]:
+    enabled = {True: settings.promotion.enabled, False: settings.demotion.enabled}
+    for pair in pairs_of(topology):
+        if enabled[pair.promotes]:
+            fast = pair.target if pair.promotes else pair.source
+            window = limits.window(settings, fast, apply_interval_us=0)
+            stops = limits.stops(settings, fast, window, has_safety_net=has_safety_net)
+            yield Flow(pair=pair, window=window, stops=stops)

@@ -1,0 +1,123 @@
+"""Which pages of which process move now. Pure.
+
+Before: `heat`, `vmas`, the flows with their stops. After: the engine carries the orders out.
+
+Demotion is asked for while the fast nid lacks its free target, and then for no more than it lacks; promotion as long
+as the nid keeps what it must leave free. Both stay within what the quota allows since the last orders.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from terrace_agent.engine import Move
+from terrace_agent.flows import limits
+from terrace_agent.flows.directions import Flow
+from terrace_agent.move_pages.heat import LOOKS, Heat, cold, hot
+from terrace_agent.move_pages.vmas import PAGE_BYTES, Vma
+from terrace_agent.topology.values import Nid
+from terrace_api.policy import Guard, Settings
+
+_TOUCHES, _OF_LOOKS = 2, 3
+_LEAST_INTERVAL_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One range of a process, with where its pages were last and how hot they are."""
+
+    vma: Vma
+    heat: Heat
+    pages_by_nid: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tracked:
+    """One process.
+
+    Attributes:
+        cgroup: its path.
+        started: in ticks since boot: a pid may be another process' by now.
+    """
+
+    pid: int
+    started: int
+    cgroup: str
+    parts: tuple[Part, ...]
+
+
+def interval_s(settings: Settings) -> float:
+    """Returns how often pages are looked at, so that eight looks cover the age that demotion asks for."""
+    return max(_LEAST_INTERVAL_S, settings.demotion.min_age.us / 1e6 / LOOKS)
+
+
+def cold_looks(settings: Settings) -> int:
+    """Returns how many looks in a row must not have seen a page touched, before it is demoted."""
+    wanted = -(-settings.demotion.min_age.us // round(interval_s(settings) * 1e6))
+    return max(_OF_LOOKS, min(LOOKS, wanted))
+
+
+def room_bytes(settings: Settings, flow: Flow, elapsed_s: float) -> int:
+    """Returns how much may move in this direction now."""
+    fast = flow.pair.target if flow.pair.promotes else flow.pair.source
+    if flow.pair.promotes:
+        room = fast.free_bytes - _bytes(fast, flow.stops.promotion_free_bp)
+    else:
+        slow = flow.pair.target
+        lack = _bytes(fast, flow.stops.demotion_free_bp) - fast.free_bytes
+        room = min(lack, slow.free_bytes - slow.floor_bytes - _guarded(settings.guardrails.slow_free_min, slow))
+    quota = round(flow.window.bytes_per_second * min(elapsed_s, 5.0))
+    return max(0, min(room, quota)) // PAGE_BYTES * PAGE_BYTES
+
+
+def orders(settings: Settings, flow: Flow, tracked: Iterable[Tracked], room: int) -> Iterator[Move]:
+    """Yields what fits into `room`, the processes with the most pages to move first."""
+    found = [(one, tuple(_runs(settings, flow, one))) for one in tracked]
+    left = room // PAGE_BYTES
+    for one, runs in sorted(found, key=lambda pair: -_pages(pair[1])):
+        limit = min(left, _pages(runs))
+        if limit > 0:
+            yield Move(
+                pid=one.pid,
+                started=one.started,
+                promotes=flow.pair.promotes,
+                sources=(flow.pair.source.nid,),
+                nid=flow.pair.target.nid,
+                runs=runs,
+                limit_pages=limit,
+            )
+            left -= limit
+
+
+def misplaced_bytes(settings: Settings, flow: Flow, tracked: Iterable[Tracked]) -> int:
+    """Returns an estimate of what this direction would move, were there room: by range, as its pages are spread."""
+    return sum(_misplaced(settings, flow, part) for one in tracked for part in one.parts)
+
+
+def _misplaced(settings: Settings, flow: Flow, part: Part) -> int:
+    pages = sum(map(len, _picked(settings, part.heat, promotes=flow.pair.promotes)))
+    here, all_pages = part.pages_by_nid.get(flow.pair.source.nid, 0), sum(part.pages_by_nid.values())
+    return pages * here // all_pages * PAGE_BYTES if all_pages else 0
+
+
+def _runs(settings: Settings, flow: Flow, one: Tracked) -> Iterator[range]:
+    for part in one.parts:
+        if part.pages_by_nid.get(flow.pair.source.nid):
+            for run in _picked(settings, part.heat, promotes=flow.pair.promotes):
+                start = part.vma.start + run.start * PAGE_BYTES
+                yield range(start, start + len(run) * PAGE_BYTES, PAGE_BYTES)
+
+
+def _picked(settings: Settings, heat: Heat, *, promotes: bool) -> Iterator[range]:
+    return hot(heat, touches=_TOUCHES, looks=_OF_LOOKS) if promotes else cold(heat, looks=cold_looks(settings))
+
+
+def _pages(runs: Iterable[range]) -> int:
+    return sum(map(len, runs))
+
+
+def _bytes(nid: Nid, share_bp: int) -> int:
+    return -(-nid.total_bytes * share_bp // limits.BP)
+
+
+def _guarded(guard: Guard, nid: Nid) -> int:
+    return _bytes(nid, guard.share.bp) if guard.enabled else 0

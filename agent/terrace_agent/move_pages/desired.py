@@ -1,0 +1,109 @@
+"""What a policy comes to for this engine: flows, orders, the safety net, and the words for them. Pure.
+
+Before: settings, topology, what is tracked. After: `engine` makes a plan of it.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from terrace_agent.engine import Move
+from terrace_agent.flows.directions import Flow
+from terrace_agent.move_pages.batches import Outcome, obstacles
+from terrace_agent.move_pages.choose import Tracked, interval_s, misplaced_bytes, orders, room_bytes
+from terrace_agent.workloads.values import Movable
+from terrace_api.node_tiering import Effective, Levels
+from terrace_api.policy import PageCache, Settings
+from terrace_api.units import Duration, Percent, display_bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """How the engine itself is doing.
+
+    Attributes:
+        tracker: its name.
+        blind_spot: what it cannot see, in words.
+        pause_s: until the next look, longer than asked where a look costs more than its share.
+        problem: of the mover, in words; empty for none.
+        outcome: of all orders so far.
+        too_large: how many processes are not looked at for their size.
+        closed: how many may not be looked at.
+        longest_stall_s: that a look held up a process.
+    """
+
+    tracker: str
+    blind_spot: str
+    pause_s: float
+    problem: str = ""
+    outcome: Outcome = field(default_factory=Outcome)
+    too_large: int = 0
+    closed: int = 0
+    longest_stall_s: float = 0.0
+
+
+def moves(
+    settings: Settings, wanted: Iterable[Flow], tracked: Iterable[Tracked], movable: Movable, elapsed_s: float
+) -> Iterator[Move]:
+    """Yields the orders that are due, those that make room first; none into a nid that a cpuset excludes."""
+    tracked = tuple(tracked)
+    for flow in sorted(wanted, key=lambda one: one.pair.promotes):
+        allowed = {cgroup.path for cgroup in movable.allowed if cgroup.may_go_to(flow.pair.target.nid)}
+        mine = (one for one in tracked if one.cgroup in allowed)
+        yield from orders(settings, flow, mine, room_bytes(settings, flow, elapsed_s))
+
+
+def levels(settings: Settings, wanted: Iterable[Flow], tracked: Iterable[Tracked]) -> Levels:
+    """Returns how much of what is tracked is on the wrong tier."""
+    wanted, tracked = tuple(wanted), tuple(tracked)
+    up = sum(misplaced_bytes(settings, flow, tracked) for flow in wanted if flow.pair.promotes)
+    down = sum(misplaced_bytes(settings, flow, tracked) for flow in wanted if not flow.pair.promotes)
+    fast = {flow.pair.target.nid: flow.pair.target.free_bytes for flow in wanted if flow.pair.promotes}
+    return Levels(hot_on_slow_bytes=up, cold_on_fast_bytes=down, forecast_bytes=min(up, sum(fast.values()) + down))
+
+
+def effective(settings: Settings, wanted: tuple[Flow, ...], condition: Condition) -> Effective:
+    """Returns the numbers behind it, of the fast nid that is bounded most."""
+    tightest = max(wanted, key=lambda flow: flow.stops.promotion_free_bp)
+    return Effective(
+        fast_used_target=str(Percent(tightest.stops.promotion_used_bp)),
+        fast_free_target=str(Percent(tightest.stops.demotion_free_bp)),
+        fast_floor_bytes=tightest.stops.floor_bytes,
+        quota_bytes_per_second=tightest.window.bytes_per_second,
+        sample_interval=str(Duration(round(condition.pause_s * 1e6))),
+        notes=tuple(_notes(settings, condition)),
+    )
+
+
+def words(wanted: Iterable[Flow]) -> tuple[str, ...]:
+    """Returns one line per source and direction."""
+    return tuple(_sentence(flow) for flow in wanted)
+
+
+def _sentence(flow: Flow) -> str:
+    source, target, rate = flow.pair.source.nid, flow.pair.target.nid, display_bytes(flow.window.bytes_per_second)
+    if flow.pair.promotes:
+        until = f"until {Percent(flow.stops.promotion_used_bp)} of nid {target} is used"
+        return f"move_pages promotes what is hot from nid {source} to nid {target}, up to {rate}/s, {until}"
+    until = f"while less than {Percent(flow.stops.demotion_free_bp)} of nid {source} is free"
+    return f"move_pages demotes what is cold from nid {source} to nid {target}, up to {rate}/s, {until}"
+
+
+def _notes(settings: Settings, condition: Condition) -> Iterator[str]:
+    yield f"accesses are tracked by {condition.tracker}: {condition.blind_spot}"
+    if condition.problem:
+        yield condition.problem
+    if kept := obstacles(condition.outcome):
+        yield f"pages that did not move since the agent started: {kept}"
+    if condition.pause_s > interval_s(settings):
+        yield (
+            f"monitoring.cpuPercent {settings.monitoring.cpu_percent}: a look costs so much that the next one waits "
+            f"{condition.pause_s:.0f} s"
+        )
+    if condition.too_large:
+        yield f"{condition.too_large} processes are too large to be looked at by {condition.tracker}"
+    if condition.closed:
+        yield f"{condition.closed} processes may not be looked at (CAP_SYS_PTRACE, CAP_DAC_OVERRIDE)"
+    if condition.longest_stall_s > 0.1:
+        yield f"a look held up a process for {condition.longest_stall_s * 1000:.0f} ms"
+    if settings.demotion.enabled and settings.demotion.page_cache is PageCache.INCLUDE:
+        yield "demotion.pageCache: this engine moves private memory only"

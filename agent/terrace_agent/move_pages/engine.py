@@ -1,0 +1,196 @@
+"""The move_pages engine: joins the pure parts, the tracker and the mover behind `terrace_agent.engine.Engine`."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from terrace_agent.engine import CoolDown, Moved, Plan, Remember, Restore, Step, Store, Watch
+from terrace_agent.errors import EngineUnavailable, HostFileMissing
+from terrace_agent.flows import directions
+from terrace_agent.flows.demotion import DEMOTION_ENABLED, confined
+from terrace_agent.flows.directions import Flow
+from terrace_agent.flows.guarding import Guarding
+from terrace_agent.flows.guards import Review, full_nids, sample
+from terrace_agent.hostfs import HostFs
+from terrace_agent.journal import Journal, JournalState, original
+from terrace_agent.move_pages import desired, privilege
+from terrace_agent.move_pages.apply import Applier
+from terrace_agent.move_pages.choose import interval_s
+from terrace_agent.move_pages.desired import Condition
+from terrace_agent.move_pages.pilot import Pilot
+from terrace_agent.move_pages.privilege import Privilege
+from terrace_agent.move_pages.procfs import Procfs
+from terrace_agent.move_pages.tracker import Tracker
+from terrace_agent.move_pages.trackers import best
+from terrace_agent.move_pages.watch import Watch as Watching
+from terrace_agent.topology.values import Topology
+from terrace_agent.workloads.values import EVERYTHING, Movable
+from terrace_api.node_tiering import EngineCapability, EngineName
+from terrace_api.policy import Settings
+
+_SOON_S = 1.0
+_HOSTS_FIRST = "/proc/1/stat"
+"""Of the host's first process: there only where the agent was given the host's processes."""
+
+
+@dataclass(kw_only=True)
+class Tools:
+    """What the engine reaches outside with; tests put others in.
+
+    Attributes:
+        privilege: what this process may do, looked at until nothing is missing.
+    """
+
+    procfs: Procfs = field(default_factory=Procfs)
+    pilot: Pilot = field(default_factory=Pilot)
+    tracker: Tracker | None = None
+    privilege: Callable[[Procfs], Privilege] = privilege.look
+    clock: Callable[[], float] = time.monotonic
+    cpu_clock: Callable[[], float] = time.thread_time
+
+
+class MovePagesEngine:
+    """See `terrace_agent.engine.Engine`."""
+
+    def __init__(self, fs: HostFs, journal: Journal, tools: Tools | None = None) -> None:
+        self._fs = fs
+        self._journal = journal
+        self._tools = tools or Tools()
+        self._tracker = self._tools.tracker or best(self._tools.procfs)
+        self._watching = Watching(self._tools.procfs, self._tracker)
+        self._guarding = Guarding(fs)
+        self._applier = Applier(
+            fs,
+            journal,
+            self._watching,
+            self._tools.pilot,
+            clock=self._tools.clock,
+            cpu_clock=self._tools.cpu_clock,
+        )
+        self._privileged = False
+
+    @property
+    def name(self) -> EngineName:
+        """See `Engine.name`."""
+        return EngineName.MOVE_PAGES
+
+    def probe(self) -> EngineCapability:
+        """See `Engine.probe`."""
+        try:
+            self._check()
+        except EngineUnavailable as error:
+            return EngineCapability(name=self.name, available=False, reason=error.reason, message=error.message)
+        return EngineCapability(
+            name=self.name,
+            available=True,
+            reason="Available",
+            message=f"The agent can move pages, which it tracks by {self._tracker.name}.",
+        )
+
+    def plan(self, settings: Settings, topology: Topology, movable: Movable = EVERYTHING) -> Plan:
+        """See `Engine.plan`."""
+        self._check()
+        state = self._journal.load()
+        at_s, review = self._guarding.look(settings, state.cooldown, moves=True)
+        flows = self._flows(settings, topology, movable)
+        self._guarding.remember(sample(flows, (state.promoted_bytes, state.demoted_bytes), at_s))
+        moves = () if _halts(review) else self._moves(settings, flows, movable)
+        cooldown = () if review.cooldown == state.cooldown else (CoolDown(cooldown=review.cooldown),)
+        plan = self._plan(settings, flows, movable, (*cooldown, *self._net(topology, movable, state), *moves))
+        return replace(plan, tripped=(*review.tripped, *full_nids(settings.guardrails, flows)))
+
+    def plan_observe(self, settings: Settings, topology: Topology, movable: Movable = EVERYTHING) -> Plan:
+        """See `Engine.plan_observe`."""
+        self._check()
+        flows = self._flows(settings, topology, movable)
+        steps = tuple(_restores(self._journal.load()))
+        levels = desired.levels(settings, flows, self._watching.tracked)
+        return replace(self._plan(settings, flows, movable, steps), levels=levels)
+
+    def plan_stop(self) -> Plan:
+        """See `Engine.plan_stop`; what was watched is forgotten, and the mover ends."""
+        self._watching.forget()
+        self._tools.pilot.close()
+        steps = _restores(self._journal.load())
+        return Plan(steps=steps, reason="what was set is brought back" if steps else "nothing of ours is here")
+
+    def apply(self, plan: Plan) -> None:
+        """See `Engine.apply`."""
+        self._applier.apply(plan)
+
+    def verify(self) -> Moved:
+        """See `Engine.verify`: pages that are where they were to go, as the kernel said of each."""
+        state, problem = self._journal.load(), self._tools.pilot.problem
+        return Moved(
+            kdamonds=(),
+            promoted_bytes=state.promoted_bytes,
+            demoted_bytes=state.demoted_bytes,
+            notes=(problem,) if problem else (),
+            runs=self.name if self._watching.tracked else None,
+        )
+
+    def _plan(self, settings: Settings, flows: tuple[Flow, ...], movable: Movable, steps: tuple[Step, ...]) -> Plan:
+        asked_s, cpu_percent = interval_s(settings), settings.monitoring.cpu_percent
+        pace, now_s = self._applier.pace, self._tools.clock()
+        if pace.is_due(now_s, asked_s, cpu_percent):
+            steps = (*steps, Watch(cgroups=tuple(cgroup.path for cgroup in movable.allowed)))
+        condition = Condition(
+            tracker=self._tracker.name,
+            blind_spot=self._tracker.blind_spot,
+            pause_s=pace.pause_s(asked_s, cpu_percent),
+            problem=self._tools.pilot.problem,
+            outcome=self._applier.outcome,
+            too_large=self._watching.too_large,
+            closed=self._watching.closed,
+            longest_stall_s=self._tracker.longest_stall_s,
+        )
+        return Plan(
+            steps=steps,
+            reason="pages are looked at and moved" if steps else "nothing is due",
+            words=desired.words(flows),
+            effective=desired.effective(settings, flows, condition),
+            recheck_s=_SOON_S,
+        )
+
+    def _moves(self, settings: Settings, flows: tuple[Flow, ...], movable: Movable) -> tuple[Step, ...]:
+        elapsed_s = self._applier.since_moves_s()
+        return tuple(desired.moves(settings, flows, self._watching.tracked, movable, elapsed_s))
+
+    def _flows(self, settings: Settings, topology: Topology, movable: Movable) -> tuple[Flow, ...]:
+        has_safety_net = not confined(topology, movable) and self._fs.exists(DEMOTION_ENABLED)
+        return directions.flows(settings, topology, has_safety_net=has_safety_net)
+
+    def _net(self, topology: Topology, movable: Movable, state: JournalState) -> tuple[Step, ...]:
+        """Returns what switches the kernel's own demotion on, for a fast nid that others fill, else back."""
+        if confined(topology, movable):
+            return _restores(state)
+        try:
+            found = self._fs.read(DEMOTION_ENABLED)
+        except HostFileMissing:
+            return ()
+        if found == "true":
+            return ()
+        return Remember(path=DEMOTION_ENABLED, value=found), Store(path=DEMOTION_ENABLED, value="true")
+
+    def _check(self) -> None:
+        """Checks what this process may do, until nothing is missing.
+
+        Raises:
+            EngineUnavailable: says what is.
+        """
+        if self._privileged:
+            return
+        if not self._fs.exists(_HOSTS_FIRST):
+            raise privilege.NO_HOST_PROC
+        if gap := privilege.missing(self._tools.privilege(self._tools.procfs)):
+            raise gap
+        self._privileged = True
+
+
+def _halts(review: Review) -> bool:
+    return review.cooldown is not None or review.under_pressure
+
+
+def _restores(state: JournalState) -> tuple[Step, ...]:
+    found = original(state, DEMOTION_ENABLED)
+    return () if found is None else (Restore(path=DEMOTION_ENABLED, value=found),)

@@ -1,0 +1,129 @@
+"""How hot pages are, from a few looks at them: two bytes a page, over plain bytes. Pure.
+
+Before: a tracker says of each page whether it was surely touched since the look before, and whether it may have been.
+After: `choose` picks what to move.
+
+Each page has the last eight looks as bits of one byte, the newest in the highest bit, once for what is sure and once
+for what may be (a tracker that sees writes only knows no page to be untouched that might have been read). A page is
+hot when enough of its last looks surely touched it, the newest among them; cold when none of enough looks may have.
+What is neither stays where it is: that gap is the hysteresis.
+
+A tracked GiB of 4 KiB pages costs 512 KiB. Everything below is one pass in C over bytes: `bytes.translate`, and
+integers of any length for what takes two operands.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+TOUCHED = 0x80
+"""A page of a look; 0 for one that was not touched."""
+LOOKS = 8
+
+_SHIFTED = bytes(value >> 1 for value in range(256))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What one look saw of consecutive pages, one byte for each: `TOUCHED` or 0.
+
+    Attributes:
+        sure: touched for sure.
+        maybe: touched perhaps; includes what is sure.
+    """
+
+    sure: bytes
+    maybe: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heat:
+    """The history of consecutive pages.
+
+    Attributes:
+        looks: how many there were, up to `LOOKS`.
+    """
+
+    sure: bytes
+    maybe: bytes
+    looks: int = 0
+
+    @property
+    def pages(self) -> int:
+        """How many pages."""
+        return len(self.sure)
+
+
+def unknown(pages: int) -> Heat:
+    """Returns the heat of pages that were never looked at."""
+    return Heat(sure=bytes(pages), maybe=bytes(pages))
+
+
+def seen(heat: Heat, look: Look) -> Heat:
+    """Returns the heat after one more look.
+
+    Raises:
+        ValueError: the look is of another number of pages.
+    """
+    if not len(look.sure) == len(look.maybe) == heat.pages:
+        raise ValueError(f"a look at {len(look.sure)} pages for {heat.pages}")
+    return Heat(
+        sure=either(heat.sure.translate(_SHIFTED), look.sure),
+        maybe=either(heat.maybe.translate(_SHIFTED), look.maybe),
+        looks=min(LOOKS, heat.looks + 1),
+    )
+
+
+def resized(heat: Heat, *, before: int, pages: int) -> Heat:
+    """Returns the heat of a range that now begins `before` pages earlier (later if negative) and has `pages` pages."""
+    return Heat(sure=_resized(heat.sure, before, pages), maybe=_resized(heat.maybe, before, pages), looks=heat.looks)
+
+
+def marked(heat: Heat, runs: Iterable[range], *, hot: bool) -> Heat:
+    """Returns the heat with pages that were just moved taken for hot or cold through and through.
+
+    They have to be seen the other way for as many looks as their direction asks, before they move back.
+    """
+    sure, maybe = bytearray(heat.sure), bytearray(heat.maybe)
+    for run in runs:
+        sure[run.start : run.stop] = bytes(len(run))
+        if hot:
+            maybe[run.start : run.stop] = b"\xff" * len(run)
+    return Heat(sure=bytes(sure), maybe=bytes(maybe), looks=heat.looks)
+
+
+def hot(heat: Heat, *, touches: int, looks: int) -> Iterator[range]:
+    """Yields the runs of pages that the newest look and at least `touches` of the last `looks` surely touched."""
+    table = bytes(value >= TOUCHED and _newest(value, looks).bit_count() >= touches for value in range(256))
+    return _runs(heat.sure.translate(table))
+
+
+def cold(heat: Heat, *, looks: int) -> Iterator[range]:
+    """Yields the runs of pages that none of the last `looks` may have touched; none while there were fewer."""
+    if heat.looks < looks:
+        return iter(())
+    table = bytes(not _newest(value, looks) for value in range(256))
+    return _runs(heat.maybe.translate(table))
+
+
+def either(one: bytes, other: bytes) -> bytes:
+    """Returns the bytes of both, or-ed; they are of the same length."""
+    merged = int.from_bytes(one, "little") | int.from_bytes(other, "little")
+    return merged.to_bytes(len(one), "little")
+
+
+def _newest(value: int, looks: int) -> int:
+    return value >> (LOOKS - looks)
+
+
+def _resized(history: bytes, before: int, pages: int) -> bytes:
+    kept = bytes(max(0, before)) + history[max(0, -before) :]
+    return kept[:pages].ljust(pages, b"\0")
+
+
+def _runs(flags: bytes) -> Iterator[range]:
+    start = flags.find(1)
+    while start >= 0:
+        end = flags.find(0, start)
+        end = len(flags) if end < 0 else end
+        yield range(start, end)
+        start = flags.find(1, end)

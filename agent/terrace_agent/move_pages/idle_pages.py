@@ -1,0 +1,137 @@
+"""The tracker that sees reads and writes, page by page: the idle bits of page frames.
+
+Each bit of `/sys/kernel/mm/page_idle/bitmap` is a frame. Storing 1 marks it idle and clears its accessed bits, and it
+reads 0 once it was touched (Linux Documentation/admin-guide/mm/idle_page_tracking.rst). The kernel keeps the bit of a
+huge page in its first frame and reads 0 for the others (`page_idle_get_folio()`, mm/page_idle.c), so those are looked
+up in `/proc/kpageflags`.
+
+Each frame costs a walk of all its mappings, so one page of `EVERY` is looked at, and stands for its neighbours.
+"""
+
+import os
+import time
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from terrace_agent.move_pages.heat import TOUCHED, Look
+from terrace_agent.move_pages.procfs import Procfs
+from terrace_agent.move_pages.vmas import PAGE_BYTES, Vma
+
+EVERY = 16
+BITMAP = Path("/sys/kernel/mm/page_idle/bitmap")
+KPAGEFLAGS = Path("/proc/kpageflags")
+_WORD_BYTES, _WORD_BITS = 8, 64
+_TAIL = 1 << 16
+"""KPF_COMPOUND_TAIL (Linux include/uapi/linux/kernel-page-flags.h)."""
+_HUGE_FRAMES = 512
+
+Samples = dict[int, int]
+"""Frames that were marked idle, by address."""
+
+
+class Frames:
+    """Reads and stores words about frames, at `frame * 8` or, where a bit is a frame, at the word that holds it."""
+
+    def __init__(self, bitmap: Path = BITMAP, flags: Path = KPAGEFLAGS) -> None:
+        self._bitmap = bitmap
+        self._flags = flags
+
+    def exist(self) -> bool:
+        """Returns whether this kernel has idle bits."""
+        return self._bitmap.exists() and self._flags.exists()
+
+    def heads(self, frames: Iterable[int]) -> list[int]:
+        """Returns for each frame the one that has its idle bit: the first of its huge page; 0 stays 0.
+
+        Raises:
+            OSError: it may not be read.
+        """
+        with self._flags.open("rb", buffering=0) as file:
+            return [_head(frame, _word(file.fileno(), frame)) if frame else 0 for frame in frames]
+
+    def idle(self, frames: Iterable[int]) -> list[bool]:
+        """Returns of each frame whether it was not touched since it was marked."""
+        with self._bitmap.open("rb", buffering=0) as file:
+            return [bool(_word(file.fileno(), frame // _WORD_BITS) >> frame % _WORD_BITS & 1) for frame in frames]
+
+    def mark(self, frames: Iterable[int]) -> None:
+        """Marks frames idle; bits of a word that are 0 are left as they are."""
+        words: dict[int, int] = {}
+        for frame in frames:
+            words[frame // _WORD_BITS] = words.get(frame // _WORD_BITS, 0) | 1 << frame % _WORD_BITS
+        with self._bitmap.open("r+b", buffering=0) as file:
+            for number, word in sorted(words.items()):
+                os.pwrite(file.fileno(), word.to_bytes(_WORD_BYTES, "little"), number * _WORD_BYTES)
+
+
+class IdlePageTracker:
+    """See `tracker.Tracker`."""
+
+    name = "idle pages"
+    blind_spot = f"one page of {EVERY} is looked at and stands for its neighbours"
+
+    def __init__(self, procfs: Procfs, frames: Frames, clock: Callable[[], float] = time.monotonic) -> None:
+        self._procfs = procfs
+        self._frames = frames
+        self._clock = clock
+        self._marked: dict[int, Samples] = {}
+        self.longest_stall_s = 0.0
+
+    def may_track(self, resident_bytes: int) -> bool:
+        """Returns whether a process of that size is looked at: nothing of it is held up."""
+        del resident_bytes
+        return True
+
+    def begin(self, pid: int) -> None:
+        """Nothing: each look marks what the next one reads."""
+
+    def look(self, pid: int, vmas: Iterable[Vma]) -> Iterator[tuple[Vma, Look]]:
+        """Yields what was touched since the look before, and marks everything idle again."""
+        before, now = self._marked.get(pid, {}), Samples()
+        for vma in vmas:
+            addresses = range(vma.start, vma.end, EVERY * PAGE_BYTES)
+            found = self._procfs.frames(pid, vma.start // PAGE_BYTES, vma.pages, EVERY)
+            frames = self._frames.heads(found)
+            known = [
+                frame if frame and before.get(at) == frame else 0 for at, frame in zip(addresses, frames, strict=True)
+            ]
+            yield vma, conclude(vma.pages, frames, known, self._frames.idle(known))
+            now.update((at, frame) for at, frame in zip(addresses, frames, strict=True) if frame)
+        self._frames.mark(now.values())
+        self._marked = {one: samples for one, samples in self._marked.items() if one != pid} | {pid: now}
+
+    def keep(self, pids: Iterable[int]) -> None:
+        """Forgets all processes but these."""
+        self._marked = {pid: self._marked[pid] for pid in pids if pid in self._marked}
+
+
+def sees_frames(procfs: Procfs) -> bool:
+    """Returns whether frame numbers are told: with CAP_SYS_ADMIN only (pagemap.rst)."""
+    block = array("B", b"\1" * (2 * PAGE_BYTES))
+    page = -(-block.buffer_info()[0] // PAGE_BYTES)
+    try:
+        return any(procfs.frames(os.getpid(), page, 1, 1))
+    except OSError:
+        return False
+
+
+def conclude(pages: int, frames: list[int], known: list[int], idle: list[bool]) -> Look:
+    """Returns what the samples tell of all pages: one that moved meanwhile, or is new, may have been touched. Pure."""
+    sure = bytes(TOUCHED if frame and not still else 0 for frame, still in zip(known, idle, strict=True))
+    maybe = bytes(
+        TOUCHED if frame and not (same and still) else 0 for frame, same, still in zip(frames, known, idle, strict=True)
+    )
+    return Look(sure=_spread(sure, pages), maybe=_spread(maybe, pages))
+
+
+def _spread(samples: bytes, pages: int) -> bytes:
+    return b"".join(bytes([sample]) * EVERY for sample in samples)[:pages]
+
+
+def _head(frame: int, flags: int) -> int:
+    return frame - frame % _HUGE_FRAMES if flags & _TAIL else frame
+
+
+def _word(descriptor: int, number: int) -> int:
+    return int.from_bytes(os.pread(descriptor, _WORD_BYTES, number * _WORD_BYTES), "little")

@@ -1,0 +1,93 @@
+"""The process that calls move_pages(2), and does nothing else.
+
+Before: `pilot` sends one order a line. After: one answer a line.
+
+A process of its own, since a call may hang: it waits for every CPU to drain its lists of pages (`lru_cache_disable()`,
+Linux mm/swap.c), and one that spins in a realtime task never does. Then this process hangs, not the agent.
+"""
+
+import json
+import sys
+import time
+from array import array
+from dataclasses import asdict
+from errno import EACCES, ESRCH
+from itertools import chain, islice
+from typing import Any
+
+from terrace_agent.move_pages.batches import FIRST_PAGES, Outcome, next_size, outcome
+from terrace_agent.move_pages.procfs import Procfs
+from terrace_agent.move_pages.syscall import UNTOLD, move, query
+from terrace_agent.move_pages.vmas import PAGE_BYTES
+
+Order = dict[str, Any]
+
+
+class Mover:
+    """Carries out orders; remembers how many pages a call may take."""
+
+    def __init__(self, procfs: Procfs) -> None:
+        self._procfs = procfs
+        self._pages = FIRST_PAGES
+        self._longest_s = 0.0
+
+    def answer(self, line: str) -> str:
+        """Returns what came of the order that a line holds."""
+        self._longest_s = 0.0
+        done = self._carry_out(json.loads(line))
+        return json.dumps({"outcome": asdict(done), "longest_s": self._longest_s})
+
+    def _carry_out(self, order: Order) -> Outcome:
+        if self._procfs.started(order["pid"]) != order["started"]:
+            return Outcome(gone=1)
+        done = Outcome()
+        addresses = chain.from_iterable(range(start, end, PAGE_BYTES) for start, end in order["runs"])
+        try:
+            while done.moved < order["limit_pages"] and (batch := array("Q", islice(addresses, self._pages))):
+                done += self._batch(order, batch, order["limit_pages"] - done.moved)
+        except OSError as error:
+            done += _ended(error)
+        return done
+
+    def _batch(self, order: Order, batch: "array[int]", limit: int) -> Outcome:
+        """Moves those pages of a batch that are on a nid that they are to leave."""
+        places = query(order["pid"], batch)
+        here = [page for page, nid in zip(batch, places, strict=True) if nid in order["sources"]]
+        leaving = array("Q", here[:limit])
+        rest = Outcome(there=sum(nid >= 0 for nid in places) - len(here), gone=sum(nid < 0 for nid in places))
+        return rest + self._move(order["pid"], leaving, order["nid"]) if leaving else rest
+
+    def _move(self, pid: int, leaving: "array[int]", nid: int) -> Outcome:
+        began = time.monotonic()
+        statuses = move(pid, leaving, nid)
+        took_s = time.monotonic() - began
+        self._longest_s = max(self._longest_s, took_s)
+        if len(leaving) * 2 >= self._pages or next_size(self._pages, took_s) < self._pages:
+            self._pages = next_size(self._pages, took_s)
+        if UNTOLD in statuses:
+            # Where one page of a batch failed, the kernel tells nothing of those that it moved with it.
+            now = query(pid, leaving)
+            statuses = array("i", map(_told, statuses, now, [nid] * len(now)))
+        return outcome(statuses, nid)
+
+
+def _told(status: int, now: int, nid: int) -> int:
+    return nid if status == UNTOLD and now == nid else status
+
+
+def _ended(error: OSError) -> Outcome:
+    if error.errno == ESRCH:
+        return Outcome(gone=1)
+    return Outcome(denied=1) if error.errno == EACCES else Outcome(busy=1)
+
+
+def main() -> None:
+    """Answers orders on standard input until that is closed."""
+    mover = Mover(Procfs())
+    for line in sys.stdin:
+        sys.stdout.write(mover.answer(line) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""The tracker of last resort, which every kernel has: pages that were written, and ranges that were touched at all.
+
+Soft-dirty bits tell writes page by page, and nothing of reads. `Referenced` of smaps tells both, but for a whole range
+only. Together: what is soft-dirty was touched; a range of which nearly all was referenced was touched all over; a
+range of which nearly nothing was referenced was not. Between, whether a page that was not written was read
+cannot be known, so it is neither hot nor cold.
+
+Each look clears the bits for the next one (`clear_refs`), which walks all page tables of the process and holds its
+`mmap_lock` for writing meanwhile (`clear_refs_write()`, Linux fs/proc/task_mmu.c): what that costs is
+measured, and processes that are so large that it would take longer than `STALL_S` are not looked at any more.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+from terrace_agent.move_pages.heat import TOUCHED, Look, either
+from terrace_agent.move_pages.procfs import Procfs
+from terrace_agent.move_pages.vmas import PAGE_BYTES, Vma
+
+LARGEST_BYTES = 16 << 30
+"""At most, however fast the machine is."""
+STALL_S = 0.1
+_NEARLY = 10
+
+
+class SoftDirtyTracker:
+    """See `tracker.Tracker`."""
+
+    name = "soft-dirty and smaps"
+    blind_spot = "reads are seen by whole ranges only, so what is read here and there stays where it is"
+
+    def __init__(self, procfs: Procfs, clock: Callable[[], float] = time.monotonic) -> None:
+        self._procfs = procfs
+        self._clock = clock
+        self._largest_bytes = LARGEST_BYTES
+        self.longest_stall_s = 0.0
+
+    def may_track(self, resident_bytes: int) -> bool:
+        """Returns whether a process of that size is looked at: not if it would be held up for too long."""
+        return resident_bytes <= self._largest_bytes
+
+    def begin(self, pid: int) -> None:
+        """Clears the bits, so that the next look sees what came after."""
+        for what in ("1", "4"):
+            began = self._clock()
+            self._procfs.clear_refs(pid, what)
+            self._note(self._clock() - began, pid)
+
+    def look(self, pid: int, vmas: Iterable[Vma]) -> Iterator[tuple[Vma, Look]]:
+        """Yields what was touched since `begin` or the look before; call `begin` afterwards."""
+        for vma in vmas:
+            dirty, present = self._procfs.page_flags(pid, vma.start // PAGE_BYTES, vma.pages)
+            yield vma, conclude(vma, dirty, present)
+
+    def keep(self, pids: Iterable[int]) -> None:
+        """Nothing is kept: the kernel has all bits."""
+
+    def _note(self, took_s: float, pid: int) -> None:
+        self.longest_stall_s = max(self.longest_stall_s, took_s)
+        if took_s > STALL_S:
+            self._largest_bytes = min(self._largest_bytes, round(self._procfs.resident_bytes(pid) * STALL_S / took_s))
+
+
+def conclude(vma: Vma, dirty: bytes, present: bytes) -> Look:
+    """Returns what soft-dirty bits and the range's `Referenced` tell. Pure."""
+    quiet = vma.referenced_bytes * _NEARLY <= vma.resident_bytes
+    busy = vma.referenced_bytes * _NEARLY >= vma.resident_bytes * (_NEARLY - 1)
+    sure = present if busy and not quiet else both(dirty, present)
+    return Look(sure=sure, maybe=sure if quiet else either(_ALL * len(present), sure))
+
+
+def both(one: bytes, other: bytes) -> bytes:
+    """Returns the bytes of both, and-ed; they are of the same length."""
+    merged = int.from_bytes(one, "little") & int.from_bytes(other, "little")
+    return merged.to_bytes(len(one), "little")
+
+
+_ALL = bytes([TOUCHED])

@@ -1,0 +1,112 @@
+"""A process' memory as ranges of addresses, and which of them may be moved. Pure.
+
+Before: `procfs` reads `numa_maps` and `smaps`. After: trackers look at them, `choose` picks pages.
+
+Left alone are ranges that a policy binds (`bind:`, `prefer:`, ... in numa_maps: somebody placed them on purpose), huge
+pages of hugetlbfs, which move_pages(2) would split from their pool's nid, and everything that a file backs: it is
+shared, and MPOL_MF_MOVE moves what this process alone maps.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+PAGE_BYTES = 4_096
+
+_HEADER = re.compile(r"([0-9a-f]+)-([0-9a-f]+) ([rwxsp-]{4}) ")
+_BY_NID = re.compile(r"N(\d+)=(\d+)")
+_SPARSEST = 8
+_FREE_POLICIES = ("default", "local")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vma:
+    """One range of addresses.
+
+    Attributes:
+        resident_bytes: of it in memory.
+        referenced_bytes: touched since accessed bits were last cleared (`Referenced` of smaps).
+    """
+
+    start: int
+    end: int
+    resident_bytes: int = 0
+    referenced_bytes: int = 0
+
+    @property
+    def pages(self) -> int:
+        """How many pages, in memory or not."""
+        return (self.end - self.start) // PAGE_BYTES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """One line of numa_maps: where the pages of a range are, by nid, and whether anybody placed them."""
+
+    start: int
+    policy: str
+    movable: bool
+    pages_by_nid: Mapping[int, int] = field(default_factory=dict)
+
+
+def parse_smaps(text: str) -> tuple[Vma, ...]:
+    """Returns the private ranges of `/proc/PID/smaps`.
+
+    Raises:
+        ValueError: a size is no number.
+    """
+    return tuple(_parse_smaps(text))
+
+
+def parse_numa_maps(text: str) -> tuple[Placement, ...]:
+    """Returns the lines of `/proc/PID/numa_maps`.
+
+    Raises:
+        ValueError: a line does not begin with an address and a policy.
+    """
+    return tuple(_parse_placement(line) for line in text.splitlines() if line)
+
+
+def movable(vmas: Iterable[Vma], placements: Iterable[Placement]) -> tuple[Vma, ...]:
+    """Returns the ranges that nobody placed on purpose, and of which enough is in memory to be worth a look."""
+    free = {one.start for one in placements if one.movable}
+    return tuple(vma for vma in vmas if vma.start in free and _is_dense(vma))
+
+
+def _is_dense(vma: Vma) -> bool:
+    """Returns whether a range is not mostly empty: runtimes reserve ranges of many GiB, which cost two bytes a page."""
+    return 0 < vma.pages * PAGE_BYTES <= vma.resident_bytes * _SPARSEST
+
+
+def _parse_smaps(text: str) -> Iterator[Vma]:
+    bounds: tuple[int, int] | None = None
+    sizes: dict[str, int] = {}
+    for line in text.splitlines():
+        if match := _HEADER.match(line):
+            if bounds:
+                yield _vma(bounds, sizes)
+            bounds = (int(match[1], 16), int(match[2], 16)) if match[3][3] == "p" else None
+            sizes = {}
+        elif line.endswith(" kB"):
+            name, _, size = line.removesuffix(" kB").partition(":")
+            sizes[name] = int(size) * 1024
+    if bounds:
+        yield _vma(bounds, sizes)
+
+
+def _vma(bounds: tuple[int, int], sizes: Mapping[str, int]) -> Vma:
+    return Vma(
+        start=bounds[0],
+        end=bounds[1],
+        resident_bytes=sizes.get("Rss", 0),
+        referenced_bytes=sizes.get("Referenced", 0),
+    )
+
+
+def _parse_placement(line: str) -> Placement:
+    address, policy, *details = line.split()
+    blocked = any(word == "huge" or word.startswith("file=") for word in details)
+    counts = {int(match[1]): int(match[2]) for word in details if (match := _BY_NID.fullmatch(word))}
+    return Placement(
+        start=int(address, 16), policy=policy, movable=policy in _FREE_POLICIES and not blocked, pages_by_nid=counts
+    )

@@ -1,0 +1,72 @@
+"""Does the steps of a plan, one by one; decides nothing. What is journaled is journaled before the store."""
+
+import errno
+from collections.abc import Callable
+
+from terrace_agent.engine import Begin, CoolDown, End, Plan, Reclaim, Remember, Restore, Step, Store
+from terrace_agent.errors import HostFileMissing, StoreRefused
+from terrace_agent.hostfs import HostFs
+from terrace_agent.journal import Journal, JournalState, cooling, forgetting, remembering
+from terrace_agent.numa_balancing import counters
+from terrace_agent.numa_balancing.observe import observe
+
+_LESS_THAN_ASKED = {errno.EAGAIN, errno.EINTR}
+"""How an order to reclaim ends that took less (`user_proactive_reclaim()`, Linux mm/vmscan.c)."""
+
+
+class Applier:
+    """Executes plans of this engine."""
+
+    def __init__(self, fs: HostFs, journal: Journal) -> None:
+        self._fs = fs
+        self._journal = journal
+
+    def apply(self, plan: Plan) -> None:
+        """Does all steps of `plan`; see `Engine.apply` for what it raises."""
+        for step in plan.steps:
+            self._do(step)
+
+    def count(self) -> None:
+        """Journals what has moved so far."""
+        pages = observe(self._fs).pages
+        self._journal_with(lambda state: counters.advance(state, pages))
+
+    def _do(self, step: Step) -> None:
+        match step:
+            case Remember():
+                self._journal_with(lambda state: remembering(state, step.path, step.value))
+            case Store():
+                self._fs.store(step.path, step.value)
+            case Restore():
+                self._restore(step)
+            case Begin():
+                pages = observe(self._fs).pages
+                self._journal_with(lambda state: counters.begin(state, pages))
+            case End():
+                pages = observe(self._fs).pages
+                self._journal_with(lambda state: counters.end(state, pages))
+            case CoolDown():
+                self._journal_with(lambda state: cooling(state, step.cooldown))
+            case Reclaim():
+                self._reclaim(step)
+            case _:
+                raise TypeError(f"{step} is no step of this engine")
+
+    def _restore(self, step: Restore) -> None:
+        self._fs.store(step.path, step.value)
+        self._journal_with(lambda state: forgetting(state, step.path))
+
+    def _reclaim(self, step: Reclaim) -> None:
+        try:
+            self._fs.store(step.path, step.value)
+        except HostFileMissing:
+            return  # The cgroup has gone meanwhile.
+        except StoreRefused as error:
+            if error.errno not in _LESS_THAN_ASKED:
+                raise
+
+    def _journal_with(self, change: Callable[[JournalState], JournalState]) -> None:
+        before = self._journal.load()
+        after = change(before)
+        if after != before:
+            self._journal.save(after)

@@ -1,0 +1,128 @@
+"""The kernel's settings as a policy wants them, with every number that was computed for them. Pure.
+
+Before: `observe`, settings, topology. After: `plan`.
+
+The limit of the rate is the kernel's, so it holds without the agent. What the kernel does not bound is said in the
+notes: while a fast nid has much free memory, it takes every page that was touched, at any rate
+(`pgdat_free_space_enough()`, Linux kernel/sched/fair.c), and it stops promoting at its own watermark.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from terrace_agent.flows.demotion import DEMOTION_ENABLED, confined
+from terrace_agent.flows.directions import Flow, flows
+from terrace_agent.numa_balancing.observe import NUMA_BALANCING, RATE_LIMIT, Observed
+from terrace_agent.topology.values import Topology
+from terrace_agent.workloads.values import Movable
+from terrace_api.node_tiering import Effective
+from terrace_api.policy import PageCache, Settings
+from terrace_api.units import Percent, display_bytes
+
+TIERING = 2
+"""The bit of `numa_balancing` (NUMA_BALANCING_MEMORY_TIERING, Linux include/linux/sched/sysctl.h)."""
+
+_MIB = 1 << 20
+_HEEDS_CPUSETS = "pgdemote_proactive"
+"""The counter came with the release in which demotion began to heed cpusets, 6.16."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desired:
+    """What should be in force.
+
+    Attributes:
+        values: path and value of each setting, in the order in which they are stored.
+        flows: every direction that is enabled.
+    """
+
+    values: tuple[tuple[str, str], ...]
+    flows: tuple[Flow, ...]
+    effective: Effective
+    words: tuple[str, ...]
+
+
+def desired(
+    settings: Settings, topology: Topology, movable: Movable, observed: Observed, *, found_mode: int, halted: bool
+) -> Desired:
+    """Returns the settings; nothing is promoted while `halted`.
+
+    Args:
+        settings: of the policy.
+        topology: at least two tiers.
+        movable: for the cpusets in it.
+        observed: for what this kernel has.
+        found_mode: `numa_balancing` before our first change of it: its other bits stay.
+        halted: a guardrail is hit.
+
+    Raises:
+        SettingsRejected: the tiers cannot be meant for this node.
+    """
+    pinned = () if _HEEDS_CPUSETS in observed.pages else confined(topology, movable)
+    wanted = flows(settings, topology, has_safety_net=not pinned)
+    promotes = settings.promotion.enabled and not halted
+    values = {RATE_LIMIT: str(_rate_limit_mib_s(wanted))} if promotes else {}
+    if settings.demotion.enabled and not pinned:
+        values[DEMOTION_ENABLED] = "true"
+    values[NUMA_BALANCING] = str(found_mode | TIERING if promotes else found_mode & ~TIERING)
+    return Desired(
+        values=tuple(values.items()),
+        flows=wanted,
+        effective=_effective(wanted, tuple(_notes(settings, observed, pinned))),
+        words=tuple(_words(wanted, observed)),
+    )
+
+
+def _rate_limit_mib_s(flows: tuple[Flow, ...]) -> int:
+    """Returns one limit for all nids, as the kernel has it: that of the nid that bears least."""
+    return max(1, min(flow.window.bytes_per_second for flow in flows if flow.pair.promotes) // _MIB)
+
+
+def _effective(flows: tuple[Flow, ...], notes: tuple[str, ...]) -> Effective:
+    tightest = max(flows, key=lambda flow: flow.stops.promotion_free_bp)
+    return Effective(
+        fast_used_target=str(Percent(tightest.stops.promotion_used_bp)),
+        fast_free_target=str(Percent(tightest.stops.demotion_free_bp)),
+        fast_floor_bytes=tightest.stops.floor_bytes,
+        quota_bytes_per_second=tightest.window.bytes_per_second,
+        notes=notes,
+    )
+
+
+def _words(flows: tuple[Flow, ...], observed: Observed) -> Iterator[str]:
+    for flow in flows:
+        source, target, stops = flow.pair.source.nid, flow.pair.target.nid, flow.stops
+        rate = display_bytes(flow.window.bytes_per_second)
+        if flow.pair.promotes:
+            yield f"NUMA balancing promotes what is touched on nid {source} to the nids of the CPUs, up to {rate}/s"
+        elif source in observed.node_reclaim:
+            yield (
+                f"reclaim demotes from nid {source} to nid {target} until {Percent(stops.demotion_free_bp)} is free, "
+                f"up to {rate}/s"
+            )
+        else:
+            yield (
+                f"reclaim demotes from nid {source} to nid {target} at the kernel's watermarks, and from cgroups with "
+                f"little page cache until {Percent(stops.demotion_free_bp)} is free"
+            )
+
+
+def _notes(settings: Settings, observed: Observed, pinned: tuple[str, ...]) -> Iterator[str]:
+    if settings.promotion.enabled:
+        yield (
+            "promotion.fastUsedTarget, minAccesses and minAge: NUMA balancing has its own threshold and stops at the "
+            "kernel's watermark"
+        )
+        yield (
+            "quota: NUMA balancing promotes at any rate while a fast nid has more free than 1 GiB or a sixteenth of "
+            "it, whichever is more"
+        )
+    if settings.demotion.enabled and settings.demotion.page_cache is not PageCache.INCLUDE:
+        yield "demotion.pageCache: kswapd demotes page cache as well; only what Terrace asks for leaves it out"
+    if settings.demotion.enabled and not observed.node_reclaim:
+        yield "demotion.fastFreeTarget: only cgroups take orders to reclaim here, nids do since Linux 6.17"
+    if pinned:
+        yield (
+            f"cpusets keep {len(pinned)} cgroups off a slow nid ({', '.join(pinned[:3])}), which reclaim before Linux "
+            "6.16 would not heed: demotion_enabled is not switched on"
+        )

@@ -1,0 +1,90 @@
+"""How much a fast nid should be asked to demote now, and who is asked. Pure.
+
+Before: `desired`, the cgroups' memory. After: `plan` makes orders to reclaim of it.
+
+Where the nid itself takes orders (`nodeN/reclaim`, Linux 6.17) it is asked. Else leaf cgroups are, by `memory.reclaim`
+(5.19), which reclaims on all nids: on a slow nid there is nothing to demote to, so page cache there would be
+dropped. Therefore only cgroups with hardly any page cache are asked.
+
+Nothing is asked for while the nid has its free target.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+from terrace_agent.flows import limits
+from terrace_agent.flows.directions import Flow
+from terrace_agent.topology.values import Nid
+from terrace_api.policy import Guard, Settings
+
+_PAGE_BYTES = 4_096
+_LARGEST_BYTES = 32 << 20
+"""An order is worked off before the store returns, so a large one would hold up the agent."""
+_ANONYMOUS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CgroupMemory:
+    """What one leaf cgroup has.
+
+    Attributes:
+        path: from the root of the hierarchy.
+        anon_bytes: by nid.
+        file_bytes: on all nids.
+    """
+
+    path: str
+    anon_bytes: Mapping[int, int]
+    file_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """How much one fast nid should demote now."""
+
+    nid: int
+    bytes: int
+
+
+def wanted(settings: Settings, flows: Iterable[Flow]) -> tuple[Wanted, ...]:
+    """Returns what the nids lack of their free target, as far as a second's quota and the target's room go."""
+    found = (_lack(settings, flow) for flow in flows if not flow.pair.promotes)
+    return tuple(Wanted(nid=nid, bytes=size) for nid, size in found if size)
+
+
+def shares(lack: Wanted, cgroups: Iterable[CgroupMemory]) -> Iterator[tuple[CgroupMemory, int]]:
+    """Yields which cgroups are asked for how much, those with the most to give first."""
+    left = lack.bytes
+    able = [cgroup for cgroup in cgroups if _is_anonymous(cgroup, lack.nid)]
+    for cgroup in sorted(able, key=lambda one: (-one.anon_bytes[lack.nid], one.path)):
+        size = min(left, cgroup.anon_bytes[lack.nid] // 2 // _PAGE_BYTES * _PAGE_BYTES)
+        if size:
+            yield cgroup, size
+            left -= size
+
+
+def leaves(paths: Iterable[str]) -> tuple[str, ...]:
+    """Returns the cgroups with none below them: the counters of the others include those of the ones below."""
+    ordered = sorted(paths, key=_below)
+    return tuple(path for path, after in pairwise([*ordered, ""]) if not after.startswith(_below(path)))
+
+
+def _below(path: str) -> str:
+    return path.rstrip("/") + "/"
+
+
+def _lack(settings: Settings, flow: Flow) -> tuple[int, int]:
+    fast, slow = flow.pair.source, flow.pair.target
+    lack = limits.share_bytes(fast.total_bytes, flow.stops.demotion_free_bp) - fast.free_bytes
+    room = slow.free_bytes - slow.floor_bytes - _guarded_bytes(settings.guardrails.slow_free_min, slow)
+    size = max(0, min(lack, room, flow.window.bytes_per_second, _LARGEST_BYTES))
+    return fast.nid, size // _PAGE_BYTES * _PAGE_BYTES
+
+
+def _guarded_bytes(guard: Guard, nid: Nid) -> int:
+    return limits.share_bytes(nid.total_bytes, guard.share.bp) if guard.enabled else 0
+
+
+def _is_anonymous(cgroup: CgroupMemory, nid: int) -> bool:
+    return cgroup.file_bytes * _ANONYMOUS <= cgroup.anon_bytes.get(nid, 0)

@@ -1,0 +1,53 @@
+"""Nodes beside the tiered one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cases.policies import policy
+from story.stage import Stage
+from testbed import kernels, node
+from testbed.guest import Guest
+from testbed.topology import TWO_TIERS, Topology
+
+
+@contextmanager
+def joined(
+    tiered: Stage,
+    directory: Path,
+    name: str,
+    *,
+    kernel: str | None = None,
+    topology: Topology = TWO_TIERS,
+    append: str = "",
+    **spec: Any,
+) -> Iterator[Guest]:
+    """Boots another node that follows a policy of its own, `other`, of this `spec`; ends both."""
+    guest = node.join(
+        tiered.cluster,
+        name,
+        directory=directory,
+        images=tiered.images,
+        kernel=kernels.kernel(kernel) if kernel else None,
+        topology=topology,
+        append=append,
+    )
+    selector = {"matchLabels": {"kubernetes.io/hostname": name}}
+    manifest = policy("other", mode="Enforce", nodeSelector=selector, **spec)
+    try:
+        tiered.cluster.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(manifest))
+        tiered.wait("jsonpath={.spec.action}=Manage", f"nodetiering/{name}", limit_s=60)
+        yield guest
+    finally:
+        guest.stop()
+        tiered.cluster.kubectl("delete", "tieringpolicy", "other", "--ignore-not-found")
+        tiered.cluster.kubectl("delete", "node", name)
+
+
+def status_of(tiered: Stage, name: str) -> dict[str, Any]:
+    """Returns the status of a node's NodeTiering."""
+    found: dict[str, Any] = yaml.safe_load(tiered.cluster.kubectl("get", "nodetiering", name, "-o", "yaml").stdout)
+    return found["status"]  # type: ignore[no-any-return]

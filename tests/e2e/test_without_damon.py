@@ -1,0 +1,106 @@
+"""The other engines on real kernels: the hot set arrives, settings are brought back, and each says why it was taken."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2e.nodes import joined, status_of
+from story import host
+from story.placement import ARRIVED, Sample
+from story.stage import ALONE, CHART, NAMESPACE, Stage
+from story.workload import NAMESPACE as WORKLOAD_NAMESPACE
+from story.workload import Load, Workload
+from testbed import waiting
+from testbed.guest import Guest
+
+pytestmark = pytest.mark.e2e
+
+RATE = {"time": "0s", "size": "400Mi"}
+
+
+@pytest.fixture(scope="module")
+def granted(tiered: Stage) -> Iterator[Stage]:
+    """The stage with an agent that may do all that other engines need."""
+    upgrade(tiered, enabled=True)
+    yield tiered
+    upgrade(tiered, enabled=False)
+
+
+def upgrade(tiered: Stage, *, enabled: bool) -> None:
+    value = str(enabled).lower()
+    tiered.cluster.helm(
+        *("upgrade", "terrace", CHART, "--namespace", NAMESPACE, "--reuse-values", "--wait", "--timeout=5m"),
+        *("--set", f"numaBalancing.enabled={value},movePages.enabled={value}"),
+        limit_s=330,
+    )
+
+
+def condition(status: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(one for one in status["conditions"] if one["type"] == name)
+
+
+def load_and_wait(granted: Stage, guest: Guest, load: Load, *, share: float, limit_s: float) -> list[Sample]:
+    """Runs the workload on a node until so much of its hot set is on the fast nid; returns where its pages were."""
+    workload = Workload(granted.cluster, guest, load)
+    samples: list[Sample] = []
+
+    def arrived() -> bool:
+        samples[:] = workload.samples()
+        return bool(samples) and samples[-1].hot_fast_ratio >= share
+
+    try:
+        first = workload.start()
+        assert first.hot_fast_ratio < 0.5, "the hot set was not placed on the slow nid"
+        waiting.until(arrived, "the hot set to arrive", limit_s=limit_s, every_s=3, detail=lambda: str(samples[-1:]))
+    finally:
+        granted.cluster.kubectl("delete", "namespace", WORKLOAD_NAMESPACE, "--ignore-not-found", "--timeout=60s")
+    return samples
+
+
+def test_numa_balancing_moves_the_hot_set_and_brings_its_settings_back(granted: Stage, tmp_path: Path) -> None:
+    with joined(granted, tmp_path / "nb", "nb", engine="NUMABalancing", quota=RATE) as guest:
+        granted.wait("condition=Ready", "nodetiering/nb", limit_s=180)
+        during = host.settings(guest)
+        assert (int(during.numa_balancing) & 2, during.demotion_enabled) == (2, "true")
+        assert int(during.promote_rate_limit) < 65536
+        # Of a hot set that is read in turn, hint faults find the last part slowly.
+        load_and_wait(granted, guest, Load(hot_mib=160, cold_mib=400, node="nb"), share=0.5, limit_s=240)
+        waiting.until(lambda: status_of(granted, "nb")["promotedBytes"] > 60 << 20, "the total", limit_s=90, every_s=2)
+        status = status_of(granted, "nb")
+        assert (status["engine"], status["kdamonds"]) == ("numa_balancing", [])
+        granted.cluster.kubectl("delete", "tieringpolicy", "other")
+        waiting.until(lambda: host.settings(guest).numa_balancing == "1", "the switch to be back", limit_s=60)
+        after = host.settings(guest)
+        assert (after.demotion_enabled, after.promote_rate_limit) == ("false", "65536")
+
+
+def test_a_killed_agent_finds_the_kernels_tiering_on_and_brings_it_back(granted: Stage, tmp_path: Path) -> None:
+    with joined(granted, tmp_path / "nb2", "nb2", engine="NUMABalancing") as guest:
+        granted.wait("condition=Ready", "nodetiering/nb2", limit_s=180)
+        during = host.settings(guest)
+        guest.run("pkill -9 -f -- '-m terrace_agent run'")
+        granted.cluster.kubectl("delete", "tieringpolicy", "other")
+        waiting.until(lambda: host.settings(guest) != during, "the next agent", limit_s=90)
+        waiting.until(lambda: host.settings(guest).promote_rate_limit == "65536", "all to be back", limit_s=60)
+        assert host.settings(guest).numa_balancing == "1"
+        assert host.settings(guest).demotion_enabled == "false"
+
+
+def test_on_6_1_the_ladder_ends_at_move_pages_which_moves_the_written_set(granted: Stage, tmp_path: Path) -> None:
+    with joined(granted, tmp_path / "mp", "mp", kernel="6.1", append=ALONE, quota=RATE) as guest:
+        before = host.settings(guest)
+        granted.wait("condition=Ready", "nodetiering/mp", limit_s=180)
+        found = {one["name"]: one["reason"] for one in status_of(granted, "mp")["engines"]}
+        assert found == {"damon": "NoDamonSysfs", "numa_balancing": "OneMemoryTier", "move_pages": "Available"}
+        assert "Passed over: damon: " in condition(status_of(granted, "mp"), "EngineAvailable")["message"]
+        load = Load(hot_mib=128, cold_mib=300, write=True, node="mp")
+        samples = load_and_wait(granted, guest, load, share=ARRIVED, limit_s=180)
+        cold_before, cold_after = samples[0].cold_fast_bytes, samples[-1].cold_fast_bytes
+        assert cold_before - cold_after < 8 << 20, "cold memory was demoted though the fast nid had room"
+        waiting.until(
+            lambda: status_of(granted, "mp")["promotedBytes"] >= 120 << 20, "the total", limit_s=90, every_s=2
+        )
+        granted.cluster.kubectl("delete", "tieringpolicy", "other")
+        waiting.until(lambda: host.settings(guest) == before, "the settings to be restored", limit_s=60)

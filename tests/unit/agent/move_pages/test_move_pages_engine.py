@@ -1,0 +1,303 @@
+"""What is hot comes up, what is cold makes room only where room is lacking, and nobody is moved who must not be."""
+
+import itertools
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from simkernel import NO_DAMON, SimKernel
+from terrace_agent.engine import Move, Plan
+from terrace_agent.journal import Journal
+from terrace_agent.move_pages.engine import MovePagesEngine, Tools
+from terrace_agent.move_pages.privilege import Privilege
+from terrace_agent.topology.values import Topology
+from terrace_agent.workloads.values import Cgroup, Movable
+from terrace_api.policy import Settings
+from unit.agent.damon.builders import MIB, MemoryJournal, nid, settings, topology, with_free
+from unit.agent.move_pages.sim_processes import BASE, SimPilot, SimProcess, SimProcfs, SimRange
+
+POD, OTHER = "/pod", "/other"
+DEMOTION = "/sys/kernel/mm/numa/demotion_enabled"
+PAGES = 4096
+"""Of each range: 16 MiB, so that a process of one is worth a look."""
+GRANTED = Privilege(namespace="pid:[4026531836]", query_errno=0, pagemap_errno=0, tells_pages=True)
+
+
+@dataclass
+class Machine:
+    """64 MiB fast of which so much is free, and 128 MiB slow."""
+
+    fast_free_mib: int = 32
+    privilege: Privilege = GRANTED
+    journal: Journal = field(default_factory=MemoryJournal)
+    movable: Movable = field(default_factory=lambda: Movable(allowed=(Cgroup(path=POD),)))
+    now_s: float = 100.0
+    cost_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.kernel = SimKernel(NO_DAMON)
+        self.kernel.make_cgroup(POD)
+        self.kernel.make_cgroup(OTHER)
+        self.kernel.put("/proc/1/stat", "1 (systemd) S 0")
+        self.procfs = SimProcfs({0: self.fast_free_mib * 256, 1: 60 * 256})
+        self.pilot = SimPilot(self.procfs)
+        self.cpu_s = 0.0
+        self.engine = self.started()
+
+    def started(self) -> MovePagesEngine:
+        tools = Tools(
+            procfs=self.procfs,
+            pilot=self.pilot,
+            privilege=lambda _: self.privilege,
+            clock=lambda: self.now_s,
+            cpu_clock=self._cpu_clock,
+        )
+        return MovePagesEngine(self.kernel, self.journal, tools)
+
+    def add(self, pid: int, *ranges: SimRange, cgroup: str = POD) -> SimProcess:
+        for number, one in enumerate(ranges):
+            one.start = BASE + number * (1 << 32)
+        process = self.procfs.processes[pid] = SimProcess(list(ranges), started=pid)
+        path = f"/sys/fs/cgroup{cgroup}/cgroup.procs"
+        self.kernel.put(path, f"{self.kernel.read(path)}\n{pid}".strip())
+        return process
+
+    @property
+    def topology(self) -> Topology:
+        where = topology(
+            (nid(0, 64 * MIB, distances={0: 10, 1: 20}, cpus=(0,)),), (nid(1, 128 * MIB, distances={0: 20, 1: 10}),)
+        )
+        return with_free(where, {number: pages * 4096 for number, pages in self.procfs.free_pages.items()})
+
+    def turn(self, wanted: Settings | None = None, touched: tuple[SimRange, ...] = (), *, write: bool = True) -> Plan:
+        for one in touched:
+            one.touch(range(one.pages), write=write)
+        self.now_s += 1.5
+        plan = self.engine.plan(wanted or POLICY, self.topology, self.movable)
+        self.engine.apply(plan)
+        return plan
+
+    def run(self, turns: int, wanted: Settings | None = None, touched: tuple[SimRange, ...] = ()) -> None:
+        for _ in range(turns):
+            self.turn(wanted, touched)
+
+    def _cpu_clock(self) -> float:
+        self.cpu_s += self.cost_s
+        return self.cpu_s
+
+
+POLICY = settings(quota="2Gi", used="90%", free="12%", min_age="4s")
+
+
+def test_what_is_written_comes_up_and_what_is_not_stays_down() -> None:
+    machine = Machine()
+    hot, cold = SimRange(PAGES, 1), SimRange(PAGES, 1)
+    machine.add(41, hot, cold)
+    machine.run(12, touched=(hot,))
+    assert (hot.on(0), cold.on(0)) == (PAGES, 0)
+    assert machine.engine.verify().promoted_bytes == PAGES * 4096
+
+
+def test_what_is_only_read_comes_up_with_its_whole_range() -> None:
+    machine = Machine()
+    hot = SimRange(PAGES, 1)
+    machine.add(41, hot)
+    for _ in range(12):
+        machine.turn(touched=(hot,), write=False)
+    assert hot.on(0) == PAGES
+
+
+def test_nothing_is_demoted_while_the_fast_nid_has_its_free_target() -> None:
+    machine = Machine(fast_free_mib=32)
+    cold = SimRange(PAGES, 0)
+    machine.add(41, cold)
+    machine.run(15)
+    assert (cold.on(1), machine.pilot.orders) == (0, [])
+
+
+def test_no_more_is_demoted_than_the_fast_nid_lacks() -> None:
+    machine = Machine(fast_free_mib=2)
+    cold = SimRange(PAGES, 0)
+    machine.add(41, cold)
+    machine.run(15)
+    free_target = 64 * MIB * 12 // 100
+    assert abs(machine.procfs.free_pages[0] * 4096 - free_target) < 4096
+    assert machine.engine.verify().demoted_bytes == cold.on(1) * 4096
+
+
+def test_cold_makes_room_for_hot_and_then_nothing_moves_any_more() -> None:
+    machine = Machine(fast_free_mib=8)
+    hot, cold = SimRange(PAGES, 1), SimRange(2 * PAGES, 0)
+    machine.add(41, hot, cold)
+    machine.run(40, touched=(hot,))
+    assert hot.on(0) == PAGES
+    orders = len(machine.pilot.orders)
+    machine.run(20, touched=(hot,))
+    assert len(machine.pilot.orders) == orders
+
+
+def test_promotion_leaves_what_must_stay_free() -> None:
+    machine = Machine(fast_free_mib=10)
+    hot = SimRange(PAGES, 1)
+    machine.add(41, hot)
+    machine.run(20, touched=(hot,))
+    assert machine.procfs.free_pages[0] * 4096 >= 64 * MIB // 10
+    assert 0 < hot.on(0) < PAGES
+
+
+def test_the_quota_bounds_what_moves_in_a_second() -> None:
+    machine = Machine()
+    hot = SimRange(PAGES, 1)
+    machine.add(41, hot)
+    slow = settings(quota="2Mi", used="90%", free="12%", min_age="4s")
+    moved = []
+    for _ in range(12):
+        machine.turn(slow, (hot,))
+        moved.append(hot.on(0))
+    steps = [after - before for before, after in itertools.pairwise(moved)]
+    assert 0 < max(steps) <= 5 * 256
+
+
+def test_excluded_pods_and_pods_that_a_cpuset_confines_are_never_moved() -> None:
+    machine = Machine()
+    machine.kernel.make_cgroup("/confined", mems="1")
+    excluded, confined, free = SimRange(PAGES, 1), SimRange(PAGES, 1), SimRange(PAGES, 1)
+    machine.add(41, excluded, cgroup=OTHER)
+    machine.add(42, confined, cgroup="/confined")
+    machine.add(43, free)
+    confined_group = Cgroup(path="/confined", mems=frozenset({1}))
+    machine.movable = Movable(listed=True, allowed=(Cgroup(path=POD), confined_group), barred=(Cgroup(path=OTHER),))
+    machine.run(12, touched=(excluded, confined, free))
+    assert (excluded.on(0), confined.on(0), free.on(0)) == (0, 0, PAGES)
+    assert {order.pid for order in machine.pilot.orders} == {43}
+
+
+def test_a_pod_that_opts_out_is_not_moved_from_the_next_turn_on() -> None:
+    machine = Machine()
+    hot = SimRange(PAGES, 1)
+    machine.add(41, hot)
+    machine.run(2, touched=(hot,))
+    machine.movable = Movable(listed=True, allowed=(), barred=(Cgroup(path=POD),))
+    machine.run(10, touched=(hot,))
+    assert hot.on(0) == 0
+
+
+def test_memory_that_somebody_placed_or_a_file_backs_is_left_alone() -> None:
+    machine = Machine()
+    bound, backed = SimRange(PAGES, 1, policy="bind:1"), SimRange(PAGES, 1, backed=True)
+    machine.add(41, bound, backed)
+    machine.run(12, touched=(bound, backed))
+    assert (bound.on(0), backed.on(0)) == (0, 0)
+
+
+def test_pages_that_cannot_move_are_data_and_not_counted() -> None:
+    machine = Machine()
+    hot = SimRange(PAGES, 1)
+    machine.add(41, hot).shared = {BASE + page * 4096 for page in range(100)}
+    machine.run(12, touched=(hot,))
+    plan = machine.turn()
+    assert hot.on(0) == PAGES - 100
+    assert plan.effective
+    assert any(note.endswith(" shared with other processes") for note in plan.effective.notes)
+    assert machine.engine.verify().promoted_bytes == (PAGES - 100) * 4096
+
+
+def test_processes_may_end_at_any_time_and_a_pid_may_come_back_as_another() -> None:
+    machine = Machine()
+    hot, fresh = SimRange(PAGES, 1), SimRange(PAGES, 1)
+    machine.add(41, hot)
+    machine.run(3, touched=(hot,))
+    machine.procfs.processes[41] = SimProcess([fresh], started=99)
+    assert any(isinstance(step, Move) for step in machine.turn().steps)
+    assert not any(isinstance(step, Move) for step in machine.turn().steps)
+    assert fresh.on(0) == 0
+    del machine.procfs.processes[41]
+    machine.run(3)
+    assert machine.engine.verify().promoted_bytes < PAGES * 4096
+
+
+def test_a_process_that_may_not_be_looked_at_is_counted_and_the_others_go_on() -> None:
+    machine = Machine()
+    closed, hot = SimRange(PAGES, 1), SimRange(PAGES, 1)
+    machine.add(41, closed)
+    machine.add(42, hot)
+    machine.procfs.refused = {41}
+    machine.run(12, touched=(closed, hot))
+    plan = machine.turn()
+    assert (closed.on(0), hot.on(0)) == (0, PAGES)
+    assert plan.effective
+    assert any("1 processes may not be looked at" in note for note in plan.effective.notes)
+
+
+def test_small_processes_are_not_looked_at() -> None:
+    machine = Machine()
+    small = SimRange(100, 1)
+    machine.add(41, small)
+    machine.run(12, touched=(small,))
+    assert small.on(0) == 0
+
+
+def test_looking_costs_no_more_than_its_share_of_a_cpu() -> None:
+    machine = Machine(cost_s=0.3)
+    machine.add(41, SimRange(PAGES, 1))
+    plan = machine.turn()
+    looks = [any(type(step).__name__ == "Watch" for step in machine.turn().steps) for _ in range(20)]
+    assert looks.count(True) <= 3
+    assert plan.effective
+    later = machine.turn()
+    assert later.effective
+    assert later.effective.sample_interval == "10s"
+    assert any("monitoring.cpuPercent 3" in note for note in later.effective.notes)
+
+
+def test_the_safety_net_is_switched_on_and_brought_back() -> None:
+    machine = Machine()
+    machine.turn()
+    assert machine.kernel.read(DEMOTION) == "true"
+    machine.engine = machine.started()
+    machine.engine.apply(machine.engine.plan_stop())
+    assert machine.kernel.read(DEMOTION) == "false"
+
+
+def test_where_it_would_move_a_pinned_pod_the_net_stays_off() -> None:
+    machine = Machine()
+    machine.movable = Movable(allowed=(Cgroup(path=POD, mems=frozenset({0})),))
+    machine.turn()
+    assert machine.kernel.read(DEMOTION) == "false"
+
+
+def test_observe_moves_nothing_and_tells_how_much_is_on_the_wrong_tier() -> None:
+    machine = Machine()
+    hot, cold = SimRange(PAGES, 1), SimRange(PAGES, 0)
+    machine.add(41, hot, cold)
+    for _ in range(8):
+        hot.touch(range(PAGES), write=True)
+        machine.now_s += 1.5
+        machine.engine.apply(machine.engine.plan_observe(POLICY, machine.topology, machine.movable))
+    plan = machine.engine.plan_observe(POLICY, machine.topology, machine.movable)
+    assert machine.pilot.orders == []
+    assert plan.levels
+    assert (plan.levels.hot_on_slow_bytes, plan.levels.cold_on_fast_bytes) == (16 * MIB, 16 * MIB)
+    assert machine.kernel.read(DEMOTION) == "false"
+
+
+def test_under_memory_pressure_nothing_moves() -> None:
+    machine = Machine()
+    hot = SimRange(PAGES, 1)
+    machine.add(41, hot)
+    machine.kernel.put("/proc/pressure/memory", "some avg10=40.00 avg60=30.00 avg300=1.00 total=1")
+    machine.run(12, touched=(hot,))
+    assert machine.pilot.orders == []
+
+
+@pytest.mark.parametrize("lacking", [replace(GRANTED, query_errno=1), replace(GRANTED, pagemap_errno=13)])
+def test_without_privilege_the_engine_is_not_available(lacking: Privilege) -> None:
+    capability = Machine(privilege=lacking).engine.probe()
+    assert not capability.available
+    assert "movePages.enabled" in capability.message
+
+
+def test_without_the_hosts_processes_nothing_is_tried() -> None:
+    machine = Machine()
+    machine.engine = MovePagesEngine(SimKernel(NO_DAMON), machine.journal)
+    assert machine.engine.probe().reason == "NoHostProc"

@@ -1,0 +1,118 @@
+"""What is read below /proc, and what soft-dirty bits and smaps come to."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from terrace_agent.move_pages.heat import TOUCHED
+from terrace_agent.move_pages.privilege import Privilege, missing
+from terrace_agent.move_pages.procfs import Procfs
+from terrace_agent.move_pages.soft_dirty import conclude
+from terrace_agent.move_pages.vmas import Vma, movable, parse_numa_maps, parse_smaps
+
+SMAPS = """55ce722cc000-55ce722ce000 r--p 00000000 fe:00 247278                     /usr/bin/head
+Size:                  8 kB
+Rss:                   8 kB
+Referenced:            4 kB
+VmFlags: rd mr mw me sd
+7f0000000000-7f0000400000 rw-p 00000000 00:00 0
+Rss:                2048 kB
+Referenced:            0 kB
+7f0000400000-7f0000800000 rw-s 00000000 00:01 5 /dev/shm/x
+Rss:                4096 kB
+7f1000000000-7f2000000000 rw-p 00000000 00:00 0
+Rss:                2048 kB
+"""
+NUMA_MAPS = """55ce722cc000 default file=/usr/bin/head mapped=2 N0=2 kernelpagesize_kB=4
+7f0000000000 default anon=512 dirty=512 N0=500 N1=12 kernelpagesize_kB=4
+7f0000400000 default file=/dev/shm/x N1=1024
+7f1000000000 default anon=512 N0=512
+7f3000000000 bind:1 anon=512 N1=512 kernelpagesize_kB=4
+7f4000000000 default huge anon=2 N0=2 kernelpagesize_kB=2048
+"""
+NOTHING = b"\0\0\0\0"
+ALL = bytes([TOUCHED]) * 4
+
+
+def test_private_dense_unplaced_memory_is_movable_and_nothing_else() -> None:
+    [vma] = movable(parse_smaps(SMAPS), parse_numa_maps(NUMA_MAPS))
+    assert (vma.start, vma.pages, vma.resident_bytes) == (0x7F0000000000, 1024, 2 << 20)
+
+
+def test_where_pages_are_and_who_placed_them_is_read() -> None:
+    found = {one.start: one for one in parse_numa_maps(NUMA_MAPS)}
+    assert found[0x7F0000000000].pages_by_nid == {0: 500, 1: 12}
+    assert not found[0x7F3000000000].movable
+    assert not found[0x7F4000000000].movable
+
+
+@pytest.mark.parametrize(
+    ("referenced", "sure", "maybe"),
+    [
+        (0, b"\x80\0\0\0", b"\x80\0\0\0"),
+        (2, b"\x80\0\0\0", ALL),
+        (4, ALL, ALL),
+    ],
+)
+def test_a_quiet_range_is_untouched_but_for_writes_a_busy_one_is_touched_and_between_nobody_knows(
+    referenced: int, sure: bytes, maybe: bytes
+) -> None:
+    vma = Vma(start=0, end=4 * 4096, resident_bytes=4 * 4096, referenced_bytes=referenced * 4096)
+    found = conclude(vma, b"\x80\0\0\0", ALL)
+    assert (found.sure, found.maybe) == (sure, maybe)
+
+
+def test_pages_that_are_not_there_are_not_touched() -> None:
+    vma = Vma(start=0, end=4 * 4096, resident_bytes=4096, referenced_bytes=4096)
+    assert conclude(vma, ALL, b"\0\x80\0\0").sure == b"\0\x80\0\0"
+
+
+def test_pagemap_tells_soft_dirty_and_present_pages(tmp_path: Path) -> None:
+    entries = [1 << 55 | 1 << 63, 1 << 63, 0, 1 << 55]
+    (tmp_path / "9").mkdir()
+    (tmp_path / "9/pagemap").write_bytes(bytes(16) + b"".join(one.to_bytes(8, "little") for one in entries))
+    dirty, present = Procfs(tmp_path).page_flags(9, 2, 6)
+    assert (dirty, present) == (b"\x80\0\0\x80\0\0", b"\x80\x80\0\0\0\0")
+
+
+def test_a_process_that_is_gone_has_nothing(tmp_path: Path) -> None:
+    procfs = Procfs(tmp_path)
+    assert (procfs.smaps(9), procfs.numa_maps(9), procfs.resident_bytes(9), procfs.started(9)) == ("", "", 0, 0)
+    assert procfs.page_flags(9, 0, 2) == (b"\0\0", b"\0\0")
+    procfs.clear_refs(9, "4")
+
+
+def test_this_very_process_can_be_read() -> None:
+    procfs = Procfs()
+    vmas = parse_smaps(procfs.smaps(os.getpid()))
+    assert sum(vma.resident_bytes for vma in vmas) > 1 << 20
+    assert procfs.resident_bytes(os.getpid()) > 1 << 20
+    assert procfs.started(os.getpid()) > 0
+    largest = max(vmas, key=lambda vma: vma.resident_bytes)
+    _, present = procfs.page_flags(os.getpid(), largest.start // 4096, largest.pages)
+    assert present.count(0x80) > 0
+
+
+COMPLETE = Privilege(namespace="pid:[4026531836]", query_errno=0, pagemap_errno=0, tells_pages=True)
+
+
+@pytest.mark.parametrize(
+    ("found", "reason", "says"),
+    [
+        (replace(COMPLETE, query_errno=38), "NoMovePages", "CONFIG_MIGRATION"),
+        (replace(COMPLETE, query_errno=1), "Seccomp", "seccomp profile"),
+        (replace(COMPLETE, namespace="pid:[4026532000]"), "NoHostPid", "hostPID"),
+        (replace(COMPLETE, pagemap_errno=13), "NoPtrace", "CAP_SYS_PTRACE"),
+        (replace(COMPLETE, tells_pages=False), "NoTracker", "CONFIG_MEM_SOFT_DIRTY"),
+    ],
+)
+def test_what_is_missing_is_named_with_what_grants_it(found: Privilege, reason: str, says: str) -> None:
+    gap = missing(found)
+    assert gap
+    assert (gap.reason, says in gap.message, "movePages.enabled" in gap.message) == (reason, True, True)
+
+
+def test_nothing_is_missing_where_all_is_granted() -> None:
+    assert missing(COMPLETE) is None

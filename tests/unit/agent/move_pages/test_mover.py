@@ -1,0 +1,151 @@
+"""The mover on this very process, and what the agent does with one that is late, dies, or hangs."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from array import array
+from collections.abc import Iterator
+
+import pytest
+
+from terrace_agent.engine import Move
+from terrace_agent.move_pages.batches import LEAST_PAGES, MOST_PAGES, Outcome, next_size, outcome
+from terrace_agent.move_pages.mover import Mover
+from terrace_agent.move_pages.pilot import Pilot
+from terrace_agent.move_pages.procfs import Procfs
+from terrace_agent.move_pages.syscall import query
+
+PAGE = 4096
+NO_NID = 63
+STARTED = Procfs().started(os.getpid())
+ANSWERS = json.dumps({"outcome": {"moved": 3}, "longest_s": 0.5})
+
+
+@pytest.fixture
+def block() -> array[int]:
+    """Memory of this process that is there."""
+    return array("B", b"\1" * (64 * PAGE))
+
+
+def pages(block: array[int]) -> range:
+    start = -(-block.buffer_info()[0] // PAGE) * PAGE
+    return range(start, start + 63 * PAGE, PAGE)
+
+
+def order(pid: int = 0, *, started: int = 0, runs: tuple[range, ...] = (), nid: int = 0, limit: int = 100) -> Move:
+    return Move(pid=pid, started=started, promotes=True, sources=(NO_NID,), nid=nid, runs=runs, limit_pages=limit)
+
+
+def told(run: range, *, source: int, nid: int) -> str:
+    """An order to move pages of this process, as the mover gets it."""
+    runs = [(run.start, run.stop)]
+    wanted = {"pid": os.getpid(), "started": STARTED, "sources": [source], "nid": nid, "runs": runs, "limit_pages": 9}
+    return json.dumps(wanted)
+
+
+@pytest.fixture
+def pilot() -> Iterator[Pilot]:
+    one = Pilot(answer_within_s=30)
+    yield one
+    one.close()
+
+
+def test_the_kernel_tells_where_pages_are(block: array[int]) -> None:
+    assert all(nid >= 0 for nid in query(0, array("Q", pages(block))))
+
+
+def test_pages_that_are_on_no_source_nid_stay(block: array[int]) -> None:
+    run = pages(block)
+    line = json.dumps(
+        {
+            "pid": os.getpid(),
+            "started": STARTED,
+            "sources": [NO_NID],
+            "nid": 0,
+            "runs": [(run.start, run.stop)],
+            "limit_pages": 9,
+        }
+    )
+    assert json.loads(Mover(Procfs()).answer(line))["outcome"] == outcome_of(there=63)
+
+
+def test_pages_go_to_the_nid_where_they_are_already_and_the_limit_holds(block: array[int]) -> None:
+    run = pages(block)
+    [nid] = set(query(0, array("Q", run)))
+    line = json.dumps(
+        {
+            "pid": os.getpid(),
+            "started": STARTED,
+            "sources": [nid],
+            "nid": nid,
+            "runs": [(run.start, run.stop)],
+            "limit_pages": 9,
+        }
+    )
+    answer = json.loads(Mover(Procfs()).answer(line))
+    assert (answer["outcome"]["moved"], answer["outcome"]["busy"]) == (9, 0)
+    assert answer["longest_s"] > 0
+
+
+def test_a_process_of_its_own_answers_for_another(pilot: Pilot, block: array[int]) -> None:
+
+    assert pilot.carry_out(order(os.getpid(), started=STARTED, runs=(pages(block),))) == Outcome(there=63)
+    assert pilot.carry_out(order(os.getpid(), started=STARTED, runs=(range(PAGE, 3 * PAGE, PAGE),))) == Outcome(gone=2)
+    assert pilot.problem == ""
+
+
+def test_a_process_that_is_gone_is_data(pilot: Pilot, block: array[int]) -> None:
+    assert pilot.carry_out(order(2**22 - 1, runs=(pages(block),))) == Outcome(gone=1)
+
+
+def test_another_process_that_has_the_pid_by_now_is_left_alone(pilot: Pilot, block: array[int]) -> None:
+    assert pilot.carry_out(order(os.getpid(), started=STARTED + 1, runs=(pages(block),))) == Outcome(gone=1)
+
+
+def test_a_mover_that_dies_over_an_order_is_started_again() -> None:
+    dies = Pilot((sys.executable, "-c", "import sys; sys.stdin.readline()"), answer_within_s=30)
+    assert dies.carry_out(order()) == Outcome()
+    assert dies.carry_out(order()) == Outcome()
+    assert dies.problem == ""
+
+
+def test_a_mover_that_is_late_is_killed_and_another_one_answers() -> None:
+    late = Pilot((sys.executable, "-c", "import time; time.sleep(60)"), answer_within_s=0.2)
+    assert late.carry_out(order()) == Outcome()
+    assert late.problem == ""
+    late._command = (sys.executable, "-c", f"input(); print({ANSWERS!r})")
+    late._answer_within_s = 30
+    assert late.carry_out(order()) == Outcome(moved=3)
+    assert late.longest_call_s == 0.5
+    late.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (1, "moved"),
+        (0, "busy"),
+        (-16, "busy"),
+        (-13, "shared"),
+        (-12, "full"),
+        (-2, "gone"),
+        (-14, "gone"),
+        (-1, "busy"),
+    ],
+)
+def test_every_page_is_counted_by_what_the_kernel_said_of_it(status: int, kind: str) -> None:
+    assert outcome([status], 1) == Outcome(**{kind: 1})
+
+
+def test_calls_shrink_at_once_when_they_take_too_long_and_grow_slowly() -> None:
+    assert next_size(1024, 0.03) == 512
+    assert next_size(1024, 0.015) == 1024
+    assert next_size(1024, 0.002) == 2048
+    assert next_size(LEAST_PAGES, 9.0) == LEAST_PAGES
+    assert next_size(MOST_PAGES, 0.0) == MOST_PAGES
+
+
+def outcome_of(**counts: int) -> dict[str, int]:
+    return {name: counts.get(name, 0) for name in ("moved", "there", "busy", "shared", "full", "gone", "denied")}

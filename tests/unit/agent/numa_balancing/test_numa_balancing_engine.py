@@ -1,0 +1,238 @@
+"""The kernel's own tiering is set, bounded, counted, and brought back after whatever happened."""
+
+import dataclasses
+
+import pytest
+
+from simkernel import LINUX_6_16, Killed
+from terrace_agent.engine import Plan, Reclaim, stores
+from terrace_agent.errors import EngineMustStop, StoreRefused
+from terrace_agent.journal import Cooldown
+from terrace_agent.workloads.values import Cgroup, Movable
+from terrace_api.policy import PageCache
+from unit.agent.damon.builders import MIB, settings
+from unit.agent.numa_balancing.machine import FOUND, SWITCHES, Machine
+
+POD = "/kubepods.slice/kubepods-pod1.slice/cri-containerd-a.scope"
+
+
+def test_the_switch_is_stored_last_and_keeps_the_bits_that_were_found() -> None:
+    machine = Machine()
+    plan = machine.turn()
+    assert [store.path for store in stores(plan)] == [SWITCHES[1], SWITCHES[2], SWITCHES[0]]
+    assert machine.switches() == ("3", "100", "true")
+    assert not machine.turn().steps
+
+
+def test_the_hot_set_arrives_at_no_more_than_the_quota_and_is_counted() -> None:
+    machine = Machine()
+    first = machine.run(1, settings(quota="100Mi"))
+    assert first.promoted_bytes <= 50 * MIB
+    moved = machine.run(10, settings(quota="100Mi"))
+    assert machine.host.nids[1].hot == 0
+    assert moved.promoted_bytes == machine.host.promoted == 200 * MIB
+    assert moved.demoted_bytes == machine.host.demoted > 0
+    assert moved.runs
+
+
+def test_what_was_found_is_brought_back_the_switch_first() -> None:
+    machine = Machine()
+    machine.run(2)
+    plan = machine.engine.plan_stop()
+    assert [store.path for store in stores(plan)] == [SWITCHES[0], SWITCHES[2], SWITCHES[1]]
+    machine.engine.apply(plan)
+    assert machine.switches() == FOUND
+    assert not machine.engine.plan_stop().steps
+    assert not machine.engine.verify().runs
+
+
+def test_what_moved_stays_counted_after_the_end_and_nothing_is_added() -> None:
+    machine = Machine()
+    before = machine.run(10)
+    machine.stop()
+    machine.host.promoted += 50 * MIB
+    machine.host.run(1)
+    after = machine.engine.verify()
+    assert (after.promoted_bytes, after.demoted_bytes) == (before.promoted_bytes, before.demoted_bytes)
+
+
+@pytest.mark.parametrize("after_stores", range(1, 5))
+def test_after_sigkill_anywhere_the_next_agent_brings_back_what_was_found(after_stores: int) -> None:
+    machine = Machine()
+    machine.host.kernel.kill_after = after_stores
+    with pytest.raises(Killed):
+        machine.run(2)
+        machine.stop()
+    machine.host.kernel.kill_after = None
+    machine.engine = machine.started()
+    machine.stop()
+    assert machine.switches() == FOUND
+
+
+@pytest.mark.parametrize("after_stores", range(1, 4))
+def test_after_sigkill_anywhere_the_next_agent_completes_the_start(after_stores: int) -> None:
+    machine = Machine()
+    machine.host.kernel.kill_after = after_stores
+    with pytest.raises(Killed):
+        machine.run(2)
+    machine.host.kernel.kill_after = None
+    machine.engine = machine.started()
+    machine.run(10)
+    assert machine.switches() == ("3", "100", "true")
+    machine.stop()
+    assert machine.switches() == FOUND
+
+
+def test_settings_that_an_administrator_made_already_are_left_and_not_restored() -> None:
+    machine = Machine()
+    for path, value in zip(SWITCHES, ("2", "100", "true"), strict=True):
+        machine.host.kernel.put(path, value)
+    machine.run(1)
+    assert machine.switches() == ("2", "100", "true")
+    machine.stop()
+    assert machine.switches() == ("2", "100", "true")
+
+
+def test_observe_moves_nothing_brings_everything_back_and_says_what_enforce_would_do() -> None:
+    machine = Machine()
+    machine.run(2)
+    plan = machine.engine.plan_observe(settings(), machine.topology)
+    machine.engine.apply(plan)
+    assert machine.switches() == FOUND
+    assert "NUMA balancing promotes what is touched on nid 1" in plan.words[1]
+    assert plan.levels is None
+
+
+def test_without_promotion_only_demotion_is_switched_on() -> None:
+    machine = Machine()
+    machine.run(1, settings(promotion=False))
+    assert machine.switches() == ("1", "65536", "true")
+
+
+def test_without_demotion_only_promotion_is_switched_on_and_what_was_on_goes_back() -> None:
+    machine = Machine()
+    machine.run(1)
+    machine.run(1, settings(demotion=False))
+    assert machine.switches() == ("3", "100", "false")
+
+
+def test_a_nid_is_asked_for_what_its_free_target_lacks_and_no_more() -> None:
+    machine = Machine(profile=LINUX_6_16, node_reclaim=True, hot_on_slow=0)
+    machine.run(20, settings(free="20%"))
+    assert {path for path, _ in machine.host.asked} == {"/sys/devices/system/node/node0/reclaim"}
+    assert all(value.endswith(" swappiness=max") for _, value in machine.host.asked)
+    assert abs(machine.host.nids[0].free - 1536 * MIB // 5) < 4096
+    assert machine.turn(settings(free="20%")).steps == ()
+
+
+def test_nothing_is_asked_for_while_the_free_target_is_there() -> None:
+    machine = Machine(profile=LINUX_6_16, node_reclaim=True, cold_on_fast=500 * MIB)
+    machine.run(10)
+    assert machine.host.asked == []
+    assert machine.host.demoted == 0
+
+
+def test_page_cache_is_asked_for_only_where_the_policy_includes_it() -> None:
+    machine = Machine(profile=LINUX_6_16, node_reclaim=True)
+    machine.run(1, settings(free="20%", page_cache=PageCache.INCLUDE))
+    assert machine.host.asked
+    assert not any("swappiness" in value for _, value in machine.host.asked)
+
+
+def test_where_nids_take_no_orders_leaf_cgroups_of_anonymous_memory_do() -> None:
+    machine = Machine(hot_on_slow=0)
+    machine.host.make_cgroup(POD, anon=400 * MIB)
+    machine.host.make_cgroup("/system.slice/cache.service", anon=300 * MIB, file=200 * MIB)
+    pods = tuple(Cgroup(path=path) for path in ("/kubepods.slice", POD, "/system.slice/cache.service"))
+    machine.run(3, settings(free="20%"), Movable(allowed=pods))
+    assert {path for path, _ in machine.host.asked} == {f"/sys/fs/cgroup{POD}/memory.reclaim"}
+    assert machine.host.demoted > 0
+
+
+def test_less_than_was_asked_for_is_no_failure() -> None:
+    machine = Machine(profile=LINUX_6_16, node_reclaim=True, hot_on_slow=0)
+    machine.host.nids[0].other, machine.host.nids[0].cold = 1400 * MIB, 1 * MIB
+    machine.run(2, settings(free="20%"))
+    assert machine.host.demoted == 1 * MIB
+
+
+def test_pods_that_are_not_to_be_moved_end_the_engine() -> None:
+    machine = Machine()
+    machine.run(1)
+    with pytest.raises(EngineMustStop, match="DAMON and move_pages can leave pods alone") as raised:
+        machine.turn(movable=Movable(listed=True))
+    assert raised.value.reason == "CannotExclude"
+
+
+def test_pods_whose_cpuset_excludes_the_slow_nid_keep_demotion_off_before_6_16() -> None:
+    pinned = Movable(allowed=(Cgroup(path=POD, mems=frozenset({0})),))
+    before, after = Machine(), Machine(profile=LINUX_6_16)
+    plan = before.turn(movable=pinned)
+    after.turn(movable=pinned)
+    assert (before.switches()[2], after.switches()[2]) == ("false", "true")
+    assert plan.effective
+    assert any("cpusets keep 1 cgroups off a slow nid" in note for note in plan.effective.notes)
+
+
+def test_under_memory_pressure_nothing_is_promoted_and_nothing_asked_for() -> None:
+    machine = Machine(profile=LINUX_6_16, node_reclaim=True)
+    machine.run(1)
+    machine.host.kernel.put("/proc/pressure/memory", "some avg10=40.00 avg60=30.00 avg300=1.00 total=1")
+    asked = len(machine.host.asked)
+    plan = machine.turn(settings(free="20%"))
+    assert [one.reason for one in plan.tripped] == ["MemoryPressure"]
+    assert machine.switches()[0] == "1"
+    assert len(machine.host.asked) == asked
+    machine.host.kernel.put("/proc/pressure/memory", "some avg10=0.00 avg60=1.00 avg300=1.00 total=1")
+    machine.turn()
+    assert machine.switches()[0] == "3"
+
+
+def test_a_cooldown_outlives_the_agent() -> None:
+    machine = Machine()
+    machine.host.kernel.put("/proc/uptime", "100.0 1.0")
+    cooldown = Cooldown(reason="Churn", message="up and down", until_s=200.0)
+    machine.journal.save(dataclasses.replace(machine.journal.load(), cooldown=cooldown))
+    machine.engine = machine.started()
+    assert [one.reason for one in machine.turn().tripped] == ["Churn"]
+    assert machine.switches()[0] == "1"
+    machine.host.kernel.put("/proc/uptime", "201.0 1.0")
+    assert machine.turn().tripped == ()
+    assert machine.switches()[0] == "3"
+
+
+@pytest.mark.parametrize(
+    ("machine", "reason", "cure"),
+    [
+        (Machine(capable=False), "NoSysAdmin", "numaBalancing.enabled"),
+        (Machine(tiering=False), "NoTieringMode", "Linux 6.1 or later"),
+        (Machine(one_tier=True), "OneMemoryTier", "HMAT from Linux 6.7"),
+    ],
+)
+def test_a_machine_that_cannot_is_told_what_would_help_and_left_alone(machine: Machine, reason: str, cure: str) -> None:
+    before = machine.switches()
+    capability = machine.engine.probe()
+    assert (capability.available, capability.reason) == (False, reason)
+    assert cure in capability.message
+    assert machine.switches() == before
+
+
+def test_probing_leaves_all_as_it_was() -> None:
+    machine = Machine()
+    assert machine.engine.probe().available
+    assert machine.switches() == FOUND
+
+
+def test_a_refused_store_is_told_and_permission_is_asked_for_again() -> None:
+    machine = Machine()
+    assert machine.engine.probe().available
+    machine.host.capable = False
+    with pytest.raises(StoreRefused):
+        machine.run(1)
+    assert machine.engine.probe().reason == "NoSysAdmin"
+
+
+def test_by_hand_an_order_is_printed_like_a_store() -> None:
+    order = Reclaim(path="/sys/devices/system/node/node0/reclaim", bytes=4096, only_anon=True)
+    [store] = stores(Plan(steps=(order,), reason=""))
+    assert str(store) == f"{order.path} <- 4096 swappiness=max"

@@ -1,0 +1,171 @@
+"""The first engine that really can is taken, and every one that was passed over says why."""
+
+import io
+from pathlib import Path
+
+import pytest
+
+from terrace_agent.conditions import conditions
+from terrace_agent.cycle import Cycle, Turn
+from terrace_agent.decide import Intent
+from terrace_agent.engines import make_engines
+from terrace_agent.errors import EngineMustStop, EngineUnavailable, StoreRefused
+from terrace_agent.steplog import StepLog
+from terrace_api.conditions import ConditionStatus
+from terrace_api.node_tiering import ConditionType, EngineName
+from unit.agent.fake_engine import FakeEngine
+from unit.agent.host_tree import HostTree, guest_files
+from unit.agent.orders import OSRELEASE, manage, order, restore
+from unit.agent.sim_host import SimHost
+
+AUTO = order(manage())
+BUSY = EngineUnavailable(reason="ForeignKdamonds", message="somebody else is here")
+MUST_STOP = EngineMustStop(reason="CannotExclude", message="a pod must not move")
+
+
+class Node:
+    """Two engines on one machine."""
+
+    def __init__(self) -> None:
+        self.damon = FakeEngine()
+        self.balancing = FakeEngine(name=EngineName.NUMA_BALANCING)
+        self.host = HostTree(guest_files() | OSRELEASE)
+        self.last: Turn | None = None
+
+    def take(self, what: object = AUTO) -> Turn:
+        engines = (self.damon, self.balancing)
+        self.last = Cycle(self.host, engines, StepLog(io.StringIO())).turn(what, self.last)  # type: ignore[arg-type]
+        return self.last
+
+    def available(self) -> tuple[ConditionStatus, str, str]:
+        assert self.last
+        found = conditions(self.last.situation(""), generation=1, now="", before=())
+        one = next(one for one in found if one.type == ConditionType.ENGINE_AVAILABLE)
+        return one.status, one.reason, one.message
+
+
+def test_the_best_engine_that_can_run_is_taken_and_no_other() -> None:
+    node = Node()
+    assert node.take().engine is EngineName.DAMON
+    assert (node.damon.applied, node.balancing.applied) == (["start"], [])
+    assert node.available() == (ConditionStatus.TRUE, "Available", "it can")
+
+
+def test_the_next_one_is_taken_with_the_reason_for_the_first() -> None:
+    node = Node()
+    node.damon.available = False
+    assert node.take().engine is EngineName.NUMA_BALANCING
+    assert node.balancing.applied == ["start"]
+    assert node.available()[2] == "it can Passed over: damon: the interface is missing; newer helps"
+
+
+def test_an_engine_that_cannot_plan_after_all_is_passed_over_in_the_same_turn() -> None:
+    node = Node()
+    node.damon.failures["plan"] = BUSY
+    turn = node.take()
+    assert (turn.engine, turn.failure) == (EngineName.NUMA_BALANCING, None)
+    assert [(one.available, one.reason) for one in turn.capabilities] == [
+        (False, "ForeignKdamonds"),
+        (True, "Available"),
+    ]
+
+
+def test_a_better_engine_that_appears_takes_over_and_the_other_is_stopped_first() -> None:
+    node = Node()
+    node.damon.available = False
+    node.take()
+    node.damon.available = True
+    turn = node.take()
+    assert turn.engine is EngineName.DAMON
+    assert (node.balancing.applied, node.damon.applied) == (["start", "stop"], ["start"])
+
+
+def test_an_engine_that_goes_away_is_stopped_before_the_next_one_starts() -> None:
+    node = Node()
+    node.take()
+    node.damon.failures["plan"] = BUSY
+    node.take()
+    assert (node.damon.applied, node.balancing.applied) == (["start", "stop"], ["start"])
+
+
+def test_nothing_starts_while_what_runs_cannot_be_stopped() -> None:
+    node = Node()
+    node.damon.available = False
+    node.take()
+    node.damon.available = True
+    node.balancing.failures["apply"] = StoreRefused(path="/proc/sys/kernel/numa_balancing", value="1", errno=1)
+    turn = node.take()
+    assert isinstance(turn.failure, StoreRefused)
+    assert node.damon.applied == []
+
+
+def test_the_totals_of_all_engines_are_kept_over_a_change() -> None:
+    node = Node()
+    node.damon.available = False
+    node.balancing.promoted_bytes = 30
+    node.take()
+    node.damon.available, node.damon.promoted_bytes = True, 12
+    assert node.take().moved.promoted_bytes == 42
+
+
+@pytest.mark.parametrize(("choice", "engine"), [("DAMON", "damon"), ("NUMABalancing", "numa_balancing")])
+def test_a_policy_that_names_an_engine_gets_that_one(choice: str, engine: str) -> None:
+    assert Node().take(order(manage(engine=choice))).engine == engine
+
+
+def test_a_named_engine_that_cannot_run_leaves_no_other_one_running() -> None:
+    node = Node()
+    node.take()
+    node.balancing.available = False
+    turn = node.take(order(manage(engine="NUMABalancing")))
+    assert (turn.intent, turn.engine) == (Intent.UNSUPPORTED, None)
+    assert node.damon.applied == ["start", "stop"]
+    status, reason, message = node.available()
+    assert (status, reason) == (ConditionStatus.FALSE, "NoDamonSysfs")
+    assert message.startswith("numa_balancing: ")
+
+
+def test_where_none_can_plan_the_first_reason_is_told_and_what_runs_goes_on() -> None:
+    node = Node()
+    node.take()
+    node.balancing.available = False
+    node.damon.failures["plan"] = BUSY
+    turn = node.take()
+    assert (turn.failure, node.damon.applied) == (BUSY, ["start"])
+    assert node.available()[1] == "ForeignKdamonds"
+
+
+def test_what_would_move_a_pod_that_must_not_move_is_stopped_even_if_nothing_takes_over() -> None:
+    node = Node()
+    node.damon.available = False
+    node.take()
+    node.balancing.failures["plan"] = MUST_STOP
+    turn = node.take()
+    assert turn.failure is MUST_STOP
+    assert node.balancing.applied == ["start", "stop"]
+
+
+def test_restore_stops_all_engines() -> None:
+    node = Node()
+    node.take()
+    node.balancing.running = node.damon.running
+    node.take(order(restore()))
+    assert (node.damon.applied, node.balancing.applied) == (["start", "stop"], ["stop"])
+
+
+def test_from_the_kernels_own_tiering_to_damon_nothing_is_left_behind(tmp_path: Path) -> None:
+    """The real engines: a policy that names one and then the other, and then is gone."""
+    host = SimHost(tiering=True)
+    cycle = Cycle(host, make_engines(host, tmp_path), StepLog(io.StringIO()))
+    switches = ("/proc/sys/kernel/numa_balancing", "/sys/kernel/mm/numa/demotion_enabled")
+    found = [host.read(path) for path in switches]
+    first = cycle.turn(order(manage(engine="NUMABalancing")), None)
+    assert (first.failure, [host.read(path) for path in switches]) == (None, ["3", "true"])
+    second = cycle.turn(order(manage(engine="DAMON")), first)
+    assert (second.failure, [host.read(path) for path in switches]) == (None, ["1", "true"])
+    assert len(second.moved.kdamonds) == 2
+    third = cycle.turn(order(manage(engine="NUMABalancing")), second)
+    assert (third.failure, [host.read(path) for path in switches]) == (None, ["3", "true"])
+    assert third.moved.kdamonds == ()
+    cycle.turn(order(restore()), third)
+    assert [host.read(path) for path in switches] == found
