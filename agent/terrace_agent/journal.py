@@ -120,12 +120,13 @@ class JournalState:
     """Everything in the journal.
 
     Attributes:
-        promoted_bytes: arrived by kdamonds that are gone; those of `counters` and `tallies` come on top. demoted_bytes:
-        likewise. features: what an engine probed, in its own words; it does not change within a boot. None: not probed.
-        cooldown: while nothing shall move. easing: steps by which monitoring is cheaper than the settings ask.
+        promoted_bytes: arrived by kdamonds that are gone; those of `counters` and `tallies` come on top.
+        demoted_bytes: likewise.
+        features: what an engine probed, in its own words; it does not change within a boot. None: not probed.
+        cooldown: while nothing shall move.
+        easing: steps by which monitoring is cheaper than the settings ask.
         counted_pages: counters of the kernel as last counted, by name; empty while an engine that goes by them is not
-        in
-            force.
+            in force.
     """
 
     originals: tuple[Original, ...] = ()
