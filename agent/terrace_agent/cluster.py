@@ -77,7 +77,7 @@ class Cluster:
         except ApiUnavailable as error:
             self._log.note("nodes not counted", problem=str(error))
         else:
-            self._period_s = period_s(len(found["items"]) + found["metadata"].get("remainingItemCount", 0))
+            self._period_s = period_s(len(found["items"] or ()) + found["metadata"].get("remainingItemCount", 0))
 
 
 class _OwnObject:

@@ -11,6 +11,7 @@ from cluster.operating import NAMESPACE, World, a_node, installed
 from testbed.cluster import Cluster
 
 READY = ("Ready", "True", "Converged")
+NODES = ("lively", "bare", "third")
 SELECTOR = "app=agent"
 pytestmark = pytest.mark.cluster
 
@@ -21,7 +22,8 @@ def world(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with installed(cluster, "crds", "operator-rbac"):
         found = World(cluster=cluster, directory=tmp_path_factory.mktemp("heartbeats"))
         found.start_operator(f"--agent-pods={NAMESPACE}/{SELECTOR}")
-        found.apply(*(a_node(name) for name in ("lively", "bare", "third")), an_agents_pod("lively"))
+        found.apply(*map(a_node, NODES), an_agents_pod("lively"))
+        found.until(lambda: found.all_follow(NODES, None), "a NodeTiering of each node")
         yield found
         for daemon in found.running:
             daemon.stop()
@@ -70,4 +72,4 @@ def test_an_agent_learns_the_size_of_the_fleet_from_one_object(world: World) -> 
     url = f"{world.cluster.server}/apis/terrace.dev/v1alpha1/nodetierings?limit=1"
     with urllib.request.urlopen(urllib.request.Request(url, headers=accept), context=world.cluster.tls()) as answer:
         found = json.load(answer)
-    assert len(found["items"]) + found["metadata"]["remainingItemCount"] == 3
+    assert len(found["items"]) + found["metadata"]["remainingItemCount"] == len(NODES)

@@ -18,6 +18,7 @@ class FakeApi:
     """What it answers is set by attributes; what it was asked is in `requests`.
 
     Attributes:
+        empty: whether there is no object to count; a list without content then has `items: null`, as a real one.
         events: what the next watch of NodeTierings streams, one by one, as they are put; `END` ends that watch, `BREAK`
             breaks it.
         pod_events: likewise of pods.
@@ -36,6 +37,7 @@ class FakeApi:
         self.refuse = 0
         self.others: int | None = 0
         self.refuse_watches = 0
+        self.empty = False
 
     def asked(self, path: str, **query: str) -> bool:
         """Whether a request to `path` had at least this query."""
@@ -61,7 +63,8 @@ def serving(api: FakeApi) -> Iterator[str]:
                 self._answer(403, {"message": "refused by the test"})
             elif "limit" in query:
                 remaining = {"remainingItemCount": api.others, "continue": "more"} if api.others else {}
-                self._answer(200, {"metadata": {"resourceVersion": "10"} | remaining, "items": [{"metadata": {}}]})
+                items = None if api.empty else [{"metadata": {}}]
+                self._answer(200, {"metadata": {"resourceVersion": "10"} | remaining, "items": items})
             else:
                 items = api.pods if is_of_pods else api.items
                 self._answer(200, {"metadata": {"resourceVersion": "10"}, "items": items})

@@ -193,3 +193,10 @@ def test_a_fleet_that_cannot_be_counted_keeps_no_object_from_arriving(side: Side
     side.api.events.put({"type": "MODIFIED", "object": at("11", 2)})
     wait(lambda: side.generation() == 2)
     assert side.cluster.heartbeat_period_s() == SHORTEST_S
+
+
+def test_a_fleet_without_any_object_yet_keeps_none_from_arriving_later(side: Side) -> None:
+    side.api.empty = True
+    side.cluster.start()
+    side.api.events.put({"type": "ADDED", "object": at("11", 2)})
+    wait(lambda: side.generation() == 2)
