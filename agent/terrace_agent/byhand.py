@@ -9,7 +9,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from terrace_agent.cycle import Cycle, Turn
+from terrace_agent.cycle import Cycle
 from terrace_agent.engine import Engine, Plan
 from terrace_agent.engines import make_engines
 from terrace_agent.errors import EngineUnavailable
@@ -23,6 +23,7 @@ from terrace_agent.steplog import StepLog
 from terrace_agent.topology.discover import discover
 from terrace_agent.topology.read import read_facts
 from terrace_agent.topology.values import Topology
+from terrace_agent.turn import Turn
 from terrace_agent.workloads.cgroups import read_cgroups
 from terrace_agent.workloads.resolve import resolve
 from terrace_agent.workloads.values import Movable

@@ -5,31 +5,24 @@ present state: nothing is remembered between turns but what the last one saw, to
 last order that was not refused, to follow when this one is.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-
-from terrace_agent.conditions import Situation
 from terrace_agent.decide import Intent, Outcome, decide
 from terrace_agent.engine import Engine, Moved, Plan
 from terrace_agent.errors import EngineMustStop, EngineUnavailable, KdamondDied, SchemesRefused, SettingsRejected
 from terrace_agent.hostfs import HostFs
-from terrace_agent.ladder import allows, choose, passed_over, without
+from terrace_agent.ladder import allows, choose
 from terrace_agent.order import Order
-from terrace_agent.pods import PodMemory, read_pods
+from terrace_agent.pods import read_pods
 from terrace_agent.steplog import StepLog
 from terrace_agent.topology.blocks import OnlineBlocks
 from terrace_agent.topology.discover import discover
 from terrace_agent.topology.read import read_facts
-from terrace_agent.topology.values import Topology
+from terrace_agent.turn import NO_ORDER, Running, Turn, anew
 from terrace_agent.workloads.cgroups import read_cgroups
-from terrace_agent.workloads.resolve import Workloads, resolve
+from terrace_agent.workloads.resolve import resolve
 from terrace_agent.workloads.roster import Roster
 from terrace_agent.workloads.values import Selection
-from terrace_api.errors import InvalidObject, TerraceError
-from terrace_api.node_tiering import EngineCapability, EngineName, Levels
+from terrace_api.errors import InvalidObject
 from terrace_api.policy import EngineChoice, Mode
-from terrace_api.units import display_bytes
 
 _TRIES = 3
 _RELEASE = "/proc/sys/kernel/osrelease"
@@ -40,80 +33,6 @@ _OUTCOMES = {
     Intent.ENFORCE: Outcome.IN_FORCE,
 }
 """Of a turn in which nothing failed before the counters were read."""
-_NO_ORDER = Order()
-_NO_TOPOLOGY = Topology(nids=(), tiers=())
-_NO_WORKLOADS = Workloads()
-_NOTHING_MOVED = Moved(kdamonds=(), promoted_bytes=0, demoted_bytes=0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
-    """What one turn saw and did.
-
-    Attributes:
-        order: what is asked.
-        refused: why that cannot be followed.
-        followed: the last order that was not refused, which is followed instead of one that is; without settings where
-            there was none.
-        intent: what following it came to.
-        choice: which engines it allows.
-        engine: the one that was chosen; None if none can run, or none was asked for.
-        plan: None where nothing was planned.
-        steps: how many steps were applied.
-        outcome: of the steps; what failed afterwards, in counting what moved, does not take it back.
-        failure: what ended the turn early; the fields that it did not get to are those of the turn before.
-    """
-
-    order: Order
-    refused: InvalidObject | SettingsRejected | None = None
-    followed: Order = _NO_ORDER
-    intent: Intent = Intent.WAIT
-    kernel: str = ""
-    topology: Topology = _NO_TOPOLOGY
-    capabilities: tuple[EngineCapability, ...] = ()
-    choice: EngineChoice = EngineChoice.AUTO
-    engine: EngineName | None = None
-    pods: tuple[PodMemory, ...] = ()
-    workloads: Workloads = _NO_WORKLOADS
-    plan: Plan | None = None
-    moved: Moved = _NOTHING_MOVED
-    steps: int = 0
-    outcome: Outcome = Outcome.UNCHANGED
-    failure: Exception | None = None
-
-    @property
-    def revision(self) -> str:
-        """The revision that is followed; empty for none."""
-        return (self.followed.spec.revision if self.followed.spec else None) or ""
-
-    @property
-    def running(self) -> bool:
-        """Whether anything of ours runs in the kernel."""
-        return bool(self.moved.kdamonds) or self.moved.runs is not None
-
-    def situation(self, active_revision: str) -> Situation:
-        """Returns the turn as the conditions' table wants it."""
-        return Situation(
-            intent=self.intent,
-            capabilities=self.capabilities,
-            refused=self.refused,
-            engine=self.engine,
-            passed_over=passed_over(self.choice, self.capabilities, self.engine),
-            failure=self.failure,
-            outcome=self.outcome,
-            running=self.running,
-            active_revision=active_revision,
-            problem=self.workloads.problem,
-            details=self._details(),
-            tripped=self.plan.tripped if self.plan and self.intent is Intent.ENFORCE else (),
-        )
-
-    def _details(self) -> str:
-        if self.plan is None:
-            return ""
-        if self.intent is Intent.OBSERVE:
-            return levels_text(self.plan.levels) if self.plan.levels else ""
-        return "; ".join(self.plan.words) if self.intent is Intent.ENFORCE else ""
 
 
 class Cycle:
@@ -128,7 +47,7 @@ class Cycle:
 
     def turn(self, order: Order, before: Turn | None) -> Turn:
         """Returns what this turn saw and did; `before` is the turn before."""
-        run = _Running(_anew(before, order) if before else Turn(order=order))
+        run = Running(anew(before, order) if before else Turn(order=order))
         with run.recording():
             self._follow_what_can_be(run)
         with run.recording():
@@ -136,13 +55,13 @@ class Cycle:
         self._log.step("verify")
         return run.turn
 
-    def _follow_what_can_be(self, run: "_Running") -> None:
+    def _follow_what_can_be(self, run: Running) -> None:
         """Follows the order; where that is refused, the one before, whose guardrails and exclusions must go on to hold.
 
         Where that one is refused as well, say because a nid went offline, the kernel goes on by itself.
         """
         before = run.turn.followed
-        for order in (run.turn.order, before, _NO_ORDER):
+        for order in (run.turn.order, before, NO_ORDER):
             try:
                 self._follow(run, order)
             except (InvalidObject, SettingsRejected) as refusal:
@@ -150,7 +69,7 @@ class Cycle:
             else:
                 return
 
-    def _follow(self, run: "_Running", order: Order) -> None:
+    def _follow(self, run: Running, order: Order) -> None:
         if order.invalid:
             raise order.invalid
         run.order = order
@@ -160,7 +79,7 @@ class Cycle:
         self._act(run)
         run.see(outcome=_OUTCOMES.get(run.turn.intent, Outcome.UNCHANGED))
 
-    def _observe(self, run: "_Running") -> None:
+    def _observe(self, run: Running) -> None:
         run.see(kernel=self._host.read(_RELEASE))
         facts = read_facts(self._host, blocks=self._blocks)
         settings = run.order.settings
@@ -174,14 +93,14 @@ class Cycle:
         self._log.step("probe")
         run.see(intent=decide(run.order.spec, topology, run.turn.engine))
 
-    def _look_at_workloads(self, run: "_Running") -> None:
+    def _look_at_workloads(self, run: Running) -> None:
         found = read_cgroups(self._host)
         settings = run.order.settings
         rules = (settings.workloads if settings else None) or ()
         known = self._roster.known() if self._roster else None
         run.see(pods=read_pods(self._host, found.pods), workloads=resolve(rules, known, found, run.turn.topology.tiers))
 
-    def _act(self, run: "_Running") -> None:
+    def _act(self, run: Running) -> None:
         match run.turn.intent:
             case Intent.WAIT:
                 return
@@ -201,7 +120,7 @@ class Cycle:
                 engine, plan = self._take_over(run)
                 self._persist(run, engine, plan)
 
-    def _take_over(self, run: "_Running") -> tuple[Engine, Plan]:
+    def _take_over(self, run: Running) -> tuple[Engine, Plan]:
         """Returns the plan of the engine that can do it, after the others were stopped.
 
         What they left is not what was planned on, so where there was something to stop it is planned anew.
@@ -211,7 +130,7 @@ class Cycle:
             engine, plan = self._choose(run)
         return engine, plan
 
-    def _choose(self, run: "_Running") -> tuple[Engine, Plan]:
+    def _choose(self, run: Running) -> tuple[Engine, Plan]:
         """Plans with the chosen engine; where it cannot after all, with the next one.
 
         Raises:
@@ -230,7 +149,7 @@ class Cycle:
                 run.pass_over(engine.name, error)
         raise first or ValueError("there is no engine to plan with")
 
-    def _plan(self, run: "_Running", engine: Engine) -> Plan:
+    def _plan(self, run: Running, engine: Engine) -> Plan:
         settings = run.order.settings
         if settings is None:
             raise ValueError("there are no settings to plan for")
@@ -240,7 +159,7 @@ class Cycle:
         self._log.step("plan", engine=engine.name.value, steps=len(plan.steps))
         return plan
 
-    def _persist(self, run: "_Running", engine: Engine, plan: Plan) -> None:
+    def _persist(self, run: Running, engine: Engine, plan: Plan) -> None:
         """Applies `plan`, and where cgroups came or went meanwhile plans anew: one that has gone refuses all of them.
 
         Linux 6.12 does not even refuse: its kdamond ends. What fails although no cgroup changed is a failure, and so is
@@ -258,60 +177,18 @@ class Cycle:
             else:
                 return
 
-    def _stop(self, run: "_Running", engines: tuple[Engine, ...]) -> bool:
+    def _stop(self, run: Running, engines: tuple[Engine, ...]) -> bool:
         """Stops these engines; returns whether there was anything to stop."""
         before = run.turn.steps
         for engine in engines:
             self._apply(run, engine, engine.plan_stop())
         return run.turn.steps != before
 
-    def _apply(self, run: "_Running", engine: Engine, plan: Plan) -> None:
+    def _apply(self, run: Running, engine: Engine, plan: Plan) -> None:
         if plan.steps:
             run.see(steps=run.turn.steps + len(plan.steps))
             engine.apply(plan)
             self._log.step("apply", engine=engine.name.value, steps=len(plan.steps), reason=plan.reason)
-
-
-class _Running:
-    """A turn under way: the order that it tries to follow, what it saw so far, and the first thing that failed."""
-
-    def __init__(self, turn: Turn) -> None:
-        self.turn = turn
-        self.order = turn.order
-
-    def see(self, **values: object) -> None:
-        self.turn = replace(self.turn, **values)  # type: ignore[arg-type]
-
-    def pass_over(self, name: EngineName, error: EngineUnavailable) -> None:
-        capabilities = without(self.turn.capabilities, name, error)
-        self.see(capabilities=capabilities, engine=choose(self.turn.choice, capabilities))
-
-    @contextmanager
-    def recording(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:
-            # A defect of ours must end in a condition, too.
-            if self.turn.failure is None:
-                self.see(failure=error)
-
-
-def _anew(before: Turn, order: Order) -> Turn:
-    """Returns what a turn begins with: what the turn before saw, until this one sees it, and nothing that it did."""
-    return replace(before, order=order, refused=None, plan=None, steps=0, outcome=Outcome.UNCHANGED, failure=None)
-
-
-def levels_text(levels: Levels) -> str:
-    """Returns the levels for people."""
-    hot, cold, forecast = (
-        display_bytes(size) for size in (levels.hot_on_slow_bytes, levels.cold_on_fast_bytes, levels.forecast_bytes)
-    )
-    return f"About {hot} are hot on slow nids and {cold} cold on fast ones: Enforce would promote about {forecast}."
-
-
-def is_defect(failure: Exception | None) -> bool:
-    """Returns whether a failure is nothing that Terrace raises on purpose."""
-    return failure is not None and not isinstance(failure, TerraceError)
 
 
 def _may_go_on(order: Order, engine: Engine) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from terrace_agent.cycle import Cycle, Turn, is_defect
+from terrace_agent.cycle import Cycle
 from terrace_agent.errors import ApiUnavailable
 from terrace_agent.inbox import Inbox
 from terrace_agent.laststate import LastState
@@ -20,6 +20,7 @@ from terrace_agent.order import Order, read_order
 from terrace_agent.report import Active, Observed, activate, is_due, make_status, totals
 from terrace_agent.steplog import StepLog
 from terrace_agent.topology.values import Topology
+from terrace_agent.turn import Turn, is_defect
 from terrace_api.codec import encode_status
 from terrace_api.defaults import Json
 from terrace_api.node_tiering import NodeTieringStatus

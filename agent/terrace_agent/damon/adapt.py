@@ -10,11 +10,12 @@ from terrace_agent.damon.cputime import read_cpu_times
 from terrace_agent.damon.desired import Desired
 from terrace_agent.damon.easing import CpuTimes, Load, judge
 from terrace_agent.damon.verify import totals
-from terrace_agent.engine import CoolDown, Ease, Plan, Step
+from terrace_agent.engine import Plan
 from terrace_agent.flows.guarding import Guarding
 from terrace_agent.flows.guards import Review, full_nids, sample
 from terrace_agent.hostfs import HostFs
 from terrace_agent.journal import JournalState
+from terrace_agent.steps import CoolDown, Ease, Step
 from terrace_api.policy import Guardrails, Settings
 
 

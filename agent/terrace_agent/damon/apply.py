@@ -12,7 +12,11 @@ from terrace_agent.damon import verify
 from terrace_agent.damon.look import looks_at, read_oracle
 from terrace_agent.damon.patience import Patience
 from terrace_agent.damon.read import TreeReader
-from terrace_agent.engine import (
+from terrace_agent.engine import Plan
+from terrace_agent.errors import KdamondDied, KdamondStays, SchemesRefused, StoreRefused
+from terrace_agent.hostfs import HostFs
+from terrace_agent.journal import Journal, JournalState, OwnedKdamond, cooling, forgetting, remembering
+from terrace_agent.steps import (
     Bank,
     Claim,
     Command,
@@ -20,16 +24,12 @@ from terrace_agent.engine import (
     CoolDown,
     Disclaim,
     Ease,
-    Plan,
     Recount,
     Remember,
     Restore,
     Step,
     Store,
 )
-from terrace_agent.errors import KdamondDied, KdamondStays, SchemesRefused, StoreRefused
-from terrace_agent.hostfs import HostFs
-from terrace_agent.journal import Journal, JournalState, OwnedKdamond, cooling, forgetting, remembering
 
 
 class Applier:

@@ -12,8 +12,8 @@ from terrace_agent.damon.ownership import files_in_force, files_of, owner_of
 from terrace_agent.damon.read import ObservedKdamond
 from terrace_agent.damon.stores import differing, kdamond_stores, without_schemes
 from terrace_agent.damon.tree import Action, GoalMetric, Kdamond
-from terrace_agent.engine import Store
 from terrace_agent.journal import OwnedKdamond
+from terrace_agent.steps import Store
 
 _GOAL = "/target_value"
 _GOAL_FILE = re.compile(r"/quotas/goals/\d+/target_value$")

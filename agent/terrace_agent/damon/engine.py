@@ -21,10 +21,11 @@ from terrace_agent.damon.seen import Seen, current_intervals, demotion_targets
 from terrace_agent.damon.surroundings import Observed, observe
 from terrace_agent.damon.verify import Look
 from terrace_agent.damon.ways import quota_control
-from terrace_agent.engine import Bank, Claim, Disclaim, Moved, Plan, Store
+from terrace_agent.engine import Moved, Plan
 from terrace_agent.errors import EngineUnavailable
 from terrace_agent.hostfs import HostFs
 from terrace_agent.journal import Journal, JournalState, OwnedKdamond
+from terrace_agent.steps import Bank, Claim, Disclaim, Store
 from terrace_agent.topology.values import Topology
 from terrace_agent.workloads.values import EVERYTHING, Movable
 from terrace_api.node_tiering import EngineCapability, EngineName, QuotaControl

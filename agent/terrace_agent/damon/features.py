@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from terrace_agent.damon.stores import kdamond_path
-from terrace_agent.engine import Store
+from terrace_agent.steps import Store
 
 CONTEXT = f"{kdamond_path(0)}/contexts/0"
 SCHEME = f"{CONTEXT}/schemes/0"

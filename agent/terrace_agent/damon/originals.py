@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from terrace_agent.damon.desired import Desired
 from terrace_agent.damon.surroundings import DAMON_STAT, Observed
-from terrace_agent.engine import Remember, Restore, Step, Store
 from terrace_agent.flows.demotion import DEMOTION_ENABLED
 from terrace_agent.journal import Original
+from terrace_agent.steps import Remember, Restore, Step, Store
 
 
 def prelude(observed: Observed, desired: Desired, originals: tuple[Original, ...]) -> Iterator[Step]:

@@ -25,18 +25,9 @@ from terrace_agent.damon.read import ObservedKdamond
 from terrace_agent.damon.stores import NR_KDAMONDS, kdamond_stores, nr_schemes_path, refresh_path, state_path
 from terrace_agent.damon.surroundings import Observed
 from terrace_agent.damon.tree import Action, Kdamond
-from terrace_agent.engine import (
-    Bank,
-    Claim,
-    Command,
-    Confirm,
-    Disclaim,
-    Plan,
-    Recount,
-    Step,
-    Store,
-)
+from terrace_agent.engine import Plan
 from terrace_agent.journal import JournalState
+from terrace_agent.steps import Bank, Claim, Command, Confirm, Disclaim, Recount, Step, Store
 
 _SOON_S = 1.0
 _LATER_S = 5.0

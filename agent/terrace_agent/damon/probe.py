@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from terrace_agent.damon.features import CONTEXT, PROBES, SCHEME, TABLE, Feature, Missing, Row
 from terrace_agent.damon.patience import Patience
 from terrace_agent.damon.stores import ADMIN, KDAMONDS, NR_KDAMONDS, kdamond_path
-from terrace_agent.engine import Store
 from terrace_agent.errors import HostFileMissing, StoreRefused
 from terrace_agent.hostfs import HostFs
+from terrace_agent.steps import Store
 
 _NO_SYSFS = Missing(
     reason="NoDamonSysfs",

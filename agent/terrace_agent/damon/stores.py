@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any
 
 from terrace_agent.damon.tree import Kdamond
-from terrace_agent.engine import Store
+from terrace_agent.steps import Store
 
 ADMIN = "/sys/kernel/mm/damon/admin"
 KDAMONDS = f"{ADMIN}/kdamonds"

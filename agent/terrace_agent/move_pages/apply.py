@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from terrace_agent.engine import CoolDown, Move, Plan, Remember, Restore, Step, Store, Watch
+from terrace_agent.engine import Plan
 from terrace_agent.hostfs import HostFs
 from terrace_agent.journal import Journal, JournalState, cooling, forgetting, remembering
 from terrace_agent.move_pages.batches import Outcome
@@ -12,6 +12,7 @@ from terrace_agent.move_pages.pids import read_pids
 from terrace_agent.move_pages.pilot import Pilot
 from terrace_agent.move_pages.vmas import PAGE_BYTES
 from terrace_agent.move_pages.watch import Watch as Watching
+from terrace_agent.steps import CoolDown, Move, Remember, Restore, Step, Store, Watch
 
 _FIRST_S = 1.0
 

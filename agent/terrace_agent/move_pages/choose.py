@@ -9,11 +9,11 @@ as the nid keeps what it must leave free. Both stay within what the quota allows
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from terrace_agent.engine import Move
 from terrace_agent.flows import limits
 from terrace_agent.flows.directions import Flow
 from terrace_agent.move_pages.heat import LOOKS, Heat, cold, hot
 from terrace_agent.move_pages.vmas import PAGE_BYTES, Vma
+from terrace_agent.steps import Move
 from terrace_agent.topology.values import Nid
 from terrace_api.policy import Guard, Settings
 

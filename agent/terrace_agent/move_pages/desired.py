@@ -6,10 +6,10 @@ Before: settings, topology, what is tracked. After: `engine` makes a plan of it.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from terrace_agent.engine import Move
 from terrace_agent.flows.directions import Flow
 from terrace_agent.move_pages.batches import Outcome, obstacles
 from terrace_agent.move_pages.choose import Tracked, interval_s, misplaced_bytes, orders, room_bytes
+from terrace_agent.steps import Move
 from terrace_agent.workloads.values import Movable
 from terrace_api.node_tiering import Effective, Levels
 from terrace_api.policy import PageCache, Settings

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from terrace_agent.engine import CoolDown, Moved, Plan, Remember, Restore, Step, Store, Watch
+from terrace_agent.engine import Moved, Plan
 from terrace_agent.errors import EngineUnavailable, HostFileMissing
 from terrace_agent.flows import directions
 from terrace_agent.flows.demotion import DEMOTION_ENABLED, confined
@@ -23,6 +23,7 @@ from terrace_agent.move_pages.procfs import Procfs
 from terrace_agent.move_pages.tracker import Tracker
 from terrace_agent.move_pages.trackers import best
 from terrace_agent.move_pages.watch import Watch as Watching
+from terrace_agent.steps import CoolDown, Remember, Restore, Step, Store, Watch
 from terrace_agent.topology.values import Topology
 from terrace_agent.workloads.values import EVERYTHING, Movable
 from terrace_api.node_tiering import EngineCapability, EngineName

@@ -10,8 +10,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from terrace_agent.engine import Move
 from terrace_agent.move_pages.batches import Outcome
+from terrace_agent.steps import Move
 
 ANSWER_WITHIN_S = 10.0
 _DIE_WITHIN_S = 1.0

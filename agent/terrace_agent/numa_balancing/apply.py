@@ -3,12 +3,13 @@
 import errno
 from collections.abc import Callable
 
-from terrace_agent.engine import Begin, CoolDown, End, Plan, Reclaim, Remember, Restore, Step, Store
+from terrace_agent.engine import Plan
 from terrace_agent.errors import HostFileMissing, StoreRefused
 from terrace_agent.hostfs import HostFs
 from terrace_agent.journal import Journal, JournalState, cooling, forgetting, remembering
 from terrace_agent.numa_balancing import counters
 from terrace_agent.numa_balancing.observe import observe
+from terrace_agent.steps import Begin, CoolDown, End, Reclaim, Remember, Restore, Step, Store
 
 _LESS_THAN_ASKED = {errno.EAGAIN, errno.EINTR}
 """How an order to reclaim ends that took less (`user_proactive_reclaim()`, Linux mm/vmscan.c)."""

@@ -4,7 +4,7 @@ import errno
 from collections.abc import Iterator
 from dataclasses import replace
 
-from terrace_agent.engine import CoolDown, Moved, Plan, Reclaim
+from terrace_agent.engine import Moved, Plan
 from terrace_agent.errors import EngineUnavailable, StoreRefused, StoreWithheld
 from terrace_agent.flows.guarding import Guarding
 from terrace_agent.flows.guards import full_nids, sample
@@ -17,6 +17,7 @@ from terrace_agent.numa_balancing.cgroups import read_memory, reclaim_path
 from terrace_agent.numa_balancing.desired import Desired, desired
 from terrace_agent.numa_balancing.fitness import unfit_kernel, unfit_node
 from terrace_agent.numa_balancing.observe import NUMA_BALANCING, Observed, node_reclaim_path, observe
+from terrace_agent.steps import CoolDown, Reclaim
 from terrace_agent.topology.values import Topology
 from terrace_agent.workloads.values import EVERYTHING, Movable
 from terrace_api.node_tiering import EngineCapability, EngineName

@@ -8,10 +8,11 @@ its limit, and goes first when everything is brought back.
 
 from collections.abc import Iterable, Iterator
 
-from terrace_agent.engine import Begin, End, Plan, Reclaim, Remember, Restore, Step, Store
+from terrace_agent.engine import Plan
 from terrace_agent.journal import JournalState, Original
 from terrace_agent.numa_balancing.desired import Desired
 from terrace_agent.numa_balancing.observe import Observed
+from terrace_agent.steps import Begin, End, Reclaim, Remember, Restore, Step, Store
 
 _SOON_S = 1.0
 _LATER_S = 5.0

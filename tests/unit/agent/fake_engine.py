@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from terrace_agent.engine import Command, Moved, Plan
+from terrace_agent.engine import Moved, Plan
+from terrace_agent.steps import Command
 from terrace_agent.topology.values import Topology
 from terrace_agent.workloads.values import EVERYTHING, Movable
 from terrace_api.node_tiering import Effective, EngineCapability, EngineName, Kdamond, Levels

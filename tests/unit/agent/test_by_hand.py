@@ -10,12 +10,13 @@ from cases.pods import container_path, make_host, make_pod
 from simkernel import NO_DAMON
 from simkernel.kernel import DAMON_STAT, DEMOTION_ENABLED
 from terrace_agent import byhand
-from terrace_agent.cycle import Cycle, Turn
+from terrace_agent.cycle import Cycle
 from terrace_agent.engines import make_engines
 from terrace_agent.errors import AnotherAgentRuns, EngineUnavailable, SettingsRejected, StoreWithheld
 from terrace_agent.lock import held_if_free, lock
 from terrace_agent.main import main
 from terrace_agent.steplog import StepLog
+from terrace_agent.turn import Turn
 from unit.agent.orders import order
 from unit.agent.sim_host import SimHost
 

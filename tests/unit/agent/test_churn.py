@@ -10,12 +10,13 @@ import pytest
 from cases.pods import container_path, make_host, make_pod, remove_pod, uid
 from simkernel import LINUX_7_0, LINUX_7_2, Profile, SimKernel, SimMemory, SimNid
 from simkernel.filters import Page, passes
-from terrace_agent.cycle import Cycle, Turn
+from terrace_agent.cycle import Cycle
 from terrace_agent.damon.engine import DamonEngine
 from terrace_agent.damon.patience import Patience
 from terrace_agent.decide import Outcome
 from terrace_agent.errors import SchemesRefused
 from terrace_agent.steplog import StepLog
+from terrace_agent.turn import Turn
 from terrace_agent.workloads.roster import Roster
 from unit.agent.damon.builders import MIB, MemoryJournal
 from unit.agent.orders import manage, order

@@ -5,11 +5,12 @@ import io
 
 import pytest
 
-from terrace_agent.cycle import Cycle, Turn, is_defect
+from terrace_agent.cycle import Cycle
 from terrace_agent.decide import Intent, Outcome
 from terrace_agent.errors import EngineUnavailable, HostFileUnreadable, SettingsRejected, StoreRefused
 from terrace_agent.order import Order
 from terrace_agent.steplog import StepLog
+from terrace_agent.turn import Turn, is_defect
 from terrace_api.errors import InvalidObject
 from unit.agent.fake_engine import FakeEngine
 from unit.agent.host_tree import HostTree, guest_files

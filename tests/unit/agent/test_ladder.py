@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from terrace_agent.conditions import conditions
-from terrace_agent.cycle import Cycle, Turn
+from terrace_agent.cycle import Cycle
 from terrace_agent.decide import Intent
 from terrace_agent.engines import make_engines
 from terrace_agent.errors import EngineMustStop, EngineUnavailable, StoreRefused
 from terrace_agent.steplog import StepLog
+from terrace_agent.turn import Turn
 from terrace_api.conditions import ConditionStatus
 from terrace_api.node_tiering import ConditionType, EngineName
 from unit.agent.fake_engine import FakeEngine

@@ -12,7 +12,7 @@ from terrace_agent.damon.patience import Patience
 from terrace_agent.damon.read import TreeReader
 from terrace_agent.damon.stores import NR_KDAMONDS, differing, kdamond_stores
 from terrace_agent.damon.tree import Action, Context, Filter, FilterType, Kdamond, QuotaGoal, Quotas, Scheme
-from terrace_agent.engine import Store
+from terrace_agent.steps import Store
 from unit.agent.damon.builders import EVERYTHING, guest, settings
 
 ROOT = "/sys/kernel/mm/damon/admin/kdamonds/0"

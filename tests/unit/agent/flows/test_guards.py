@@ -6,10 +6,11 @@ import pytest
 
 from simkernel import LINUX_7_2, SimKernel
 from terrace_agent.damon.desired import desired
-from terrace_agent.engine import CoolDown, Plan
+from terrace_agent.engine import Plan
 from terrace_agent.flows.guards import Review, full_nids, review
 from terrace_agent.flows.health import Health, read_health
 from terrace_agent.journal import Cooldown
+from terrace_agent.steps import CoolDown
 from terrace_api.policy import Guardrails
 from unit.agent.damon.builders import EVERYTHING, MIB, MemoryJournal, engine_on, guest, rails, settings
 

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from terrace_agent.engine import Move
 from terrace_agent.move_pages.batches import Outcome
 from terrace_agent.move_pages.pilot import Pilot
 from terrace_agent.move_pages.procfs import Procfs
 from terrace_agent.move_pages.vmas import PAGE_BYTES
+from terrace_agent.steps import Move
 
 BASE = 0x7F00_0000_0000
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from simkernel import NO_DAMON, SimKernel
-from terrace_agent.engine import Move, Plan
+from terrace_agent.engine import Plan
 from terrace_agent.journal import Journal
 from terrace_agent.move_pages.engine import MovePagesEngine, Tools
 from terrace_agent.move_pages.privilege import Privilege
+from terrace_agent.steps import Move
 from terrace_agent.topology.values import Topology
 from terrace_agent.workloads.values import Cgroup, Movable
 from terrace_api.policy import Settings

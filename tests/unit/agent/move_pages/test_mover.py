@@ -10,12 +10,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from terrace_agent.engine import Move
 from terrace_agent.move_pages.batches import LEAST_PAGES, MOST_PAGES, Outcome, next_size, outcome
 from terrace_agent.move_pages.mover import Mover
 from terrace_agent.move_pages.pilot import Pilot
 from terrace_agent.move_pages.procfs import Procfs
 from terrace_agent.move_pages.syscall import query
+from terrace_agent.steps import Move
 
 PAGE = 4096
 NO_NID = 63

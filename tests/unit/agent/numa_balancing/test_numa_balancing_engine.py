@@ -5,9 +5,10 @@ import dataclasses
 import pytest
 
 from simkernel import LINUX_6_16, Killed
-from terrace_agent.engine import Plan, Reclaim, stores
+from terrace_agent.engine import Plan, stores
 from terrace_agent.errors import EngineMustStop, StoreRefused
 from terrace_agent.journal import Cooldown
+from terrace_agent.steps import Reclaim
 from terrace_agent.workloads.values import Cgroup, Movable
 from terrace_api.policy import PageCache
 from unit.agent.damon.builders import MIB, settings
