@@ -63,8 +63,8 @@ def serving(api: FakeApi) -> Iterator[str]:
                 self._answer(403, {"message": "refused by the test"})
             elif "limit" in query:
                 remaining = {"remainingItemCount": api.others, "continue": "more"} if api.others else {}
-                items = None if api.empty else [{"metadata": {}}]
-                self._answer(200, {"metadata": {"resourceVersion": "10"} | remaining, "items": items})
+                first: list[dict[str, Any]] | None = None if api.empty else [{"metadata": {}}]
+                self._answer(200, {"metadata": {"resourceVersion": "10"} | remaining, "items": first})
             else:
                 items = api.pods if is_of_pods else api.items
                 self._answer(200, {"metadata": {"resourceVersion": "10"}, "items": items})
