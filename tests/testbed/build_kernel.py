@@ -1,7 +1,7 @@
 """Takes what a guest needs of a Debian kernel: a file for QEMU, and two parts of an initrd.
 
-The first part mounts the root disk; the second has the modules that a Kubernetes node loads, and goes to that
-disk at boot. So every kernel boots the same disk. `kernels` is the table of them.
+The first part mounts the root disk; the second has the modules that a Kubernetes node, or a test, loads, and goes to
+that disk at boot. So every kernel boots the same disk. `kernels` is the table of them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ KEEP_PACKAGES = 1000
 INIT = Path(__file__).parent / "initrd-init.sh"
 # ext4 asks for crc32c by the name of an algorithm until 6.13; virtio_pci is a module of 6.1.
 _BOOT_MODULES = ("crc32c_generic", "virtio_pci", "virtio_blk", "ext4", "virtio_net", "virtio_rng")
-_NODE_MODULES = (
+_LATER_MODULES = (
     *("overlay", "br_netfilter", "bridge", "veth", "autofs4"),
     *("nf_tables", "nf_nat", "nf_conntrack", "nf_log_syslog"),
     *("nft_compat", "nft_chain_nat", "nft_nat", "nft_masq", "nft_ct", "nft_fib", "nft_limit", "nft_log"),
@@ -67,7 +67,7 @@ class BootFiles:
 
     @property
     def modules_archive(self) -> Path:
-        """The modules that a Kubernetes node loads, for the guest's disk."""
+        """The modules that are loaded later, for the guest's disk."""
         return self.directory / "modules.cpio"
 
     @property
@@ -160,7 +160,7 @@ def _boot_archive(modules: ModuleTree) -> dict[str, newc.File]:
 
 
 def _modules_archive(modules: ModuleTree) -> dict[str, newc.File]:
-    files = modules.index(modules.load_order((*_BOOT_MODULES, *_NODE_MODULES)))
+    files = modules.index(modules.load_order((*_BOOT_MODULES, *_LATER_MODULES)))
     where = f"seed/usr/lib/modules/{modules.release}"
     return {f"{where}/{path}": newc.File(data=data) for path, data in files.items()}
 

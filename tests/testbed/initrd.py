@@ -15,10 +15,9 @@ IS_NODE = "seed/is-node"
 def initrd(machine: Machine) -> bytes:
     """The machine's initrd: its first part mounts the root disk, and what is below `seed/` goes to that disk."""
     files = {f"seed/{path.lstrip('/')}": file for path, file in machine.seed.items()}
-    parts = [machine.boot.boot_archive.read_bytes()]
+    parts = [machine.boot.boot_archive.read_bytes(), machine.boot.modules_archive.read_bytes()]
     if machine.node_disk:
         files[IS_NODE] = newc.File(data=b"")
-        parts.append(machine.boot.modules_archive.read_bytes())
     if files:
         parts.append(newc.archive(files))
     return b"".join(parts)
