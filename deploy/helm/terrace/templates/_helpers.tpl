@@ -13,7 +13,11 @@ app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
 {{- define "terrace.image" -}}
+{{- if .image.digest -}}
+{{ .image.repository }}@{{ .image.digest }}
+{{- else -}}
 {{ .image.repository }}:{{ .image.tag | default .root.Values.imageTag | default .root.Chart.AppVersion }}
+{{- end }}
 {{- end }}
 
 {{- define "terrace.operatorEnvironment" -}}
@@ -23,3 +27,4 @@ app.kubernetes.io/component: {{ .component }}
 
 {{- define "terrace.operator" -}}{{ .Release.Name }}-operator{{- end }}
 {{- define "terrace.agent" -}}{{ .Release.Name }}-agent{{- end }}
+{{- define "terrace.test" -}}{{ .Release.Name }}-test{{- end }}
