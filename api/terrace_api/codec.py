@@ -19,7 +19,7 @@ from terrace_api.bounds import within_bounds
 from terrace_api.conditions import Condition
 from terrace_api.defaults import Json, unknown_fields, with_defaults, without_defaults
 from terrace_api.errors import InvalidObject
-from terrace_api.node_tiering import EngineName, NodeTiering, NodeTieringSpec, NodeTieringStatus
+from terrace_api.node_tiering import ConditionType, EngineName, NodeTiering, NodeTieringSpec, NodeTieringStatus
 from terrace_api.policy import Settings, TieringPolicy, TieringPolicySpec, TieringPolicyStatus
 from terrace_api.selectors import LabelPairs
 from terrace_api.strict import load_one_document, schema_problems
@@ -125,6 +125,14 @@ def decode_condition(condition: dict[str, Json]) -> Condition | None:
         return _structure(condition, Condition, kind="Condition")
     except InvalidObject:
         return None
+
+
+def decode_alive(status: dict[str, Json]) -> Condition | None:
+    """Returns the condition AgentAlive of a NodeTiering's status, which the operator writes; None if there is none."""
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == ConditionType.AGENT_ALIVE.value:
+            return decode_condition(condition)
+    return None
 
 
 def encode_condition(condition: Condition) -> dict[str, Json]:

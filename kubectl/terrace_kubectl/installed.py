@@ -9,10 +9,12 @@ from collections.abc import Iterable, Iterator
 from terrace_api import VERSION
 from terrace_api.defaults import Json
 from terrace_api.schema import Schema, object_schema
-from terrace_kubectl.doctor.facts import AgentPod, Crd, Workload
+from terrace_kubectl.doctor.facts import AgentPod, Crd, Lease, Workload
 
 _COMPONENT = "app.kubernetes.io/component"
 _VERSION = "app.kubernetes.io/version"
+_LEASE = "TERRACE_LEASE"
+"""Tells the operator in its container which Lease."""
 
 
 def server_version(answer: Json) -> tuple[int, int] | None:
@@ -49,6 +51,27 @@ def deployments(manifests: Iterable[Json]) -> tuple[Workload, ...]:
         _workload(one, wanted=one["spec"].get("replicas", 1), ready=(one.get("status") or {}).get("readyReplicas", 0))
         for one in manifests
         if _component(one) == "operator"
+    )
+
+
+def lease_names(manifests: Iterable[Json]) -> tuple[tuple[str, str], ...]:
+    """Returns namespace and name of the Lease that the operators of each Deployment hold."""
+    return tuple(
+        (namespace, name)
+        for manifest in manifests
+        if _component(manifest) == "operator"
+        for namespace, _, name in (_environment(manifest).get(_LEASE, "").partition("/"),)
+        if name
+    )
+
+
+def lease(namespace: str, name: str, first: Json | None, last: Json | None) -> Lease:
+    """Returns what two looks at a Lease say; None for one that is not there."""
+    return Lease(
+        namespace=namespace,
+        name=name,
+        holder=str(((last or {}).get("spec") or {}).get("holderIdentity") or ""),
+        renewed=first is not None and last is not None and _version(first) != _version(last),
     )
 
 
@@ -91,6 +114,15 @@ def _workload(manifest: Json, *, wanted: int, ready: int) -> Workload:
         images=tuple(container["image"] for container in containers),
         version=(metadata.get("labels") or {}).get(_VERSION, ""),
     )
+
+
+def _environment(manifest: Json) -> dict[str, str]:
+    containers = manifest["spec"]["template"]["spec"]["containers"]
+    return {one["name"]: one.get("value", "") for found in containers for one in found.get("env") or ()}
+
+
+def _version(manifest: Json) -> str:
+    return str(manifest["metadata"]["resourceVersion"])
 
 
 def _component(manifest: Json) -> str:

@@ -4,7 +4,7 @@ Before: `cluster` fetches them. After: `fleet` is made of them.
 """
 
 from terrace_api import OUTRANKED_ANNOTATION
-from terrace_api.codec import decode_node_tiering, decode_policy, decode_policy_status, decode_status
+from terrace_api.codec import decode_alive, decode_node_tiering, decode_policy, decode_policy_status, decode_status
 from terrace_api.defaults import Json
 from terrace_api.errors import InvalidObject
 from terrace_api.node_tiering import NodeTieringSpec, NodeTieringStatus
@@ -39,8 +39,12 @@ def read_seen(manifest: Json, *, whole: bool) -> Seen:
         report=_report(status) if status else None,
         deleting="deletionTimestamp" in metadata,
         outranked=(metadata.get("annotations") or {}).get(OUTRANKED_ANNOTATION, ""),
+        alive=decode_alive(written),
     )
-    return Seen(tiering=tiering, status=status, unreadable=bool(written) and status is None)
+    by_agent = bool(
+        written.keys() - {"conditions"}
+    )  # AgentAlive comes from the operator, also where no agent ever spoke
+    return Seen(tiering=tiering, status=status, unreadable=by_agent and status is None)
 
 
 def read_policies(manifests: list[Json]) -> Policies:

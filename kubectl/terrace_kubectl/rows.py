@@ -4,23 +4,26 @@ Before: `fleet`. After: every view.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 
 from terrace_api.conditions import Condition, ConditionStatus
 from terrace_api.node_tiering import Action, ConditionType, EngineName, NodeTieringSpec, NodeTieringStatus
 from terrace_kubectl.fleet import Fleet, Seen
 from terrace_operator.compile import RESTORE
-from terrace_operator.fleet import Node
-from terrace_operator.standing import Standing, State, stand
+from terrace_operator.fleet import Agent, Node
+from terrace_operator.liveness import said
+from terrace_operator.standing import Standing, State, stand, unheard
 
 IDLE = "Idle"
 """The node follows no policy and is as it was found."""
 HELD = "Held"
 """The node is ready, and a guardrail that is hit keeps memory from moving."""
-WELL = {State.READY.value, State.WAITING.value, IDLE}
+NO_AGENT = Agent.NONE.value
+"""No agent shall run there: the node is not counted and not waited for."""
+WELL = {State.READY.value, State.WAITING.value, IDLE, NO_AGENT}
 _URGENCY = [*(state.value for state in (State.DEGRADED, State.SILENT, State.UNREADY, State.PENDING)), HELD]
-_URGENCY += [*(state.value for state in (State.UNSUPPORTED, State.WAITING, State.READY)), IDLE]
+_URGENCY += [*(state.value for state in (State.UNSUPPORTED, State.WAITING, State.READY)), IDLE, NO_AGENT]
 _DEFAULT_ORDER = ("fast", "middle", "slow")
 
 
@@ -49,7 +52,7 @@ class NodeRow:
 
     Attributes:
         policy: that it was told to follow; empty for none.
-        state: a `State` of the operator, or `IDLE` or `HELD`.
+        state: a `State` of the operator, or `IDLE`, `HELD` or `NO_AGENT`.
         engine: that runs; empty for none.
         told: the revision that it was told; empty for none.
         revision: the one that is in force.
@@ -151,6 +154,8 @@ def _stand(node: Node, spec: NodeTieringSpec, seen: Seen | None) -> Standing:
         return _pending(node, "NoNodeTiering", "the operator has not made its NodeTiering; is the operator running?")
     if seen.tiering.spec is None:
         return _pending(node, "SpecUnreadable", "its NodeTiering is of another version of Terrace than this plugin")
+    if seen.tiering.alive and (agent := said(seen.tiering.alive)):
+        return replace(unheard(node.name, agent, seen.tiering), message=seen.tiering.alive.message)
     if seen.unreadable:
         return _pending(node, "StatusUnreadable", "its agent is of another version of Terrace than this plugin")
     return stand(node, spec, seen.tiering)
@@ -164,6 +169,8 @@ def _held(standing: Standing, status: NodeTieringStatus | None) -> Condition | N
 
 
 def _state(standing: Standing, spec: NodeTieringSpec) -> str:
+    if standing.reason == NO_AGENT:
+        return NO_AGENT
     if spec.action is Action.RESTORE and standing.state is State.READY:
         return IDLE
     return standing.state.value

@@ -56,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--log-format", default="text", choices=["text", "json"])
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_cleanup(commands.add_parser("cleanup", help="bring every node back as it was found, and wait for it"))
+    _add_check(commands.add_parser("check", help="say whether operator and agents do their work; changes nothing"))
     return parser
 
 
@@ -71,6 +72,16 @@ def _add_cleanup(parser: argparse.ArgumentParser) -> None:
         "--allow-silent",
         action="store_true",
         help=f"end with status 0 although nodes did not answer; else it is {NODES_SILENT}",
+    )
+
+
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--limit",
+        type=_whole_number,
+        default=120.0,
+        metavar="SECONDS",
+        help="how long to wait until all is well (default: %(default).0f)",
     )
 
 

@@ -116,6 +116,13 @@ def alive_writes(
     return tuple(write for write in found if write is not None)
 
 
+def said(condition: Condition | None) -> Agent | None:
+    """Returns what the condition AgentAlive says of an agent that is not alive; None if it says nothing of the kind."""
+    if condition is None or condition.status is not ConditionStatus.FALSE:
+        return None
+    return Agent(condition.reason) if condition.reason in list(Agent) else Agent.SILENT
+
+
 def _hear(before: Heard | None, tiering: Tiering, now_s: float) -> Heard:
     report = tiering.report
     heartbeat = (report.heartbeat or "") if report else None
@@ -126,14 +133,8 @@ def _hear(before: Heard | None, tiering: Tiering, now_s: float) -> Heard:
         heartbeat=heartbeat,
         since_s=now_s,
         period_s=(report.heartbeat_period_s if report else None) or PERIOD_S,
-        said=_said(tiering.alive) if before is None else None,
+        said=said(tiering.alive) if before is None else None,
     )
-
-
-def _said(condition: Condition | None) -> Agent | None:
-    if condition is None or condition.status is not ConditionStatus.FALSE:
-        return None
-    return Agent(condition.reason) if condition.reason in list(Agent) else Agent.SILENT
 
 
 def _write(tiering: Tiering, agent: Agent, heard: Heard, look: Look | None, now: str) -> AliveWrite | None:

@@ -1,13 +1,17 @@
-"""The command `terrace-operator`: runs the operator, or with `cleanup` brings all nodes back as they were found."""
+"""The command `terrace-operator`: runs the operator.
+
+With `cleanup` it brings all nodes back as they were found, with `check` it says whether an installation does its work.
+"""
 
 import argparse
 import asyncio
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from terrace_operator import logs
 from terrace_operator.arguments import NODES_SILENT, parser
+from terrace_operator.check import CheckOptions, check
 from terrace_operator.cleanup import CleanUpOptions, clean_up
 from terrace_operator.errors import ApiGarbled, ApiRefused, ApiUnreachable, NotConfigured
 from terrace_operator.operate import Options, operate
@@ -19,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     level = options.log_level or ("WARNING" if options.command else "INFO")
     logs.configure(level=level, as_json=options.log_format == "json")
     try:
-        return _cleanup(options) if options.command == "cleanup" else _operate(options)
+        return _COMMANDS[options.command](options)
     except NotConfigured as error:
         print(f"terrace-operator: cannot find an API server: {error}", file=sys.stderr)
         return 2
@@ -53,3 +57,21 @@ def _cleanup(options: argparse.Namespace) -> int:
         print("terrace-operator: interrupted; operators go on", file=sys.stderr)
         return 130
     return NODES_SILENT if found.waiting and not options.allow_silent else 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    chosen = CheckOptions(lease=options.lease, limit_s=options.limit)
+    try:
+        found = asyncio.run(check(chosen))
+    except KeyboardInterrupt:
+        return 130
+    for point in found:
+        print(point.line())
+    return 0 if all(point.good for point in found) else 1
+
+
+_COMMANDS: dict[str | None, Callable[[argparse.Namespace], int]] = {
+    None: _operate,
+    "cleanup": _cleanup,
+    "check": _check,
+}

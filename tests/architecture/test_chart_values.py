@@ -28,7 +28,11 @@ def test_a_value_that_means_nothing_is_refused(wrong: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     "removed",
-    ["crds", "crds.install", "operator", "operator.image", "operator.port", "agent", "agent.image", "agent.resources"],
+    [
+        *("crds", "crds.install", "operator", "operator.image", "operator.port", "operator.replicas"),
+        *("agent", "agent.image", "agent.image.repository", "agent.resources", "cleanup", "flowControl"),
+        *("networkPolicy", "networkPolicy.apiServer.ports", "podMonitor", "resourceQuota", "openshift.scc"),
+    ],
 )
 def test_a_value_that_the_templates_need_is_missed_by_name(removed: str) -> None:
     """Helm takes `--set agent.image=null` for the removal of a value."""

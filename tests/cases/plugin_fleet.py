@@ -358,6 +358,12 @@ def installation(*, ready: int = 8) -> dict[str, list[Json]]:
     }
 
 
+def a_lease(*, holder: str = "terrace-operator-0", version: int = 1) -> Json:
+    """Returns the Lease of the operators."""
+    spec = {"leaseDurationSeconds": 15} | ({"holderIdentity": holder} if holder else {})
+    return {"metadata": {"name": "terrace-operator", "resourceVersion": str(version)}, "spec": spec}
+
+
 def agent_pod(node: str, *, waiting: str = "") -> Json:
     """Returns an agent's pod, which waits for what is given."""
     state = {"waiting": {"reason": waiting}} if waiting else {"running": {}}
@@ -379,7 +385,8 @@ def agent_pod(node: str, *, waiting: str = "") -> Json:
 
 def _workload(name: str, component: str) -> Json:
     labels = OURS | {"app.kubernetes.io/component": component}
-    containers = [{"name": component, "image": f"terrace-{component}:0.1.0"}]
+    environment = [{"name": "TERRACE_LEASE", "value": "terrace-system/terrace-operator"}, {"name": "NODE_NAME"}]
+    containers = [{"name": component, "image": f"terrace-{component}:0.1.0", "env": environment}]
     return {
         "metadata": {"namespace": "terrace-system", "name": name, "labels": OURS},
         "spec": {"replicas": 1, "template": {"metadata": {"labels": labels}, "spec": {"containers": containers}}},
@@ -421,6 +428,7 @@ def facts(fleet: Fleet | None, **changes: Any) -> Facts:
         crds={one.name: one for one in map(installed.crd, (POLICIES, NODES), there[CRDS_PATH])},
         admission=installed.enforced(there[f"{ADMISSION_PATH}policies"], there[f"{ADMISSION_PATH}policybindings"]),
         operators=installed.deployments(there["/apis/apps/v1/deployments"]),
+        leases=(installed.lease("terrace-system", "terrace-operator", a_lease(version=1), a_lease(version=2)),),
         agents=installed.daemon_sets(there["/apis/apps/v1/daemonsets"]),
         agent_pods={"web-6": installed.agent_pod(agent_pod("web-6", waiting="CrashLoopBackOff"))},
         fleet=fleet,

@@ -28,6 +28,7 @@ class SmallApiServer:
     Attributes:
         lists: objects by the path of their list, in which pods of all namespaces are one.
         singles: objects that are in no list, by their path.
+        renewed: paths of those that somebody writes between any two looks.
         refuse: status by the beginning of a path.
         requests: `METHOD path?query` in the order in which they came.
         page: how many objects a page has at most.
@@ -36,6 +37,7 @@ class SmallApiServer:
 
     lists: dict[str, list[Json]] = field(default_factory=dict)
     singles: dict[str, Json] = field(default_factory=dict)
+    renewed: set[str] = field(default_factory=set)
     refuse: dict[str, int] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     page: int = 500
@@ -67,8 +69,14 @@ class SmallApiServer:
         if (found := self._of_namespace(url.path)) is not None:
             return self._list(found, query)
         if url.path in self.singles:
-            return 200, self.singles[url.path]
+            return 200, self._look_at(url.path)
         return self._single(url.path)
+
+    def _look_at(self, path: str) -> Json:
+        if path in self.renewed:
+            metadata = self.singles[path]["metadata"]
+            metadata["resourceVersion"] = str(int(metadata["resourceVersion"]) + 1)
+        return self.singles[path]
 
     def _of_namespace(self, path: str) -> list[Json] | None:
         """Returns the objects of one namespace, if that is what the path asks for."""

@@ -191,6 +191,7 @@ def test_a_doctor_sees_what_is_installed_and_what_is_not(world: World) -> None:
         world.until(lambda: world.get("deployment", "terrace-operator", "-n", NAMESPACE) != {}, "the chart")
         found = {(one["topic"], one["level"]): one["what"] for one in doctor(world)}
         assert found["Operator", "Problem"].startswith("0 of 2 pods of terrace-system/terrace-operator are ready")
+        assert found["Leader", "Good"].endswith("renews Lease terrace-system/terrace-operator")
     finally:
         world.cluster.kubectl("delete", "-f", "-", stdin=chart)
 

@@ -6,6 +6,7 @@ about what it could not see, that is `Facts.unseen`. A new check needs no other 
     facts           all that is looked at, as values        (made by `terrace_kubectl.inspection`)
     findings        what a check says
     installation    is everything installed, and of the same version?
+    reports         has every node a NodeTiering, and is its agent heard?
     nodes           does every node have what it needs, and what is in the way?
     policies        does every policy do what it says?
     checks          all of them, and the verdict

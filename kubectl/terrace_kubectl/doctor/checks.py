@@ -6,7 +6,7 @@ Before: the modules that have the checks. After: `show.doctor`, or JSON.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from terrace_kubectl.doctor import installation, nodes, policies
+from terrace_kubectl.doctor import installation, nodes, policies, reports
 from terrace_kubectl.doctor.facts import Facts
 from terrace_kubectl.doctor.findings import Finding, Level
 
@@ -17,9 +17,11 @@ CHECKS: tuple[Check, ...] = (
     installation.crds,
     installation.admission,
     installation.operator,
+    installation.leader,
     installation.agents,
     installation.versions,
-    nodes.inventory,
+    reports.inventory,
+    reports.without_agent,
     nodes.skew,
     nodes.nowhere,
     nodes.engines,

@@ -46,6 +46,21 @@ class Workload:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The Lease whose holder is the operator that writes.
+
+    Attributes:
+        holder: empty for nobody.
+        renewed: its holder was seen to renew it; no clock is compared with another.
+    """
+
+    namespace: str
+    name: str
+    holder: str
+    renewed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgentPod:
     """The agent's pod on one node; `trouble` says why it is not ready, empty if it is."""
 
@@ -64,6 +79,7 @@ class Facts:
         crds: by name; None for one that is not there.
         admission: names of ValidatingAdmissionPolicies of ours that a binding enforces.
         operators: Deployments of the operator; more than one is one too many.
+        leases: that operators hold, one for each Deployment.
         agents: DaemonSets of the agent.
         agent_pods: by node.
         fleet: nodes, NodeTierings and policies.
@@ -75,6 +91,7 @@ class Facts:
     crds: Mapping[str, Crd | None] | None
     admission: tuple[str, ...] | None
     operators: tuple[Workload, ...] | None
+    leases: tuple[Lease, ...] | None
     agents: tuple[Workload, ...] | None
     agent_pods: Mapping[str, AgentPod] | None
     fleet: Fleet | None

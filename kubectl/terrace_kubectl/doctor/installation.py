@@ -58,6 +58,20 @@ def operator(facts: Facts) -> Iterator[Finding]:
         )
 
 
+def leader(facts: Facts) -> Iterator[Finding]:
+    """Does one of the operators write?"""
+    for lease in facts.leases or ():
+        where = f"Lease {lease.namespace}/{lease.name}"
+        means = "no operator writes, so policies reach no node and statuses stand still"
+        look = f"kubectl -n {lease.namespace} logs -l app.kubernetes.io/component=operator --prefix"
+        if not lease.holder:
+            yield problem("Leader", f"nobody holds {where}: {means}", look)
+        elif not lease.renewed:
+            yield problem("Leader", f"{lease.holder} holds {where} and does not renew it: {means}", look)
+        else:
+            yield good("Leader", f"{lease.holder} renews {where}")
+
+
 def agents(facts: Facts) -> Iterator[Finding]:
     """Is there one DaemonSet, and do its pods run?"""
     if facts.agents is not None:

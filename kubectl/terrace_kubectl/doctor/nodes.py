@@ -4,7 +4,7 @@ Before: `facts`. After: `checks`.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from terrace_api import OPT_OUT_LABEL
 from terrace_api.conditions import Condition, ConditionStatus
@@ -20,34 +20,11 @@ _IN_THE_WAY = {
     "ExclusiveModule": "store N in that module's parameters/enabled, and keep it from being enabled at boot",
 }
 """Reasons of EngineAvailable=False that somebody can remove without another kernel."""
-_OTHER_VERSION = "use the plugin of the cluster's version"
-_UNANSWERED = {
-    "NoNodeTiering": ("no NodeTiering", "see the operator: it makes one within seconds"),
-    "SpecUnreadable": ("a NodeTiering of another version of Terrace", _OTHER_VERSION),
-    "StatusUnreadable": ("a status by an agent of another version of Terrace", _OTHER_VERSION),
-    "NotObserved": ("no answer to the current spec", "see their agents' pods and logs"),
-}
-"""Reasons of a node's state that say that nobody has answered: what is so, and what to do."""
 _BROKEN = {
     ConditionType.ACCEPTED: "edit the policy: these nodes keep what was in force before",
     ConditionType.APPLIED: "see the agent's log there; it tries again by itself",
     ConditionType.WORKLOADS_RESOLVED: "see the message: which pods may move is not known, so they are left alone",
 }
-
-
-def inventory(facts: Facts) -> Iterator[Finding]:
-    """Has every node a NodeTiering, and has its agent answered it?"""
-    if facts.fleet is None:
-        return
-    rows, found = node_rows(facts.fleet), False
-    for reason, (what, cure) in _UNANSWERED.items():
-        if names := [row.name for row in rows if row.reason == reason]:
-            found = True
-            yield about_nodes(Level.PROBLEM, "Nodes", names, what, cure)
-    silent = tuple(_without_report(facts, rows))
-    yield from silent
-    if rows and not found and not silent:
-        yield good("Nodes", f"all {len(rows)} have reported on their current spec")
 
 
 def engines(facts: Facts) -> Iterator[Finding]:
@@ -112,28 +89,6 @@ def opted_out_nodes(facts: Facts) -> Iterator[Finding]:
     names = [node.name for node in (facts.fleet.nodes if facts.fleet else ()) if opted_out(node.labels)]
     if names:
         yield about_nodes(Level.NOTE, "Opted out", names, f"opted out by the label {OPT_OUT_LABEL}=disabled")
-
-
-def _without_report(facts: Facts, rows: Iterable[NodeRow]) -> Iterator[Finding]:
-    """Tells nodes without an agent from nodes whose agent is in trouble, as far as pods can be seen."""
-    alike: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-    for row in rows:
-        if row.reason == "NoReport":
-            alike[_trouble(facts, row.name)].append(row.name)
-    for (what, cure), names in alike.items():
-        yield about_nodes(Level.PROBLEM, "Agents", names, what, cure)
-
-
-def _trouble(facts: Facts, node: str) -> tuple[str, str]:
-    if facts.agent_pods is None:
-        return "no report, and agents' pods may not be looked at", "see the agents' pods on these nodes, and their logs"
-    pod = facts.agent_pods.get(node)
-    if pod is None:
-        return "no report, and no agent's pod", "see agent.nodeSelector and agent.tolerations of the chart"
-    log = f"kubectl -n {pod.namespace} logs {pod.name} (--previous)"
-    if pod.trouble:
-        return f"no report: the agent's pod does not run ({pod.trouble})", log
-    return "no report, although the agent's pod runs", log
 
 
 def _by_reason(

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from terrace_api.units import display_bytes
 from terrace_kubectl.problems import Problem
-from terrace_kubectl.rows import IDLE, TierUse
+from terrace_kubectl.rows import IDLE, NO_AGENT, TierUse
 from terrace_operator.standing import State
 
 Cell = str | Text
@@ -23,6 +23,7 @@ _GOOD, _BAD, _ODD, _QUIET = "green", "bold red", "yellow", "dim"
 _STYLES = {
     State.READY.value: _GOOD,
     IDLE: _QUIET,
+    NO_AGENT: _QUIET,
     State.WAITING.value: _QUIET,
     State.UNSUPPORTED.value: _QUIET,
     State.DEGRADED.value: _BAD,

@@ -13,7 +13,7 @@ from typing import Any
 
 from terrace_api import API_VERSION, GROUP, OUTRANKED_ANNOTATION, VERSION
 from terrace_api.codec import (
-    decode_condition,
+    decode_alive,
     decode_node_tiering,
     decode_policy,
     decode_policy_status,
@@ -22,9 +22,8 @@ from terrace_api.codec import (
     encode_node_tiering_spec,
     encode_policy_status,
 )
-from terrace_api.conditions import Condition
 from terrace_api.errors import InvalidObject
-from terrace_api.node_tiering import ConditionType, NodeTieringSpec
+from terrace_api.node_tiering import NodeTieringSpec
 from terrace_api.policy import TieringPolicy
 from terrace_operator.fleet import InvalidPolicy, Node, Policies, Report, Tiering
 from terrace_operator.liveness import AliveWrite
@@ -67,7 +66,7 @@ def read_tiering(manifest: Json) -> Tiering:
         report=_read_report(manifest.get("status")),
         deleting="deletionTimestamp" in metadata,
         outranked=sys.intern((metadata.get("annotations") or {}).get(OUTRANKED_ANNOTATION, "")),
-        alive=_read_alive(manifest.get("status")),
+        alive=decode_alive(manifest.get("status") or {}),
     )
 
 
@@ -195,10 +194,3 @@ def _read_report(status: Json) -> Report | None:
         heartbeat=found.last_heartbeat_time,
         heartbeat_period_s=found.heartbeat_period_seconds,
     )
-
-
-def _read_alive(status: Json) -> Condition | None:
-    for condition in (status or {}).get("conditions") or ():
-        if condition.get("type") == ConditionType.AGENT_ALIVE.value:
-            return decode_condition(condition)
-    return None

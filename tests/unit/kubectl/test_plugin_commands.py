@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cases.plugin_fleet import BATCH, agent_pod, installation, objects
+from cases.plugin_fleet import BATCH, a_lease, agent_pod, installation, objects
 from cases.small_api_server import SmallApiServer, kubeconfig
+from terrace_kubectl import inspection
 from terrace_kubectl.main import run
 
 TIERINGS = "/apis/terrace.dev/v1alpha1/nodetierings"
 POLICIES = "/apis/terrace.dev/v1alpha1/tieringpolicies"
+LEASE = "/apis/coordination.k8s.io/v1/namespaces/terrace-system/leases/terrace-operator"
 Said = pytest.CaptureFixture[str]
 WRONG = {"apiVersion": "terrace.dev/v1alpha1", "kind": "TieringPolicy", "metadata": {"name": "x"}}
 
@@ -22,7 +24,8 @@ WRONG = {"apiVersion": "terrace.dev/v1alpha1", "kind": "TieringPolicy", "metadat
 def server() -> SmallApiServer:
     lists = {**objects(), **installation(ready=9)}
     lists["/api/v1/pods"].append(agent_pod("web-6", waiting="ImagePullBackOff"))
-    return SmallApiServer(lists=lists, singles={"/version": {"major": "1", "minor": "34+"}})
+    singles = {"/version": {"major": "1", "minor": "34+"}, LEASE: a_lease()}
+    return SmallApiServer(lists=lists, singles=singles, renewed={LEASE})
 
 
 @pytest.fixture(autouse=True)
@@ -180,14 +183,42 @@ def test_a_doctor_that_finds_nothing_exits_0(server: SmallApiServer, capsys: Sai
 
 def test_a_doctor_says_what_it_may_not_look_at(server: SmallApiServer, capsys: Said) -> None:
     server.lists.update(a_large_fleet(3))
-    server.refuse = {"/apis/apps/": 403, "/apis/admissionregistration": 403}
+    server.refuse = {"/apis/apps/v1/daemonsets": 403, "/apis/coordination": 403, "/apis/admissionregistration": 403}
     out = answers(capsys, "doctor")
     assert [line.split()[:2] for line in out.splitlines() if "may not look" in line] == [
         ["UNKNOWN", "Admission"],
-        ["UNKNOWN", "Operator"],
+        ["UNKNOWN", "Leader"],
         ["UNKNOWN", "Agents"],
     ]
     assert out.splitlines()[-1] == "Nothing is wrong; 3 not looked at."
+
+
+def test_a_doctor_who_may_not_look_at_deployments_does_not_look_for_a_lease(
+    server: SmallApiServer, capsys: Said
+) -> None:
+    server.refuse = {"/apis/apps/": 403}
+    assert "Leader" not in answers(capsys, "doctor", status=1)
+
+
+@pytest.mark.parametrize(
+    ("lease", "says"),
+    [
+        (a_lease(holder=""), "nobody holds Lease terrace-system/terrace-operator: no operator writes"),
+        (a_lease(), "terrace-operator-0 holds Lease terrace-system/terrace-operator and does not renew it"),
+        (None, "nobody holds Lease terrace-system/terrace-operator"),
+    ],
+)
+def test_a_doctor_finds_that_no_operator_writes(
+    lease: dict[str, object] | None, says: str, server: SmallApiServer, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inspection, "LEASE_S", 0.3)
+    server.lists.update(a_large_fleet(3))
+    server.renewed.clear()
+    del server.singles[LEASE]
+    if lease:
+        server.singles[LEASE] = lease
+    (found,) = [line for line in answers(capsys, "doctor", status=1).splitlines() if "Leader" in line]
+    assert found.split(maxsplit=2)[2].startswith(says)
 
 
 def test_a_doctor_on_a_cluster_without_terrace_says_what_to_install(server: SmallApiServer, capsys: Said) -> None:

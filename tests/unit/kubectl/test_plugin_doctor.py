@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cases.fleets import a_node
+from cases.fleets import a_condition, a_node
 from cases.plugin_fleet import (
     BATCH,
     EMPTY,
@@ -13,20 +13,22 @@ from cases.plugin_fleet import (
     MACHINES,
     Machine,
     a_fleet,
+    a_lease,
     agent_pod,
     facts,
     installation,
     objects,
 )
-from terrace_api.codec import POLICIES
+from terrace_api.codec import POLICIES, encode_condition
 from terrace_api.schema import object_schema
 from terrace_kubectl import installed
 from terrace_kubectl.doctor.checks import diagnose
-from terrace_kubectl.doctor.facts import Facts, Workload
+from terrace_kubectl.doctor.facts import Facts, Lease, Workload
 from terrace_kubectl.doctor.findings import Finding, Level
 
 STORY = {machine.name: machine for machine in MACHINES}
 OPERATOR = Workload(namespace="terrace-system", name="terrace-operator", wanted=1, ready=1, images=(), version="0.1.0")
+LEASE = Lease(namespace="terrace-system", name="terrace-operator", holder="operator-0", renewed=True)
 CRD = f"{POLICIES}.terrace.dev"
 
 
@@ -127,6 +129,38 @@ def test_an_operator_that_does_not_run_or_is_there_twice(operators: tuple[Worklo
     assert says in only(well(operators=operators)).what
 
 
+@pytest.mark.parametrize(
+    ("lease", "says"),
+    [
+        (replace(LEASE, holder=""), "nobody holds Lease terrace-system/terrace-operator: no operator writes"),
+        (replace(LEASE, renewed=False), "operator-0 holds Lease terrace-system/terrace-operator and does not renew it"),
+    ],
+)
+def test_operators_of_which_none_writes(lease: Lease, says: str) -> None:
+    found = only(well(leases=(lease,)))
+    assert (found.topic, found.what.startswith(says)) == ("Leader", True)
+
+
+def test_the_lease_is_the_one_that_the_operator_is_told() -> None:
+    there = installation()["/apis/apps/v1/deployments"] + installation()["/apis/apps/v1/daemonsets"]
+    assert installed.lease_names(there) == (("terrace-system", "terrace-operator"),)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "holder", "renewed"),
+    [
+        (a_lease(version=1), a_lease(version=2), "terrace-operator-0", True),
+        (a_lease(version=1), a_lease(version=1), "terrace-operator-0", False),
+        (a_lease(version=1), a_lease(version=2, holder=""), "", True),
+        (None, None, "", False),
+        (None, a_lease(), "terrace-operator-0", False),
+    ],
+)
+def test_a_lease_that_changed_between_two_looks_was_renewed(first: Any, last: Any, holder: str, renewed: bool) -> None:
+    found = installed.lease("ns", "name", first, last)
+    assert (found.holder, found.renewed) == (holder, renewed)
+
+
 def test_another_version_on_the_cluster_is_worth_a_note() -> None:
     assert (
         "on the cluster 0.0.9, this plugin 0.1.0"
@@ -162,6 +196,28 @@ def test_an_agent_that_has_not_answered() -> None:
         only(replace(found, fleet=replace(found.fleet, seen={"batch-1": behind}))).what
         == "no answer to the current spec"
     )
+
+
+@pytest.mark.parametrize(
+    ("reason", "level", "says"),
+    [
+        ("AgentSilent", Level.PROBLEM, "AgentAlive=False: the agent missed three heartbeats, and no agent's pod"),
+        ("NodeNotReady", Level.PROBLEM, "AgentAlive=False: the node is not ready"),
+        ("NoAgent", Level.NOTE, "no agent's pod is there: not counted and not waited for"),
+    ],
+)
+@pytest.mark.parametrize("heard", [True, False])
+def test_nodes_of_whose_agent_the_operator_says_that_it_is_not_alive(
+    reason: str, level: Level, says: str, heard: bool
+) -> None:
+    manifests = objects(policies=(BATCH,), machines=(STORY["batch-1"], replace(STORY["batch-2"], heard=heard)))
+    tiering = manifests["/apis/terrace.dev/v1alpha1/nodetierings"][1]
+    status = tiering.setdefault("status", {})
+    status["conditions"] = [*status.get("conditions", ()), encode_condition(a_condition("AgentAlive", "False", reason))]
+    diagnosis = diagnose(replace(well(), fleet=a_fleet(manifests)))
+    (found,) = [one for one in diagnosis.findings if one.topic == "Agents" and one.sample]
+    assert (found.level, found.sample) == (level, ("batch-2",))
+    assert says in found.what
 
 
 def test_a_node_that_the_operator_does_not_know() -> None:
@@ -234,6 +290,7 @@ def test_what_may_not_be_looked_at_is_neither_good_nor_bad() -> None:
         "crds": None,
         "admission": None,
         "operators": None,
+        "leases": None,
         "agents": None,
     }
     diagnosis = diagnose(well(**unseen, unseen={"CRDs": "you may not look at it"}))

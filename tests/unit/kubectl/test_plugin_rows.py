@@ -1,16 +1,28 @@
 """One node in one line: its state, its engine and its tiers."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from cases.fleets import a_node, a_tiering
+from cases.fleets import a_condition, a_node, a_tiering
 from cases.plugin_fleet import EVERYWHERE, GIB, MACHINES, a_fleet, objects
+from terrace_api.codec import encode_condition
 from terrace_api.node_tiering import Action, NodeTieringSpec
 from terrace_kubectl.fleet import Fleet, Seen
 from terrace_kubectl.objects import read_seen
 from terrace_kubectl.problems import problems
-from terrace_kubectl.rows import NodeRow, TierUse, add_up, by_urgency, node_row, node_rows, share, tiers
+from terrace_kubectl.rows import (
+    NodeRow,
+    TierUse,
+    add_up,
+    by_urgency,
+    needs_attention,
+    node_row,
+    node_rows,
+    share,
+    tiers,
+)
 from terrace_operator.compile import RESTORE
 
 FLEET = a_fleet()
@@ -47,6 +59,22 @@ def test_what_another_version_wrote_is_not_guessed() -> None:
     spec = Seen(tiering=replace(a_tiering(node), spec=None), status=None)
     status = Seen(tiering=a_tiering(node), status=None, unreadable=True)
     assert [node_row(node, seen).reason for seen in (spec, status)] == ["SpecUnreadable", "StatusUnreadable"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "state"), [("AgentSilent", "Silent"), ("NodeNotReady", "Silent"), ("NoAgent", "NoAgent")]
+)
+@pytest.mark.parametrize("reported", [True, False])
+def test_what_an_agent_reported_no_longer_counts_when_it_is_not_alive(reason: str, state: str, reported: bool) -> None:
+    manifest = a_manifest("batch-1")
+    status = manifest["status"] if reported else {}
+    alive = encode_condition(a_condition("AgentAlive", "False", reason, "nothing was heard"))
+    conditions = [*status.get("conditions", ()), alive]
+    seen = read_seen({**manifest, "status": {**status, "conditions": conditions}}, whole=True)
+    assert not seen.unreadable
+    row = node_row(a_node("batch-1", uid="uid-batch-1"), seen)
+    assert (row.state, row.reason, row.message) == (state, reason, "nothing was heard")
+    assert needs_attention(row) == (state == "Silent")
 
 
 def test_a_status_that_cannot_be_read_is_told_from_none() -> None:
@@ -115,9 +143,9 @@ def test_problems_are_told_once_with_names_and_count() -> None:
     assert found.sample[:2] == ("node-00", "node-01")
 
 
-def a_manifest(name: str) -> dict[str, object]:
+def a_manifest(name: str) -> dict[str, Any]:
     tierings = objects(machines=MACHINES)["/apis/terrace.dev/v1alpha1/nodetierings"]
-    found: dict[str, object] = next(one for one in tierings if one["metadata"]["name"] == name)
+    found: dict[str, Any] = next(one for one in tierings if one["metadata"]["name"] == name)
     return found
 
 

@@ -7,10 +7,12 @@ import logging
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import aiohttp
 import pytest
 
+from cases.small_api_server import kubeconfig
 from terrace_operator import logs
 from terrace_operator.arguments import _address, _agent_pods, _lease, _whole_number
 from terrace_operator.cluster.lease import LeaseName
@@ -121,6 +123,18 @@ def test_without_an_api_server_it_ends_with_a_sentence(
     monkeypatch.setattr("kubernetes.aio.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", "/nowhere/kubeconfig")
     assert main([]) == 2
     assert "terrace-operator: cannot find an API server" in capsys.readouterr().err
+
+
+def test_a_check_without_an_answer_says_what_is_not_well_and_exits_1(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], restored_logging: None
+) -> None:
+    config = str(kubeconfig(tmp_path / "config", f"http://127.0.0.1:{free(1)[0]}"))
+    monkeypatch.setenv("KUBECONFIG", config)
+    monkeypatch.setattr("kubernetes.aio.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", config)
+    assert main(["check", "--limit", "1"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("FAIL  TieringPolicies cannot be listed: ")
+    assert lines[-1] == "FAIL  Nodes and NodeTierings could not be listed"
 
 
 def test_a_log_line_is_an_event_and_its_facts(capsys: pytest.CaptureFixture[str], restored_logging: None) -> None:
