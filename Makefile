@@ -127,4 +127,4 @@ krew: $(VENV)/ready ## Archive and manifest of the kubectl plugin for krew, for 
 
 .PHONY: clean
 clean: ## Removes what was made in the tree; the caches outside it stay
-	rm -rf $(VENV) artifacts .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) artifacts .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
