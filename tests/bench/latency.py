@@ -32,7 +32,7 @@ def main() -> int:
 def _run(kernel: Kernel | None) -> int:
     with (
         tempfile.TemporaryDirectory(prefix="terrace-bench-", ignore_cleanup_errors=True) as directory,
-        stage(Path(directory), kernel=kernel) as ready,
+        stage(Path(directory), name="bench-latency", kernel=kernel) as ready,
     ):
         applies = [_apply_round(ready) for _ in range(ROUNDS)]
         starts = [_start_round(ready) for _ in range(ROUNDS)]

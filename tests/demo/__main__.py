@@ -35,7 +35,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _play(directory: Path, options: argparse.Namespace) -> int:
-    with stage(directory, kernel=options.kernel, keep=options.keep) as ready:
+    with stage(directory, name="demo", kernel=options.kernel, keep=options.keep) as ready:
         figures = play(ready, keep=options.keep)
         if options.keep:
             _say_how_to_use(ready)

@@ -14,18 +14,16 @@ from typing import Protocol
 
 import pytest
 
-from testbed import kernels
+from testbed import evidence, kernels
 from testbed import node as nodes
 from testbed.build_node import node_root
 from testbed.build_workload import workload
 from testbed.cluster import Cluster
-from testbed.errors import BedError
 from testbed.guest import Guest
 from testbed.machine import Machine
 from testbed.topology import TWO_TIERS, Topology
 
 NEWEST = "newest"
-ARTIFACTS = Path("artifacts")
 _RUNNING = pytest.StashKey[list["Guest | Cluster"]]()
 
 
@@ -121,9 +119,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     """Saves what all running parts tell when a test failed, before anything of it is stopped."""
     report = yield
     if report.failed:
-        directory = ARTIFACTS / re.sub(r"[^\w.-]+", "_", item.nodeid)
+        directory = evidence.ARTIFACTS / re.sub(r"[^\w.-]+", "_", item.nodeid)
         for part in _running(item.config):
-            _save(part, directory)
+            if isinstance(part, Cluster):
+                evidence.save(part, directory / "cluster")
+            elif not part.stopped:
+                evidence.save(part, directory / part.name)
     return report
 
 
@@ -135,17 +136,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _running(config: pytest.Config) -> list[Guest | Cluster]:
     return config.stash[_RUNNING]
-
-
-def _save(part: Guest | Cluster, directory: Path) -> None:
-    if isinstance(part, Guest) and part.stopped:
-        return
-    own = directory / (part.name if isinstance(part, Guest) else "cluster")
-    own.mkdir(parents=True, exist_ok=True)
-    try:
-        part.save_evidence(own)
-    except BedError as error:
-        (own / "not-saved.txt").write_text(str(error))
 
 
 def _remember(request: pytest.FixtureRequest, booted: list[Guest], one: Guest) -> None:

@@ -28,6 +28,7 @@ _EVIDENCE = {
     "journal": "journalctl --no-pager --boot",
     "meminfo": "head -100 /proc/meminfo /sys/devices/system/node/node*/meminfo",
     "vmstat": "cat /proc/vmstat",
+    "pods": "tail --lines=2000 /var/log/pods/*/*/*.log 2>/dev/null",
     "damon": "cd /sys/kernel/mm/damon 2>/dev/null && grep -r . . 2>/dev/null",
 }
 
