@@ -64,8 +64,8 @@ test-guests: root $(VENV)/ready packages ## The tests on real kernels and nodes 
 	  $(BIN)/pytest -v -m "kernel or e2e" --last-failed --last-failed-no-failures none; }
 
 .PHONY: demo
-demo: root $(VENV)/ready packages ## The main job on real parts; KERNEL=6.1 chooses a kernel, KEEP=1 leaves the cluster up
-	@$(BIN)/python -m demo --kernel $(KERNEL) $(if $(KEEP),--keep)
+demo: root $(VENV)/ready packages ## The main job on real parts; KERNEL=6.1 chooses a kernel, KEEP=1 leaves the cluster up, RUNS=3 repeats it
+	@$(BIN)/python -m demo --kernel $(KERNEL) $(if $(KEEP),--keep) $(if $(RUNS),--runs $(RUNS))
 
 .PHONY: bench-latency
 bench-latency: root $(VENV)/ready packages ## Time from apply to state=on and from agent start to Ready, by step
