@@ -80,8 +80,8 @@ cluster: root $(VENV)/ready packages ## A real control plane on loopback, for wo
 	@$(BIN)/python -m testbed cluster
 
 .PHONY: node
-node: root $(VENV)/ready packages ## A node with a fast and a slow NUMA node, joined to `make cluster`
-	@$(BIN)/python -m testbed node --kernel $(KERNEL)
+node: root $(VENV)/ready packages ## A node with a fast and a slow NUMA node, joined to `make cluster`; NAME=second for one more
+	@$(BIN)/python -m testbed node --kernel $(KERNEL) $(if $(NAME),--name $(NAME))
 
 .PHONY: down
 down: $(VENV)/ready ## Ends what `make cluster` and `make node` started

@@ -68,7 +68,11 @@ class Cluster:
 
     @classmethod
     def attach(cls, directory: Path) -> Cluster:
-        """The cluster that another process prepared in this directory."""
+        """The cluster that another process prepared in this directory.
+
+        Raises:
+            FileNotFoundError: none did, or not to the end.
+        """
         saved = json.loads((directory / "cluster.json").read_text())
         layout = Layout(directory=directory.resolve(), programs=Path(saved["programs"]))
         return cls(layout, Ports(**saved["ports"]))
