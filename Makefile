@@ -14,13 +14,21 @@ LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes --
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
+# It does not outlive a move of the tree (its programs name their interpreter) nor another version of Python.
+MADE_FOR = $(CURDIR) $(shell $(VENV)/bin/python -V 2>&1)
+ifneq ($(shell cat $(VENV)/ready 2>/dev/null),$(MADE_FOR))
+$(VENV)/ready: outdated
+endif
+.PHONY: outdated
+outdated:
+
 $(VENV)/ready: deploy/locks/dev.txt pyproject.toml
 	@bash tests/testbed/packages.sh python
 	@echo "python: creating $(VENV) from the locked dependencies (about 1 min)"
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r deploy/locks/dev.txt
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $@
+	@echo "$(CURDIR) $$($(VENV)/bin/python -V)" > $@
 
 .PHONY: venv
 venv: $(VENV)/ready ## Python environment from the lock file
@@ -29,6 +37,10 @@ venv: $(VENV)/ready ## Python environment from the lock file
 .PHONY: root
 root:
 	@[ "$$(id -u)" = 0 ] || { echo "make $(MAKECMDGOALS) must run as root" >&2; exit 1; }
+
+.PHONY: needs-test needs-demo
+needs-test needs-demo: needs-%: root
+	@bash tests/testbed/needs.sh $*
 
 .PHONY: packages
 packages: ## Debian packages that the testbed needs
@@ -43,9 +55,7 @@ check: $(VENV)/ready ## The fast loop: format, lint, types, import contracts, un
 	$(BIN)/pytest -q $(PARALLEL) -m "not cluster and not kernel and not e2e"
 
 .PHONY: test
-test: root $(VENV)/ready ## Sets everything up and passes all tests: fast ones, a real API server, real kernels and nodes
-	@echo "make test: needs root, 6 GiB of free memory, 15 GiB of disk, a Debian mirror, PyPI and a Go module proxy."
-	@echo "make test: about 40 min the first time (a control plane is compiled), 15 min after that."
+test: root needs-test $(VENV)/ready ## Sets everything up and passes all tests: fast ones, a real API server, real kernels and nodes
 	@$(MAKE) --no-print-directory check
 	@$(MAKE) --no-print-directory packages
 	@$(BIN)/python -m testbed prepare --kernel newest --kernel 6.1
@@ -64,7 +74,7 @@ test-guests: root $(VENV)/ready packages ## The tests on real kernels and nodes 
 	  $(BIN)/pytest -v -m "kernel or e2e" --last-failed --last-failed-no-failures none; }
 
 .PHONY: demo
-demo: root $(VENV)/ready packages ## The main job on real parts; KERNEL=6.1 chooses a kernel, KEEP=1 leaves the cluster up, RUNS=3 repeats it
+demo: root needs-demo $(VENV)/ready packages ## The main job on real parts; KERNEL=6.1 chooses a kernel, KEEP=1 leaves the cluster up, RUNS=3 repeats it
 	@$(BIN)/python -m demo --kernel $(KERNEL) $(if $(KEEP),--keep) $(if $(RUNS),--runs $(RUNS))
 
 .PHONY: bench-latency
