@@ -46,6 +46,9 @@ def joined(
             tiered.cluster.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(manifest))
             tiered.wait("jsonpath={.spec.action}=Manage", f"nodetiering/{name}", limit_s=60)
             yield guest
+    except Exception:
+        guest.expect_running()  # a node that is gone is why everything else failed
+        raise
     finally:
         guest.stop()
         tiered.cluster.kubectl("delete", "tieringpolicy", "other", "--ignore-not-found")

@@ -51,13 +51,12 @@ class BootNode(Protocol):
 def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A control plane for all tests of the session."""
     made = Cluster.create(tmp_path_factory.mktemp("cluster") / "cluster")
-    running = _running(request.config)
-    running.append(made)
+    running(request.config).append(made)
     try:
         made.start()
         yield made
     finally:
-        running.remove(made)
+        running(request.config).remove(made)
         made.stop()
 
 
@@ -120,7 +119,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     if report.failed:
         directory = evidence.ARTIFACTS / re.sub(r"[^\w.-]+", "_", item.nodeid)
-        for part in _running(item.config):
+        for part in running(item.config):
             if isinstance(part, Cluster):
                 evidence.save(part, directory / "cluster")
             elif not part.stopped:
@@ -134,18 +133,19 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("SIGTERM", returncode=143))
 
 
-def _running(config: pytest.Config) -> list[Guest | Cluster]:
+def running(config: pytest.Config) -> list[Guest | Cluster]:
+    """What runs now, and is asked for evidence when a test fails."""
     return config.stash[_RUNNING]
 
 
 def _remember(request: pytest.FixtureRequest, booted: list[Guest], one: Guest) -> None:
     booted.append(one)
-    _running(request.config).append(one)
+    running(request.config).append(one)
 
 
 def _forget(request: pytest.FixtureRequest, booted: list[Guest]) -> None:
     for one in booted:
-        _running(request.config).remove(one)
+        running(request.config).remove(one)
         one.stop()
 
 

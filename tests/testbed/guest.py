@@ -89,6 +89,11 @@ class Guest:
         """Whether QEMU runs."""
         return self._qemu is not None and self._qemu.running()
 
+    @property
+    def lost(self) -> bool:
+        """Whether QEMU ended and nobody ended it, which is what a kernel's panic comes to."""
+        return self._qemu is not None and not self._qemu.running()
+
     def expect_running(self) -> None:
         """Raises `GuestError` with the console if QEMU has ended."""
         if not self.running():
@@ -173,6 +178,7 @@ class Guest:
         """Ends the guest as a loss of power does; `boot` boots it again, with its disks as at first."""
         if self._qemu is not None:
             self._qemu.kill()
+            self._qemu = None
         with suppress(FileNotFoundError):
             self._initrd.unlink()
 

@@ -46,24 +46,37 @@ def programs(tmp_path: Path) -> Programs:
     return Programs(tmp_path)
 
 
-def test_tests_in_guests_that_failed_are_tried_once_more(programs: Programs) -> None:
-    programs.add("pytest", 1, 0)
-    assert programs.make("test-guests").returncode == 0
-    first, second = programs.calls("pytest")
-    assert "--last-failed" not in first
-    assert "--last-failed" in second
+ENDED = "tests/e2e/test_a.py::test_one[a b]\n"
 
 
-def test_tests_in_guests_that_fail_twice_are_red(programs: Programs) -> None:
-    programs.add("pytest", 1, 1)
-    assert programs.make("test-guests").returncode != 0
+@pytest.fixture
+def ended(tmp_path: Path) -> str:
+    """The setting of a file with the tests whose guests ended."""
+    (tmp_path / "ended.txt").write_text(ENDED)
+    return f"ENDED={tmp_path}/ended.txt"
+
+
+def test_tests_whose_guests_ended_are_tried_once_more_and_named_at_the_end(programs: Programs, ended: str) -> None:
+    programs.add("pytest", 10, 0)
+    done = programs.make("test-guests", ended)
+    assert done.returncode == 0
+    assert programs.calls("pytest")[1] == f"-v @{programs.directory}/ended.txt.first"
+    assert done.stdout.endswith(f"in artifacts/:\n{ENDED}")
+    assert "PASSED ONLY AT THE SECOND TRY" in done.stdout
+
+
+def test_tests_whose_guests_end_twice_are_red(programs: Programs, ended: str) -> None:
+    programs.add("pytest", 10, 10)
+    done = programs.make("test-guests", ended)
+    assert done.returncode != 0
+    assert not any(line.startswith("test-guests: PASSED") for line in done.stdout.splitlines())
     assert len(programs.calls("pytest")) == 2
 
 
-@pytest.mark.parametrize("code", [2, 3, 4, 5, 137, 143])
-def test_a_run_in_guests_that_did_not_come_to_its_end_is_red(programs: Programs, code: int) -> None:
+@pytest.mark.parametrize("code", [1, 2, 3, 4, 5, 137, 143])
+def test_a_run_in_guests_that_failed_by_anything_else_is_red_at_once(programs: Programs, ended: str, code: int) -> None:
     programs.add("pytest", code, 0)
-    assert programs.make("test-guests").returncode != 0
+    assert programs.make("test-guests", ended).returncode != 0
     assert len(programs.calls("pytest")) == 1
 
 
