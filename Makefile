@@ -81,7 +81,7 @@ demo: root needs-demo $(VENV)/ready packages ## The main job on real parts; KERN
 	@$(BIN)/python -m demo --kernel $(KERNEL) $(if $(KEEP),--keep) $(if $(RUNS),--runs $(RUNS))
 
 .PHONY: bench-latency
-bench-latency: root $(VENV)/ready packages ## Time from apply to state=on and from agent start to Ready, by step
+bench-latency: root $(VENV)/ready packages ## Time from apply to state=on, and from agent start to Ready with a policy in force, by step
 	@$(BIN)/python -m bench.latency --kernel $(KERNEL)
 
 .PHONY: bench-fleet
