@@ -23,7 +23,7 @@ from terrace_agent.topology.values import Topology
 from terrace_agent.turn import Turn, is_defect
 from terrace_api.codec import encode_status
 from terrace_api.defaults import Json
-from terrace_api.node_tiering import NodeTieringStatus
+from terrace_api.node_tiering import ConditionType, NodeTieringStatus
 
 OnTurn = Callable[[NodeTieringStatus, Topology, float], None]
 """Told the status of each turn, the topology behind it, and how many seconds the turn took."""
@@ -109,7 +109,7 @@ class Loop:
             now=_now(),
         )
         status = self._make_status(turn)
-        worth_it = _is_worth_a_line(turn, self._turn)
+        worth_it = _is_worth_a_line(turn, self._turn) or _ready(status) != _ready(self._status)
         self._report_defect(turn)
         self._publish(status)
         self._save(turn, status)
@@ -189,7 +189,9 @@ class Loop:
             self._retry_s = _FIRST_RETRY_S
             # Spread: an edit makes all agents of a fleet write at once, and they must not go on in step.
             self._heartbeat_at = now + period_s * random.uniform(0.5, 0.95)
-        self._log.step("publish", generation=status.observed_generation)
+        self._log.step(
+            "publish", generation=status.observed_generation, ready=_ready(status) if self._written is status else None
+        )
 
     def _save(self, turn: Turn, status: NodeTieringStatus) -> None:
         manifest = self._received
@@ -219,6 +221,12 @@ def _is_worth_a_line(turn: Turn, before: Turn | None) -> bool:
 
 def _name(turn: Turn | None) -> str:
     return type(turn.refused or turn.failure).__name__ if turn else ""
+
+
+def _ready(status: NodeTieringStatus | None) -> str | None:
+    """Returns the status of the condition Ready; None before there is one."""
+    conditions = status.conditions if status else ()
+    return next((one.status.value for one in conditions if one.type == ConditionType.READY), None)
 
 
 def _now() -> str:

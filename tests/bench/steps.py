@@ -57,19 +57,33 @@ def apply_to_on(applied_at: float, operator: Iterable[Line], agent: Sequence[Lin
 
 
 def start_to_ready(agent: Iterable[Line]) -> Steps:
-    """Returns the way from the start of the agent's process to its first published status.
+    """Returns the way from the start of the agent's process to its first published status that is Ready.
+
+    What it waits between its turns is one step, too: `between_turns`.
 
     Raises:
-        ValueError: it has not published yet.
+        ValueError: it has not published one yet.
     """
     own: list[tuple[str, float]] = []
+    waited, ended_s = 0.0, None
     for line in agent:
         if "step" not in line:
             continue
-        own.append((str(line["step"]), float(line["took_s"])))
-        if line["step"] == START_ENDS_WITH:
-            return Steps(tuple(own))
-    raise ValueError("the agent has not published a status yet")
+        took_s, now_s = float(line["took_s"]), float(line["monotonic_s"])
+        waited += 0.0 if ended_s is None else now_s - took_s - ended_s
+        ended_s = now_s
+        own.append((str(line["step"]), took_s))
+        if line["step"] == START_ENDS_WITH and line["ready"] == "True":
+            return Steps((*_added_up(own), ("between_turns", round(waited, 6))))
+    raise ValueError("the agent has not published that it is Ready yet")
+
+
+def _added_up(steps: Iterable[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
+    """Returns the steps of all turns together, in the order of the first one."""
+    seconds: dict[str, float] = {}
+    for name, took_s in steps:
+        seconds[name] = seconds.get(name, 0.0) + took_s
+    return tuple(seconds.items())
 
 
 def median_run(runs: Sequence[Steps]) -> Steps:

@@ -9,7 +9,7 @@ from contract.cases import CASES, MIB, Case
 from contract.conftest import profile_of
 from contract.features import features_of
 from simkernel import PROFILES, Profile, SimKernel, SimMemory, SimNid
-from testbed.fixtures import ARTIFACTS
+from testbed.evidence import ARTIFACTS
 from testbed.guest import Guest
 
 SIMULATED = [

@@ -7,10 +7,10 @@ import pytest
 
 from contract import in_guest
 from story.placement import Sample, sample
-from story.stage import ALONE
 from testbed.build_workload import workload
 from testbed.fixtures import BootGuest
 from testbed.guest import Guest
+from testbed.node import ALONE
 
 pytestmark = pytest.mark.kernel
 

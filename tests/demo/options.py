@@ -17,3 +17,11 @@ def kernel_argument(version: str) -> Kernel | None:
     except KeyError:
         known = ", ".join(one.version for one in kernels.KERNELS)
         raise argparse.ArgumentTypeError(f"{version} is not one of newest, {known}") from None
+
+
+def runs_argument(number: str) -> int:
+    """Returns how often to run: at least once."""
+    runs = int(number)
+    if runs < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not a number of runs")
+    return runs

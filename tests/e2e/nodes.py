@@ -9,7 +9,7 @@ import yaml
 
 from cases.policies import policy
 from story.stage import Stage
-from testbed import kernels, node
+from testbed import evidence, kernels, node
 from testbed.guest import Guest
 from testbed.topology import TWO_TIERS, Topology
 
@@ -25,8 +25,11 @@ def joined(
     append: str = "",
     **spec: Any,
 ) -> Iterator[Guest]:
-    """Boots another node that follows a policy of its own, `other`, of this `spec`; ends both."""
-    guest = node.join(
+    """Boots another node that follows a policy of its own, `other`, of this `spec`; ends both.
+
+    What it tells is kept in `artifacts/e2e/NAME` when anything fails meanwhile.
+    """
+    guest = node.prepare(
         tiered.cluster,
         name,
         directory=directory,
@@ -38,13 +41,18 @@ def joined(
     selector = {"matchLabels": {"kubernetes.io/hostname": name}}
     manifest = policy("other", mode="Enforce", nodeSelector=selector, **spec)
     try:
-        tiered.cluster.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(manifest))
-        tiered.wait("jsonpath={.spec.action}=Manage", f"nodetiering/{name}", limit_s=60)
-        yield guest
+        with evidence.saved_on_failure(guest, evidence.ARTIFACTS / "e2e" / name):
+            node.start(tiered.cluster, guest)
+            tiered.cluster.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(manifest))
+            tiered.wait("jsonpath={.spec.action}=Manage", f"nodetiering/{name}", limit_s=60)
+            yield guest
+    except Exception:
+        guest.expect_running()  # a node that is gone is why everything else failed
+        raise
     finally:
         guest.stop()
         tiered.cluster.kubectl("delete", "tieringpolicy", "other", "--ignore-not-found")
-        tiered.cluster.kubectl("delete", "node", name)
+        tiered.cluster.kubectl("delete", "node", name, "--ignore-not-found")
 
 
 def status_of(tiered: Stage, name: str) -> dict[str, Any]:

@@ -9,11 +9,12 @@ import pytest
 from e2e.nodes import joined, status_of
 from story import host
 from story.placement import ARRIVED, Sample
-from story.stage import ALONE, CHART, NAMESPACE, Stage
+from story.stage import CHART, NAMESPACE, Stage
 from story.workload import NAMESPACE as WORKLOAD_NAMESPACE
 from story.workload import Load, Workload
 from testbed import waiting
 from testbed.guest import Guest
+from testbed.node import ALONE
 
 pytestmark = pytest.mark.e2e
 

@@ -13,6 +13,10 @@ from typing import Any
 
 ARRIVED = 0.99
 """The share of the hot set on the fast nid that counts as all of it."""
+WITHIN_S = 30.0
+"""The aim: from `state=on` until the hot set has arrived, on the newest kernel and a machine that does nothing else."""
+BROKEN_AFTER_S = 90.0
+"""What a run may take: a guest is emulated, so other load on the machine costs it multiples. More is no noise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

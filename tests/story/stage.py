@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from testbed import node, progress
+from testbed import evidence, node, progress
 from testbed.build_workload import workload
 from testbed.cluster import Cluster
 from testbed.errors import BedError
 from testbed.guest import Guest
 from testbed.images import AGENT_IMAGE, OPERATOR_IMAGE, project_images
 from testbed.kernels import Kernel
+from testbed.node import ALONE
 from testbed.topology import TWO_TIERS, Topology
 
 ROOT = Path(__file__).parents[2]
@@ -23,8 +24,7 @@ CHART = ROOT / "deploy/helm/terrace"
 SAMPLES = ROOT / "deploy/samples"
 NAMESPACE = "terrace-system"
 NODE = "tiered"
-ALONE = "numa_balancing=disable"
-"""Without it the kernel's NUMA balancing promotes, too (kernel fact 36), and nobody could tell who moved what."""
+_LOGS = {"agent": "daemonset/terrace-agent", "operator": "deployment/terrace-operator"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +59,14 @@ class Stage:
         answer = self.cluster.kubectl("logs", "-n", NAMESPACE, "daemonset/terrace-agent", "--tail=-1", check=False)
         return [json.loads(line) for line in answer.stdout.splitlines() if line.startswith("{")]
 
+    def save_evidence(self, directory: Path) -> None:
+        """Keeps what the node, the control plane and Terrace's pods tell in a directory."""
+        evidence.save(self.guest, directory / self.guest.name)
+        evidence.save(self.cluster, directory / "cluster")
+        for name, what in _LOGS.items():
+            answer = self.cluster.kubectl("logs", "-n", NAMESPACE, what, "--tail=-1", check=False)
+            (directory / f"{name}.log").write_text(answer.stdout + answer.stderr)
+
     def _get(self, plural: str, name: str) -> dict[str, Any]:
         found: dict[str, Any] | None = self.cluster.get(f"/apis/terrace.dev/v1alpha1/{plural}/{name}")
         if found is None:
@@ -68,40 +76,49 @@ class Stage:
 
 @contextmanager
 def stage(
-    directory: Path, *, kernel: Kernel | None = None, topology: Topology = TWO_TIERS, keep: bool = False
+    directory: Path, *, name: str, kernel: Kernel | None = None, topology: Topology = TWO_TIERS, keep: bool = False
 ) -> Iterator[Stage]:
     """Starts everything in `directory`, yields when operator and agent are up, and ends everything.
 
+    What all parts tell is kept in `artifacts/NAME` when anything fails meanwhile.
+
     Args:
         directory: new or empty.
+        name: of the story.
         kernel: the node's; the newest if None.
         topology: the node's memory.
         keep: leave everything running when the story ends well; `leftovers.stop_all(directory)` ends it.
     """
-    images = (*project_images(), *workload().images)
-    cluster = Cluster.create(directory / "cluster")
-    guest: Guest | None = None
+    made = _make(directory, kernel=kernel, topology=topology, outlive=keep)
     kept = False
     try:
-        cluster.start(outlive=keep)
-        guest = node.join(
-            cluster,
-            NODE,
-            directory=directory / "nodes" / NODE,
-            images=images,
-            kernel=kernel,
-            topology=topology,
-            append=ALONE,
-            outlive=keep,
-        )
-        install(cluster)
-        yield Stage(cluster=cluster, guest=guest, images=images)
+        with evidence.saved_on_failure(made, evidence.ARTIFACTS / name):
+            made.cluster.start(outlive=keep)
+            node.start(made.cluster, made.guest)
+            install(made.cluster)
+            yield made
         kept = keep
     finally:
         if not kept:
-            if guest is not None:
-                guest.stop()
-            cluster.stop()
+            made.guest.stop()
+            made.cluster.stop()
+
+
+def _make(directory: Path, *, kernel: Kernel | None, topology: Topology, outlive: bool) -> Stage:
+    """Returns the stage before anything of it is started."""
+    images = (*project_images(), *workload().images)
+    cluster = Cluster.create(directory / "cluster")
+    guest = node.prepare(
+        cluster,
+        NODE,
+        directory=directory / "nodes" / NODE,
+        images=images,
+        kernel=kernel,
+        topology=topology,
+        append=ALONE,
+        outlive=outlive,
+    )
+    return Stage(cluster=cluster, guest=guest, images=images)
 
 
 def install(cluster: Cluster) -> None:

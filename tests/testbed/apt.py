@@ -1,7 +1,7 @@
 """Debian packages of other suites than the machine's own, without touching the machine's configuration.
 
 The source lines are the machine's own with the suite replaced, so that its mirror, its snapshot and its
-options are used; a machine that is not Debian uses Debian's own mirror.
+options are used; a machine that has no source of Debian's main archive uses Debian's own mirror.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from testbed import cache, progress
-from testbed.errors import BedError
 from testbed.processes import run
 
 SOURCES = Path("/etc/apt")
@@ -33,20 +32,34 @@ class Source:
         return f"deb {options}{self.uri} {suite} main"
 
 
-def machine_source(directory: Path = SOURCES) -> Source:
-    """The machine's source of Debian's main archive.
+DEBIAN = Source(
+    uri="https://deb.debian.org/debian", options=("signed-by=/usr/share/keyrings/debian-archive-keyring.gpg",)
+)
+"""Debian's own mirror, with the keys of the package debian-archive-keyring, which other distributions have, too."""
 
-    Raises:
-        BedError: there is none.
-    """
+
+def machine_source(directory: Path = SOURCES) -> Source:
+    """The machine's source of Debian's main archive; Debian's own mirror if it has none."""
     files = [directory / "sources.list", *sorted((directory / "sources.list.d").glob("*"))]
     for file in files:
         if file.is_file() and file.suffix in {".list", ".sources"}:
             parse = _deb822 if file.suffix == ".sources" else _one_line
-            for source in parse(file.read_text()):
+            for source in map(_with_a_mirror, parse(file.read_text())):
                 if _is_debian(source.uri):
                     return source
-    raise BedError(f"no source of Debian's main archive in {directory}: the testbed needs a Debian machine")
+    return DEBIAN
+
+
+def _with_a_mirror(source: Source) -> Source:
+    """The source with the first mirror of its list where it names a list (`mirror+file:`, see apt-transport-mirror(1)).
+
+    Debian's cloud images do, and a list is a file of this machine: a root directory that is made here has none.
+    """
+    found = re.fullmatch(r"mirror\+file:(?://)?(/.*)", source.uri)
+    if not found or not Path(found[1]).is_file():
+        return source
+    mirrors = re.findall(r"^[^#\s]\S*", Path(found[1]).read_text(), re.MULTILINE)
+    return replace(source, uri=mirrors[0].rstrip("/")) if mirrors else source
 
 
 def options() -> list[str]:

@@ -20,34 +20,41 @@ def directory() -> Path:
 
 def start_cluster() -> Cluster:
     """A new cluster, after what was there before has ended; the running one if there is one."""
-    where = directory() / "cluster"
-    if where.exists():
-        running = Cluster.attach(where)
-        if running.kubectl("get", "--raw", "/readyz", check=False).returncode == 0:
-            progress.say("the cluster is up already")
-            return running
+    existing = existing_cluster()
+    if existing is not None and existing.kubectl("get", "--raw", "/readyz", check=False).returncode == 0:
+        progress.say("the cluster is up already")
+        return existing
+    if directory().exists():
         stop_all(directory())
-    cluster = Cluster.create(where)
+    cluster = Cluster.create(directory() / "cluster")
     cluster.start(outlive=True)
     return cluster
 
 
+def existing_cluster() -> Cluster | None:
+    """The cluster that was made before, running or not; None if there is none, or one whose making was interrupted."""
+    try:
+        return Cluster.attach(directory() / "cluster")
+    except FileNotFoundError:
+        return None
+
+
 def start_node(name: str, kernel_version: str) -> Guest:
-    """A node of the running cluster, with the project's images.
+    """A node of the running cluster, with the project's images, on which nothing but Terrace moves memory.
 
     Raises:
         BedError: there is no cluster, or a node of this name runs.
     """
     where = directory() / "nodes" / name
-    if not (directory() / "cluster").exists():
-        raise BedError("there is no cluster: start one with `python -m testbed cluster`")
+    cluster = existing_cluster()
+    if cluster is None:
+        raise BedError("there is no cluster: start one with `make cluster`")
     if leftovers.any_running(where):
-        raise BedError(f"there is a node {name} already: choose another --name")
+        raise BedError(f"there is a node {name} already: choose another name, as in `make node NAME=second`")
     shutil.rmtree(where, ignore_errors=True)
     kernel = kernels.newest() if kernel_version == "newest" else kernels.kernel(kernel_version)
     images = (*workload().images, *(project_images() if DOCKERFILE.exists() else ()))
-    cluster = Cluster.attach(directory() / "cluster")
-    return node.join(cluster, name, directory=where, images=images, kernel=kernel, outlive=True)
+    return node.join(cluster, name, directory=where, images=images, kernel=kernel, append=node.ALONE, outlive=True)
 
 
 def stop_all(where: Path) -> None:

@@ -1,27 +1,23 @@
 """A real control plane on this machine's loopback: etcd, API server, controller manager, scheduler.
 
-Before it comes `build_controlplane`; after it `node`, which joins guests to it.
+Before it come `build_controlplane` and `client`, which works with what runs here; after it `node`, which joins guests.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import time
 import urllib.error
 import urllib.request
 from dataclasses import asdict
-from http import HTTPStatus
 from pathlib import Path
-from ssl import SSLContext, create_default_context
-from typing import Any
+from ssl import SSLContext
 
 from testbed import components, ports, progress, waiting
 from testbed.build_controlplane import controlplane
+from testbed.client import Client
 from testbed.components import Layout, Ports
-from testbed.errors import CommandError, WaitError, tail
+from testbed.errors import tail
 from testbed.kubeconfig import kubeconfig
 from testbed.pki import Authority, KeyPair
 from testbed.processes import Daemon
@@ -29,7 +25,6 @@ from testbed.processes import Daemon
 HOST_SEEN_BY_GUESTS = "10.0.2.2"
 READY_LIMIT_S = 180
 _AUDIT_POLICY = Path(__file__).parent / "audit-policy.yaml"
-_TRIES = 30
 _SERVER_NAMES = (
     "DNS:localhost",
     "DNS:kubernetes",
@@ -46,14 +41,12 @@ _USERS = {
 }
 
 
-class Cluster:
-    """One cluster, in one directory, on ports of its own."""
+class Cluster(Client):
+    """One cluster, in one directory, on ports of its own: its servers, and all that a client of it can do."""
 
     def __init__(self, layout: Layout, cluster_ports: Ports, *, audit_policy: Path = _AUDIT_POLICY) -> None:
-        self.layout = layout
+        super().__init__(layout, cluster_ports)
         self._audit_policy = audit_policy
-        self.ports = cluster_ports
-        self.authority = Authority(layout.pki)
         self._daemons: dict[str, Daemon] = {}
 
     @classmethod
@@ -68,32 +61,14 @@ class Cluster:
 
     @classmethod
     def attach(cls, directory: Path) -> Cluster:
-        """The cluster that another process prepared in this directory."""
+        """The cluster that another process prepared in this directory.
+
+        Raises:
+            FileNotFoundError: none did, or not to the end.
+        """
         saved = json.loads((directory / "cluster.json").read_text())
         layout = Layout(directory=directory.resolve(), programs=Path(saved["programs"]))
         return cls(layout, Ports(**saved["ports"]))
-
-    @property
-    def kubeconfig(self) -> Path:
-        """The administrator's kubeconfig."""
-        return self.layout.kubeconfig("admin")
-
-    @property
-    def server(self) -> str:
-        """The API server's URL."""
-        return f"https://127.0.0.1:{self.ports.api}"
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """What `kubectl` and `helm` need to work with this cluster and with nothing else of this machine."""
-        home = self.layout.directory / "home"
-        return {
-            "KUBECONFIG": str(self.kubeconfig),
-            "HELM_CACHE_HOME": str(home / "helm-cache"),
-            "HELM_CONFIG_HOME": str(home / "helm-config"),
-            "HELM_DATA_HOME": str(home / "helm-data"),
-            "KUBECACHEDIR": str(home / "kubectl-cache"),
-        }
 
     def start(self, *, outlive: bool = False) -> None:
         """Starts all servers and returns when the API server is ready.
@@ -131,74 +106,6 @@ class Cluster:
         """Stops what this object started, clients first."""
         for name in reversed(list(self._daemons)):
             self._daemons.pop(name).stop()
-
-    def kubectl(
-        self, *args: str | Path, stdin: str | None = None, check: bool = True, limit_s: float = 120
-    ) -> subprocess.CompletedProcess[str]:
-        """Runs kubectl as the administrator.
-
-        Raises:
-            CommandError: it failed and `check` is set.
-            WaitError: it took too long.
-        """
-        return self._client("kubectl", args, stdin=stdin, check=check, limit_s=limit_s)
-
-    def helm(
-        self, *args: str | Path, stdin: str | None = None, check: bool = True, limit_s: float = 300
-    ) -> subprocess.CompletedProcess[str]:
-        """Runs helm as the administrator.
-
-        Raises:
-            CommandError: it failed and `check` is set.
-            WaitError: it took too long.
-        """
-        return self._client("helm", args, stdin=stdin, check=check, limit_s=limit_s)
-
-    def get(self, path: str) -> Any:
-        """Returns what the API server answers to a GET, such as of `/api/v1/nodes`; None if there is no such object.
-
-        For questions that are asked again and again: a kubectl costs half a second of one of few CPUs. While the API
-        server says 429, as of custom resources in its first seconds, it is asked again, as other clients do.
-        """
-        for _ in range(_TRIES):
-            try:
-                return self._get(path)
-            except urllib.error.HTTPError as error:
-                if error.code != HTTPStatus.TOO_MANY_REQUESTS:
-                    raise
-                time.sleep(1)
-        return self._get(path)
-
-    def _get(self, path: str) -> Any:
-        try:
-            with urllib.request.urlopen(f"{self.server}{path}", context=self.tls(), timeout=30) as answer:
-                return json.load(answer)
-        except urllib.error.HTTPError as error:
-            with error:
-                if error.code == HTTPStatus.NOT_FOUND:
-                    return None
-                raise
-
-    def apply(self, path: str, manifest: Any, *, manager: str = "testbed") -> None:
-        """Applies a manifest server-side at a path such as `/api/v1/nodes/a`; for what is done again and again."""
-        request = urllib.request.Request(
-            f"{self.server}{path}?fieldManager={manager}&force=true&fieldValidation=Strict",
-            json.dumps(manifest).encode(),
-            {"Content-Type": "application/apply-patch+yaml"},
-            method="PATCH",
-        )
-        with urllib.request.urlopen(request, context=self.tls(), timeout=30) as answer:
-            answer.read()
-
-    def authority_only(self) -> SSLContext:
-        """A TLS client who trusts the API server and brings no certificate: a token says who it is."""
-        return create_default_context(cafile=str(self.authority.certificate))
-
-    def tls(self) -> SSLContext:
-        """The administrator as a TLS client."""
-        context = self.authority_only()
-        context.load_cert_chain(self.layout.pki / "admin.crt", self.layout.pki / "admin.key")
-        return context
 
     def add_node(self, name: str) -> KeyPair:
         """Makes a node's name resolve for the API server, and issues the node's certificate."""
@@ -255,28 +162,6 @@ class Cluster:
 
     def _default_account_exists(self) -> bool:
         return self.get("/api/v1/namespaces/default/serviceaccounts/default") is not None
-
-    def _client(
-        self, program: str, args: tuple[str | Path, ...], *, stdin: str | None, check: bool, limit_s: float
-    ) -> subprocess.CompletedProcess[str]:
-        words = [program, *map(str, args)]
-        try:
-            done = subprocess.run(
-                [str(self.layout.programs / program), *words[1:]],
-                env={**os.environ, **self.environment},
-                input=stdin,
-                stdin=subprocess.DEVNULL if stdin is None else None,
-                capture_output=True,
-                text=True,
-                timeout=limit_s,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as expired:
-            said = (expired.stdout or b"") + (expired.stderr or b"")
-            raise WaitError(" ".join(words)[:200], limit_s, said.decode(errors="replace")) from expired
-        if check and done.returncode != 0:
-            raise CommandError(words, done.returncode, done.stdout + done.stderr)
-        return done
 
 
 _QUESTIONS = {

@@ -14,18 +14,16 @@ from typing import Protocol
 
 import pytest
 
-from testbed import kernels
+from testbed import evidence, kernels
 from testbed import node as nodes
 from testbed.build_node import node_root
 from testbed.build_workload import workload
 from testbed.cluster import Cluster
-from testbed.errors import BedError
 from testbed.guest import Guest
 from testbed.machine import Machine
 from testbed.topology import TWO_TIERS, Topology
 
 NEWEST = "newest"
-ARTIFACTS = Path("artifacts")
 _RUNNING = pytest.StashKey[list["Guest | Cluster"]]()
 
 
@@ -53,13 +51,12 @@ class BootNode(Protocol):
 def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A control plane for all tests of the session."""
     made = Cluster.create(tmp_path_factory.mktemp("cluster") / "cluster")
-    running = _running(request.config)
-    running.append(made)
+    running(request.config).append(made)
     try:
         made.start()
         yield made
     finally:
-        running.remove(made)
+        running(request.config).remove(made)
         made.stop()
 
 
@@ -121,9 +118,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     """Saves what all running parts tell when a test failed, before anything of it is stopped."""
     report = yield
     if report.failed:
-        directory = ARTIFACTS / re.sub(r"[^\w.-]+", "_", item.nodeid)
-        for part in _running(item.config):
-            _save(part, directory)
+        directory = evidence.ARTIFACTS / re.sub(r"[^\w.-]+", "_", item.nodeid)
+        for part in running(item.config):
+            if isinstance(part, Cluster):
+                evidence.save(part, directory / "cluster")
+            elif not part.stopped:
+                evidence.save(part, directory / part.name)
     return report
 
 
@@ -133,29 +133,19 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("SIGTERM", returncode=143))
 
 
-def _running(config: pytest.Config) -> list[Guest | Cluster]:
+def running(config: pytest.Config) -> list[Guest | Cluster]:
+    """What runs now, and is asked for evidence when a test fails."""
     return config.stash[_RUNNING]
-
-
-def _save(part: Guest | Cluster, directory: Path) -> None:
-    if isinstance(part, Guest) and part.stopped:
-        return
-    own = directory / (part.name if isinstance(part, Guest) else "cluster")
-    own.mkdir(parents=True, exist_ok=True)
-    try:
-        part.save_evidence(own)
-    except BedError as error:
-        (own / "not-saved.txt").write_text(str(error))
 
 
 def _remember(request: pytest.FixtureRequest, booted: list[Guest], one: Guest) -> None:
     booted.append(one)
-    _running(request.config).append(one)
+    running(request.config).append(one)
 
 
 def _forget(request: pytest.FixtureRequest, booted: list[Guest]) -> None:
     for one in booted:
-        _running(request.config).remove(one)
+        running(request.config).remove(one)
         one.stop()
 
 

@@ -28,6 +28,7 @@ _EVIDENCE = {
     "journal": "journalctl --no-pager --boot",
     "meminfo": "head -100 /proc/meminfo /sys/devices/system/node/node*/meminfo",
     "vmstat": "cat /proc/vmstat",
+    "pods": "tail --lines=2000 /var/log/pods/*/*/*.log 2>/dev/null",
     "damon": "cd /sys/kernel/mm/damon 2>/dev/null && grep -r . . 2>/dev/null",
 }
 
@@ -87,6 +88,11 @@ class Guest:
     def running(self) -> bool:
         """Whether QEMU runs."""
         return self._qemu is not None and self._qemu.running()
+
+    @property
+    def lost(self) -> bool:
+        """Whether QEMU ended and nobody ended it, which is what a kernel's panic comes to."""
+        return self._qemu is not None and not self._qemu.running()
 
     def expect_running(self) -> None:
         """Raises `GuestError` with the console if QEMU has ended."""
@@ -172,6 +178,7 @@ class Guest:
         """Ends the guest as a loss of power does; `boot` boots it again, with its disks as at first."""
         if self._qemu is not None:
             self._qemu.kill()
+            self._qemu = None
         with suppress(FileNotFoundError):
             self._initrd.unlink()
 

@@ -20,6 +20,8 @@ from testbed.newc import File
 from testbed.topology import TWO_TIERS, Topology
 
 READY_LIMIT_S = 600.0
+ALONE = "numa_balancing=disable"
+"""Without it the kernel's NUMA balancing promotes, too (kernel fact 36), and nobody could tell who moved what."""
 
 
 def join(
@@ -67,7 +69,7 @@ def prepare(
     """A guest that joins the cluster once it boots.
 
     Args:
-        cluster: it runs.
+        cluster: it need not run yet.
         name: the node's; new to the cluster.
         directory: the guest's own, for its console's log.
         images: docker-archives of what pods on it run, see `build_workload` and `images`.

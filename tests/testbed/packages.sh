@@ -24,5 +24,7 @@ fi
 as_root=()
 if [[ $(id -u) != 0 ]]; then as_root=(sudo); fi
 echo "packages: installing ${missing[*]} (about 1 min)" >&2
+# An installation that was interrupted leaves packages that apt refuses to go on with.
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive dpkg --configure -a >/dev/null
 "${as_root[@]}" apt-get update -qq
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed.apt import Source, machine_source
-from testbed.errors import BedError
+from testbed.apt import DEBIAN, Source, machine_source
 
 DEB822 = """\
 Types: deb
@@ -51,16 +50,28 @@ def test_snapshots_and_mirrors_are_kept(tmp_path: Path, uri: str) -> None:
     assert machine_source(sources(tmp_path, "sources.list", f"deb {uri} trixie main\n")).uri == uri
 
 
+def test_a_list_of_mirrors_as_cloud_images_have_it_gives_its_first_mirror(tmp_path: Path) -> None:
+    (tmp_path / "mirrors").mkdir()
+    (tmp_path / "mirrors/security.list").write_text("https://mirror.test/debian-security\n")
+    (tmp_path / "mirrors/debian.list").write_text(
+        "# near\nhttps://mirror.test/debian/\tpriority:1\nhttps://b.test/debian\n"
+    )
+    text = DEB822.replace("http://mirror.test/debian-security", f"mirror+file://{tmp_path}/mirrors/security.list")
+    text = text.replace("http://mirror.test/debian/", f"mirror+file://{tmp_path}/mirrors/debian.list")
+    found = machine_source(sources(tmp_path, "sources.list.d/debian.sources", text))
+    assert found == Source(uri="https://mirror.test/debian", options=("signed-by=/usr/share/keyrings/debian.gpg",))
+
+
 def test_a_disabled_source_is_not_used(tmp_path: Path) -> None:
     text = DEB822.replace("URIs: http://mirror.test/debian/", "Enabled: no\nURIs: http://mirror.test/debian/")
-    with pytest.raises(BedError, match="no source of Debian"):
-        machine_source(sources(tmp_path, "sources.list.d/debian.sources", text))
+    assert machine_source(sources(tmp_path, "sources.list.d/debian.sources", text)) == DEBIAN
 
 
-def test_a_machine_that_is_not_debian_is_told_so(tmp_path: Path) -> None:
+def test_a_machine_that_is_not_debian_uses_debians_own_mirror_and_keys(tmp_path: Path) -> None:
     text = "deb http://archive.test/ubuntu noble main\n"
-    with pytest.raises(BedError, match="no source of Debian"):
-        machine_source(sources(tmp_path, "sources.list", text))
+    found = machine_source(sources(tmp_path, "sources.list", text))
+    assert found.uri == "https://deb.debian.org/debian"
+    assert "debian-archive-keyring.gpg" in found.line("sid")
 
 
 def test_the_suite_is_replaced() -> None:

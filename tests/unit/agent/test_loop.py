@@ -318,6 +318,20 @@ def test_the_steps_of_a_turn_add_up(bench: Bench) -> None:
     assert sum(line["took_s"] for line in steps[1:]) == pytest.approx(span, abs=1e-4)
 
 
+def test_a_published_status_is_logged_with_whether_it_was_ready(bench: Bench) -> None:
+    bench.engine.failures["plan"] = SettingsRejected(reason="NoTarget", message="no target")
+    bench.turn(manage())
+    del bench.engine.failures["plan"]
+    bench.turn()
+    assert [line["ready"] for line in bench.lines() if line.get("step") == "publish"] == ["False", "True"]
+
+
+def test_a_status_that_nobody_took_is_not_logged_as_ready(bench: Bench) -> None:
+    bench.paper.away = True
+    bench.turn(manage())
+    assert [line["ready"] for line in bench.lines() if line.get("step") == "publish"] == [None]
+
+
 def test_turns_without_news_log_nothing(bench: Bench) -> None:
     bench.turn(manage())
     before = len(bench.lines())

@@ -45,14 +45,23 @@ def test_half_a_way_is_an_error() -> None:
         apply_to_on(10.0, OPERATOR, AGENT[:3])
 
 
-def test_a_start_ends_with_the_first_status() -> None:
+def test_a_start_ends_with_the_first_status_that_is_ready() -> None:
     lines = [
         at(1, note="listed"),
-        at(2, step="start", took_s=2),
-        at(3, step="publish", took_s=1),
-        at(4, step="x", took_s=1),
+        at(2, step="start", took_s=2, monotonic_s=12),
+        at(3, step="publish", took_s=1, monotonic_s=13, ready="False"),
+        at(8, step="observe", took_s=0.5, monotonic_s=16.5),
+        at(8, step="publish", took_s=0.25, monotonic_s=16.75, ready="True"),
+        at(9, step="publish", took_s=1, monotonic_s=19, ready="True"),
     ]
-    assert start_to_ready(lines) == Steps((("start", 2.0), ("publish", 1.0)))
+    way = start_to_ready(lines)
+    assert dict(way.seconds) == {"start": 2, "publish": 1.25, "observe": 0.5, "between_turns": 3}
+    assert way.total == 6.75
+
+
+def test_an_agent_that_is_not_ready_has_not_started() -> None:
+    with pytest.raises(ValueError, match="Ready"):
+        start_to_ready([at(3, step="publish", took_s=1, monotonic_s=13, ready="False")])
 
 
 def test_the_median_run_is_one_that_was_run() -> None:

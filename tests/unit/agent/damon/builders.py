@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from simkernel import LINUX_7_2, Profile, SimKernel
+from simkernel import SimKernel
 from terrace_agent.damon.engine import DamonEngine
 from terrace_agent.damon.features import Feature
 from terrace_agent.damon.patience import Patience
@@ -181,8 +181,3 @@ def engine_on(kernel: SimKernel, state: Path | Journal, clock: Callable[[], floa
     """Returns an engine as a freshly started agent has it."""
     journal = FileJournal(state, boot_id=BOOT_ID) if isinstance(state, Path) else state
     return DamonEngine(kernel, journal, Patience(sleep=lambda _: None), clock)
-
-
-def sim(profile: Profile = LINUX_7_2) -> SimKernel:
-    """Returns a kernel with nids 0 and 1."""
-    return SimKernel(profile)

@@ -1,0 +1,54 @@
+"""Whether what was reported is what others counted."""
+
+import pytest
+
+from story.placement import Sample
+from story.totals import Totals, agree
+
+MIB = 2**20
+MOVING = [
+    Sample(
+        monotonic_s=second,
+        hot_fast_bytes=hot * MIB,
+        hot_bytes=200 * MIB,
+        cold_fast_bytes=cold * MIB,
+        cold_bytes=800 * MIB,
+    )
+    for second, hot, cold in ((0, 0, 800), (5, 120, 600), (10, 200, 500))
+]
+
+
+def totals(promoted: int, demoted: int) -> Totals:
+    return Totals(promoted_bytes=promoted * MIB, demoted_bytes=demoted * MIB)
+
+
+def told(promoted: int, demoted: int, migrated: int) -> bool:
+    both = totals(promoted, demoted)
+    return agree(both, both, MOVING, migrated_bytes=migrated * MIB)
+
+
+def test_totals_agree_with_what_the_workload_and_the_kernel_saw() -> None:
+    assert told(210, 320, 540)
+
+
+@pytest.mark.parametrize("promoted", [160, 240])
+def test_promoted_bytes_that_the_workload_did_not_see_arrive_do_not_agree(promoted: int) -> None:
+    assert not told(promoted, 300, promoted + 300)
+
+
+@pytest.mark.parametrize("demoted", [250, 350])
+def test_demoted_bytes_that_the_workload_did_not_see_leave_do_not_agree(demoted: int) -> None:
+    assert not told(200, demoted, 200 + demoted)
+
+
+def test_bytes_that_the_kernel_did_not_migrate_do_not_agree() -> None:
+    assert not told(200, 300, 400)
+
+
+def test_a_node_and_its_policy_that_say_different_things_do_not_agree() -> None:
+    assert not agree(totals(200, 300), totals(201, 300), MOVING, migrated_bytes=500 * MIB)
+    assert not agree(totals(200, 300), totals(200, 301), MOVING, migrated_bytes=500 * MIB)
+
+
+def test_totals_are_read_from_the_status_of_either_object() -> None:
+    assert Totals.of({"promotedBytes": 3, "demotedBytes": 5, "other": 1}) == Totals(promoted_bytes=3, demoted_bytes=5)
