@@ -189,10 +189,13 @@ class Reconciler:
         return census(self.policies, self._decisions, self._fleet.tierings.values())
 
     def _forget(self) -> None:
-        """Begins as a new process would: what is known of time, and of writes without an answer, is of another time."""
+        """Begins as a new process would: what is known of time is of another time.
+
+        Not which writes got no answer: they lose it just when the API server goes away, and when it is back, what
+        became of them may be heard a moment after the first decision.
+        """
         self._decider.forget()
         self._troubles = None
-        self._unsure.clear()
 
     async def _list_policies(self) -> None:
         self._list_due_s = time.monotonic() + random.uniform(*RESYNC_S)
