@@ -102,7 +102,7 @@ def test_a_heavy_library_has_its_doors(library: str) -> None:
     assert users == DOORS[library]
 
 
-OF_THE_OPERATOR = {"assign", "compile", "fleet", "rank", "standing", "trial", "waves", "wording"}
+OF_THE_OPERATOR = {"assign", "compile", "fleet", "policies", "rank", "standing", "trial", "waves", "wording"}
 """What the plugin may import of the operator: pure decisions, so that what it foretells is what will be done."""
 
 
