@@ -45,7 +45,7 @@ check: $(VENV)/ready ## The fast loop: format, lint, types, import contracts, un
 .PHONY: test
 test: root $(VENV)/ready ## Sets everything up and passes all tests: fast ones, a real API server, real kernels and nodes
 	@echo "make test: needs root, 6 GiB of free memory, 15 GiB of disk, a Debian mirror, PyPI and a Go module proxy."
-	@echo "make test: about 40 min the first time (a control plane is compiled), 15 min after that."
+	@echo "make test: about 40 min the first time (a control plane is compiled), about 18 min after that."
 	@$(MAKE) --no-print-directory check
 	@$(MAKE) --no-print-directory packages
 	@$(BIN)/python -m testbed prepare --kernel newest --kernel 6.1
