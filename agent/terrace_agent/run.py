@@ -22,7 +22,8 @@ from terrace_agent.hostfs import HostFs
 from terrace_agent.inbox import Inbox
 from terrace_agent.laststate import LastState
 from terrace_agent.lock import lock
-from terrace_agent.loop import Loop, OnTurn, Publisher
+from terrace_agent.loop import Loop, OnTurn
+from terrace_agent.outbox import Publisher
 from terrace_agent.present import status_line
 from terrace_agent.serve import Pulse, serve
 from terrace_agent.steplog import StepLog, seconds_since_process_start
