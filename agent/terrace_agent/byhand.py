@@ -18,18 +18,17 @@ from terrace_agent.ladder import choose, passed_over, reasons, without
 from terrace_agent.lock import held_if_free, lock
 from terrace_agent.order import Order
 from terrace_agent.present import plan_text, probe_text
-from terrace_agent.report import Active, Observed, make_status
+from terrace_agent.report import Active, make_status
 from terrace_agent.steplog import StepLog
 from terrace_agent.topology.discover import discover
 from terrace_agent.topology.read import read_facts
 from terrace_agent.topology.values import Topology
-from terrace_agent.turn import Turn
 from terrace_agent.workloads.cgroups import read_cgroups
 from terrace_agent.workloads.resolve import resolve
 from terrace_agent.workloads.values import Movable
 from terrace_api.codec import decode_policy_file, encode_node_tiering_spec, encode_status
 from terrace_api.defaults import Json
-from terrace_api.node_tiering import Action, NodeTieringSpec, NodeTieringStatus, PolicyRef
+from terrace_api.node_tiering import Action, NodeTieringSpec, PolicyRef
 from terrace_api.policy import Mode, Settings, TieringPolicy
 
 
@@ -43,7 +42,7 @@ def probe(host: HostFs, state_dir: Path, *, as_json: bool) -> str:
         turn = Cycle(host, make_engines(host, state_dir, onlooker=not alone), StepLog()).turn(Order(), None)
     if turn.failure is not None:
         raise turn.failure
-    status = _status(turn)
+    status = make_status(turn.observed(Active()), before=None, now="")
     if not as_json:
         return probe_text(status)
     encoded = encode_status(status)
@@ -135,18 +134,3 @@ def _first_plan(engines: tuple[Engine, ...], settings: Settings, topology: Topol
             why = reasons(passed_over(settings.engine, capabilities, chosen))
             return replace(plan, words=(*plan.words, *([f"passed over: {why}"] if why else [])))
     raise EngineUnavailable(reason="NoEngine", message=reasons(passed_over(settings.engine, capabilities, None)))
-
-
-def _status(turn: Turn) -> NodeTieringStatus:
-    seen = Observed(
-        generation=0,
-        unknown_fields=(),
-        kernel=turn.kernel,
-        situation=turn.situation(""),
-        active=Active(),
-        topology=turn.topology,
-        moved=turn.moved,
-        pods=turn.pods,
-        decisions=turn.workloads.decisions,
-    )
-    return make_status(seen, before=None, now="")

@@ -1,4 +1,4 @@
-"""The one door to the host's files: sysfs, proc, cgroupfs and the state directory.
+"""The one door to the host's files in sysfs, proc and cgroupfs; the state directory is no part of it.
 
 Paths are the host's own (`/sys/kernel/mm/damon/...`); where they are mounted (`/host` in the DaemonSet, `/` by
 hand) is known here only. Tests put a simulated kernel behind the same protocol.
@@ -127,6 +127,14 @@ class MountedHostFs:
     def _path(self, path: str) -> Path:
         below = any(path == folder or path.startswith(f"{folder}/") for folder in self._mounted)
         return self._root / path.lstrip("/") if below or _OF_A_PID.match(path) else Path(path)
+
+
+def read_optional(fs: HostFs, path: str) -> str | None:
+    """Returns the file's text, None if there is no such file; otherwise as `HostFs.read`."""
+    try:
+        return fs.read(path)
+    except HostFileMissing:
+        return None
 
 
 def _read_error(path: str, error: OSError) -> HostFileMissing | HostFileUnreadable:

@@ -12,7 +12,7 @@ from terrace_agent.inventory import fast_used, numa_nodes, placements
 from terrace_agent.pods import PodMemory
 from terrace_agent.topology.values import Topology
 from terrace_agent.workloads.values import Decision
-from terrace_api.node_tiering import Effective, EngineName, Levels, NodeTieringStatus
+from terrace_api.node_tiering import ConditionType, Effective, EngineName, Levels, NodeTieringStatus
 from terrace_api.policy import Mode
 from terrace_api.units import display_bytes
 
@@ -139,6 +139,12 @@ def is_due(
         return True
     at_rest = before is not None and totals(now) == totals(before)
     return at_rest and not totals_wait and totals(now) != totals(written)
+
+
+def ready(status: NodeTieringStatus | None) -> str | None:
+    """Returns the status of the condition Ready; None before there is one."""
+    conditions = status.conditions if status else ()
+    return next((one.status.value for one in conditions if one.type == ConditionType.READY), None)
 
 
 def totals(status: NodeTieringStatus) -> tuple[int, int]:

@@ -1,11 +1,10 @@
 """`run`: assembles the loop, in the DaemonSet or by hand with a file, and ends it on a signal.
 
 Before: `main`. `kubernetes` and `prometheus_client` are imported where they are needed only: by hand neither is.
-SIGTERM and Ctrl-C end the agent and stop nothing in the kernel: an upgrade must not untier.
+How it ends: `signals`.
 """
 
 import hashlib
-import signal
 import sys
 import threading
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
+from terrace_agent import signals
 from terrace_agent.byhand import as_received, ignored, read_policy
 from terrace_agent.cycle import Cycle
 from terrace_agent.engines import make_engines, read_boot_id
@@ -22,7 +22,8 @@ from terrace_agent.hostfs import HostFs
 from terrace_agent.inbox import Inbox
 from terrace_agent.laststate import LastState
 from terrace_agent.lock import lock
-from terrace_agent.loop import Loop, OnTurn, Publisher
+from terrace_agent.loop import Loop, OnTurn
+from terrace_agent.outbox import Publisher
 from terrace_agent.present import status_line
 from terrace_agent.serve import Pulse, serve
 from terrace_agent.steplog import StepLog, seconds_since_process_start
@@ -33,12 +34,9 @@ from terrace_api.policy import Mode
 
 _STACK_BYTES = 1 << 20
 """Of each thread: the default of 8 MiB lets transparent huge pages make 2 MiB of the little that is used."""
-_SIGNALS = {signal.SIGTERM, signal.SIGINT}
 _STALE_AFTER_S = 60.0
 _FIRST_PODS_S = 10.0
 """How long the first turn waits for this node's pods, if none are on disk: it would leave all of them alone."""
-_LAST_TURN_S = 25.0
-"""How long a turn may take to end after a signal: less than the pod's grace period of 30 s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +71,7 @@ def run_in_cluster(host: HostFs, options: RunOptions) -> int:
     roster.recall()
     cluster.start()
     roster.wait(_FIRST_PODS_S)
-    return _until_signal(loop, inbox, log)
+    return signals.run_until_one(loop.run, inbox.close, log)
 
 
 def run_file(host: HostFs, options: RunOptions, file: Path) -> int:
@@ -88,7 +86,7 @@ def run_file(host: HostFs, options: RunOptions, file: Path) -> int:
     if note := ignored(policy):
         terminal.say(note)
     loop = _assemble(host, options, inbox=inbox, publisher=terminal, last=None, log=log, on_turn=(terminal.show,))
-    ended = _until_signal(loop, inbox, log)
+    ended = signals.run_until_one(loop.run, inbox.close, log)
     terminal.say(terminal.farewell())
     return ended
 
@@ -131,8 +129,7 @@ class _Terminal:
 
 
 def _begin() -> StepLog:
-    # Blocked before the first thread starts, so that every thread inherits it and only sigtimedwait() takes signals.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    signals.hold_back()
     threading.stack_size(_STACK_BYTES)
     log = StepLog()
     log.begin(seconds_ago=seconds_since_process_start())
@@ -149,7 +146,7 @@ def _wait_for_lock(state_dir: Path, log: StepLog) -> None:
             if not told:
                 log.note("waiting", problem=str(error))
             told = True
-            if signal.sigtimedwait(_SIGNALS, 1.0):
+            if signals.await_one(1.0):
                 raise
         else:
             return
@@ -184,16 +181,3 @@ def _assemble(
         on_turn=(*on_turn, lambda *_: pulse.beat()),
         interval_s=options.interval_s,
     )
-
-
-def _until_signal(loop: Loop, inbox: Inbox, log: StepLog) -> int:
-    """Returns the exit code: 0 after a signal, 1 if the loop ended by itself, which only a defect can do."""
-    worker = threading.Thread(target=loop.run, name="loop")
-    worker.start()
-    while worker.is_alive():
-        if received := signal.sigtimedwait(_SIGNALS, 1.0):
-            log.note("ending; what runs in the kernel goes on", signal=signal.Signals(received.si_signo).name)
-            inbox.close()
-            worker.join(_LAST_TURN_S)
-            return 0
-    return 1

@@ -14,6 +14,7 @@ from terrace_agent.errors import EngineUnavailable, SettingsRejected
 from terrace_agent.ladder import choose, passed_over, without
 from terrace_agent.order import Order
 from terrace_agent.pods import PodMemory
+from terrace_agent.report import Active, Observed
 from terrace_agent.topology.values import Topology
 from terrace_agent.workloads.resolve import Workloads
 from terrace_api.errors import InvalidObject, TerraceError
@@ -71,6 +72,24 @@ class Turn:
     def running(self) -> bool:
         """Whether anything of ours runs in the kernel."""
         return bool(self.moved.kdamonds) or self.moved.runs is not None
+
+    def observed(self, active: Active) -> Observed:
+        """Returns the turn as the status wants it, with what is in force after it."""
+        plan = self.plan
+        return Observed(
+            generation=self.order.generation,
+            unknown_fields=self.order.unknown_fields,
+            kernel=self.kernel,
+            situation=self.situation(active.revision),
+            active=active,
+            topology=self.topology,
+            moved=self.moved,
+            pods=self.pods,
+            decisions=self.workloads.decisions,
+            plan_words=plan.words if plan else (),
+            effective=plan.effective if plan else None,
+            levels=plan.levels if plan else None,
+        )
 
     def situation(self, active_revision: str) -> Situation:
         """Returns the turn as the conditions' table wants it."""

@@ -13,8 +13,9 @@ from terrace_api.defaults import Json
 from terrace_kubectl.connection import JSON, Server
 from terrace_kubectl.errors import Expired, NotInstalled, NotThere
 from terrace_kubectl.fleet import Fleet, Pod, Seen
-from terrace_kubectl.objects import read_node, read_pod, read_policies, read_seen
+from terrace_kubectl.objects import read_node, read_pod, read_seen
 from terrace_operator.fleet import Node, Policies
+from terrace_operator.policies import read_policies
 
 Value = TypeVar("Value")
 

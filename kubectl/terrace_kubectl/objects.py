@@ -4,13 +4,12 @@ Before: `cluster` fetches them. After: `fleet` is made of them.
 """
 
 from terrace_api import OUTRANKED_ANNOTATION
-from terrace_api.codec import decode_alive, decode_node_tiering, decode_policy, decode_policy_status, decode_status
+from terrace_api.codec import decode_alive, decode_node_tiering, decode_status
 from terrace_api.defaults import Json
 from terrace_api.errors import InvalidObject
 from terrace_api.node_tiering import NodeTieringSpec, NodeTieringStatus
-from terrace_api.policy import TieringPolicy
 from terrace_kubectl.fleet import Pod, Seen
-from terrace_operator.fleet import InvalidPolicy, Node, Policies, Report, Tiering
+from terrace_operator.fleet import Node, Report, Tiering
 
 _FINISHED = ("Succeeded", "Failed")
 _STATIC_POD_UID = "kubernetes.io/config.hash"
@@ -45,33 +44,6 @@ def read_seen(manifest: Json, *, whole: bool) -> Seen:
         written.keys() - {"conditions"}
     )  # AgentAlive comes from the operator, also where no agent ever spoke
     return Seen(tiering=tiering, status=status, unreadable=by_agent and status is None)
-
-
-def read_policies(manifests: list[Json]) -> Policies:
-    """Returns all policies of a list that nobody has deleted."""
-    living = [manifest for manifest in manifests if "deletionTimestamp" not in manifest["metadata"]]
-    found = [read_policy(manifest) for manifest in living]
-    statuses = {
-        manifest["metadata"]["uid"]: status
-        for manifest in living
-        if manifest.get("status") and (status := decode_policy_status(manifest["status"])) is not None
-    }
-    return Policies(
-        valid=tuple(policy for policy in found if isinstance(policy, TieringPolicy)),
-        invalid=tuple(policy for policy in found if isinstance(policy, InvalidPolicy)),
-        statuses=statuses,
-    )
-
-
-def read_policy(manifest: Json) -> TieringPolicy | InvalidPolicy:
-    """Returns a policy, readable or not."""
-    try:
-        return decode_policy(manifest)
-    except InvalidObject as error:
-        metadata = manifest["metadata"]
-        return InvalidPolicy(
-            name=metadata["name"], uid=metadata["uid"], generation=metadata["generation"], problems=error.problems
-        )
 
 
 def read_pod(manifest: Json) -> Pod:

@@ -1,6 +1,6 @@
 """When a policy's status may be written: what decisions wait for at once, totals once a minute. Pure.
 
-Before: `rollup`. After: `reconcile` writes what is due and sleeps until the rest is.
+Before: `rollup`. After: `status_writer` writes what is due, and `reconcile` sleeps until the rest is.
 """
 
 from dataclasses import replace

@@ -9,7 +9,7 @@ Before: `cluster` and `handlers` wake it. After: NodeTiering.spec and TieringPol
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,16 +19,16 @@ from typing import Protocol
 from terrace_api.conditions import ConditionStatus
 from terrace_operator.census import Census, census
 from terrace_operator.decide import Decided, Decision
-from terrace_operator.decider import Decider
+from terrace_operator.decider import Decider, Seen
 from terrace_operator.errors import ApiGarbled, ApiRefused, ApiUnreachable
 from terrace_operator.events import Event, Troubles, change_of_hands, policy_events, troubles, turns
-from terrace_operator.fleet import Agents, Node, Policies, Tiering
+from terrace_operator.fleet import Agents, Policies
 from terrace_operator.liveness import AliveWrite
 from terrace_operator.logs import fields
 from terrace_operator.metrics import Metrics
 from terrace_operator.node_writes import NodeWrite, node_writes, outlived
-from terrace_operator.pace import due_at
 from terrace_operator.standing import Standing
+from terrace_operator.status_writer import StatusWriter
 from terrace_operator.statuses import StatusWrite, policy_statuses, remembers
 from terrace_operator.tally import tally
 from terrace_operator.throttle import Throttle
@@ -46,7 +46,7 @@ WRITES_PER_SECOND = 200.0
 """A fleet of 5,000 nodes takes a new revision in half a minute; one API server of a few cores takes more than this."""
 
 
-class Fleet(Protocol):
+class Fleet(Seen, Protocol):
     """The whole state and the two kinds of writes, as `cluster.access` has them."""
 
     @property
@@ -57,21 +57,6 @@ class Fleet(Protocol):
     @property
     def complete(self) -> bool:
         """Whether nodes and NodeTierings are known as they are now."""
-        ...
-
-    @property
-    def nodes_version(self) -> int:
-        """Changes when `nodes` does."""
-        ...
-
-    @property
-    def nodes(self) -> Mapping[str, Node]:
-        """All nodes by name; changes in place."""
-        ...
-
-    @property
-    def tierings(self) -> Mapping[str, Tiering]:
-        """All NodeTierings by name; changes in place."""
         ...
 
     @property
@@ -131,11 +116,10 @@ class Reconciler:
         self._troubles: Troubles | None = None
         self._unsure: set[str] = set()
         self._outlived_since: dict[str, float] = {}
-        self._status_written_s: dict[str, float] = {}
         throttle = Throttle(writes_per_second)
         self._specs = Writer("NodeTiering", self._write_spec, self._spec_written, throttle, metrics)
         self._alive = Writer("NodeTiering/status", fleet.write_alive, _alive_written, throttle, metrics)
-        self._statuses = Writer("TieringPolicy", fleet.write_status, self._status_written, throttle, metrics)
+        self._statuses = StatusWriter(fleet.write_status, self._status_written, throttle, metrics)
 
     def policies_changed(self) -> None:
         """Says that the policies have to be listed again."""
@@ -189,10 +173,13 @@ class Reconciler:
         return census(self.policies, self._decisions, self._fleet.tierings.values())
 
     def _forget(self) -> None:
-        """Begins as a new process would: what is known of time, and of writes without an answer, is of another time."""
+        """Begins as a new process would: what is known of time is of another time.
+
+        Not which writes got no answer: they lose it just when the API server goes away, and when it is back, what
+        became of them may be heard a moment after the first decision.
+        """
         self._decider.forget()
         self._troubles = None
-        self._unsure.clear()
 
     async def _list_policies(self) -> None:
         self._list_due_s = time.monotonic() + random.uniform(*RESYNC_S)
@@ -227,27 +214,15 @@ class Reconciler:
     async def _write_statuses(
         self, policies: Policies, decided: Decided, agents: Agents, now: datetime
     ) -> float | None:
-        due: list[StatusWrite] = []
-        later: list[float] = []
         with self._deciding():
             names = (policy.name for policy in policies.all)
             tallies = tally(names, decided.decisions, self._fleet.tierings, agents)
             self._tell_turns([standing for one in tallies.values() for standing in one.followers])
             writes = policy_statuses(policies, decided.rollouts, tallies, now)
-        for write in writes:
-            due_s = due_at(write.before, write.after, self._status_written_s.get(write.uid))
-            if due_s is None:
-                continue
-            if due_s <= time.monotonic():
-                due.append(write)
-            else:
-                later.append(due_s)
-        in_vain, again_s = await self._statuses.write_all(due)
-        known = {policy.uid for policy in policies.all}
-        self._status_written_s = {uid: at_s for uid, at_s in self._status_written_s.items() if uid in known}
+        in_vain, again_s = await self._statuses.write_due(writes)
         if in_vain:  # a policy may be another one by now
             self._list_due_s = min(self._list_due_s, time.monotonic() + _LIST_AGAIN_S)
-        return min([*later, *([again_s] if again_s is not None else [])], default=None)
+        return again_s
 
     def _tell_turns(self, standings: Sequence[Standing]) -> None:
         """Tells who got into trouble and out of it; the first look finds only what is so already."""
@@ -263,14 +238,10 @@ class Reconciler:
 
     def _status_written(self, write: StatusWrite) -> None:
         """Keeps what was written: the next list may come long after the next pass."""
-        self._status_written_s[write.uid] = time.monotonic()
         if remembers(write.after) != remembers(write.before):
             self._wake.now()  # what follows from it is decided by the next pass
         if self.policies is not None:
             self.policies = replace(self.policies, statuses={**self.policies.statuses, write.uid: write.after})
-        ready = next(condition for condition in write.after.conditions if condition.type == "Ready")
-        fact = fields(policy=write.name, ready=write.after.ready, status=ready.reason)
-        _log.info("status written: %s", ready.message, extra=fact)
         self._tell(policy_events(write))
 
     @contextmanager

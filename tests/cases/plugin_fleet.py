@@ -37,9 +37,10 @@ from terrace_kubectl import installed
 from terrace_kubectl import objects as plugin_objects
 from terrace_kubectl.doctor.facts import Facts
 from terrace_kubectl.fleet import Fleet
-from terrace_operator.cluster.objects import read_node, read_policies, read_tiering, status_manifest, tiering_manifest
+from terrace_operator.cluster.objects import read_node, read_tiering, status_manifest, tiering_manifest
 from terrace_operator.fleet import Policies
 from terrace_operator.node_writes import node_writes
+from terrace_operator.policies import read_policies
 from terrace_operator.statuses import StatusWrite
 
 Json = Any
@@ -410,7 +411,7 @@ def a_fleet(found: dict[str, list[Json]] | None = None) -> Fleet:
     return Fleet(
         nodes=tuple(map(read_node, nodes)),
         seen={one.tiering.name: one for one in seen},
-        policies=plugin_objects.read_policies(policies),
+        policies=read_policies(policies),
     )
 
 

@@ -7,8 +7,7 @@ from terrace_agent.damon.features import Feature
 from terrace_agent.damon.read import TreeReader
 from terrace_agent.damon.tree import Action
 from terrace_agent.damon.verify import Look, Oracle
-from terrace_agent.errors import HostFileMissing
-from terrace_agent.hostfs import HostFs
+from terrace_agent.hostfs import HostFs, read_optional
 from terrace_agent.journal import JournalState
 
 _NODES = "/sys/devices/system/node"
@@ -43,25 +42,18 @@ def read_oracle(fs: HostFs, features: Collection[str]) -> Oracle:
     """Returns what the node counts now; a counter that this kernel does not have stays 0."""
     if Feature.THISNODE in features:
         return Oracle(foreign_pages={}, thp_migrations=0)
-    huge = _text(fs, _HUGE_PAGE)
+    huge = read_optional(fs, _HUGE_PAGE) or ""
     return Oracle(
         foreign_pages={
-            int(name.removeprefix("node")): _count(_text(fs, f"{_NODES}/{name}/numastat"), "numa_foreign")
+            int(name.removeprefix("node")): _count(read_optional(fs, f"{_NODES}/{name}/numastat"), "numa_foreign")
             for name in fs.names(_NODES)
             if name.removeprefix("node").isdecimal()
         },
-        thp_migrations=_count(_text(fs, _VMSTAT), "thp_migration_success"),
+        thp_migrations=_count(read_optional(fs, _VMSTAT), "thp_migration_success"),
         page_bytes=os.sysconf("SC_PAGE_SIZE"),
         huge_page_bytes=int(huge) if huge.isdecimal() else 2 << 20,
     )
 
 
-def _text(fs: HostFs, path: str) -> str:
-    try:
-        return fs.read(path)
-    except HostFileMissing:
-        return ""
-
-
-def _count(text: str, name: str) -> int:
-    return next((int(words[1]) for line in text.splitlines() if (words := line.split())[:1] == [name]), 0)
+def _count(text: str | None, name: str) -> int:
+    return next((int(words[1]) for line in (text or "").splitlines() if (words := line.split())[:1] == [name]), 0)

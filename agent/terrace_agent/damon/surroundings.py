@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 from terrace_agent.damon.read import ObservedKdamond, TreeReader
-from terrace_agent.errors import HostFileMissing
 from terrace_agent.flows.demotion import DEMOTION_ENABLED
-from terrace_agent.hostfs import HostFs
+from terrace_agent.hostfs import HostFs, read_optional
 
 DAMON_STAT = "/sys/module/damon_stat/parameters/enabled"
 _NUMA_BALANCING = "/proc/sys/kernel/numa_balancing"
@@ -48,21 +47,14 @@ def observe(fs: HostFs, reader: TreeReader) -> Observed:
     Raises:
         HostFileUnreadable: a file cannot be read.
     """
-    balancing, counts = _read(fs, _NUMA_BALANCING), _read(fs, _NUMA_STAT)
+    balancing, counts = read_optional(fs, _NUMA_BALANCING), read_optional(fs, _NUMA_STAT)
     return Observed(
         kdamonds=reader.kdamonds() if reader.exists() else (),
-        damon_stat=_read(fs, DAMON_STAT),
-        demotion_enabled=_read(fs, DEMOTION_ENABLED),
+        damon_stat=read_optional(fs, DAMON_STAT),
+        demotion_enabled=read_optional(fs, DEMOTION_ENABLED),
         numa_balancing=int(balancing) if balancing and balancing.isdecimal() else None,
         numa_stat=counts != "0" if counts else None,
         exclusive=tuple(
-            name for name in _EXCLUSIVE_MODULES if _read(fs, f"/sys/module/{name}/parameters/enabled") == "Y"
+            name for name in _EXCLUSIVE_MODULES if read_optional(fs, f"/sys/module/{name}/parameters/enabled") == "Y"
         ),
     )
-
-
-def _read(fs: HostFs, path: str) -> str | None:
-    try:
-        return fs.read(path)
-    except HostFileMissing:
-        return None

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from terrace_agent.errors import HostFileMissing
 from terrace_agent.flows.demotion import DEMOTION_ENABLED
-from terrace_agent.hostfs import HostFs
+from terrace_agent.hostfs import HostFs, read_optional
 
 NUMA_BALANCING = "/proc/sys/kernel/numa_balancing"
 RATE_LIMIT = "/proc/sys/kernel/numa_balancing_promote_rate_limit_MBps"
@@ -47,13 +46,13 @@ def observe(fs: HostFs) -> Observed:
     Raises:
         HostFileUnreadable: a file cannot be read.
     """
-    mode, rate = _text(fs, NUMA_BALANCING), _text(fs, RATE_LIMIT)
+    mode, rate = read_optional(fs, NUMA_BALANCING), read_optional(fs, RATE_LIMIT)
     return Observed(
         mode=int(mode) if mode else None,
         rate_limit_mib_s=int(rate) if rate else None,
-        demotion_enabled=_text(fs, DEMOTION_ENABLED),
-        pages=parse_counters(_text(fs, _VMSTAT) or ""),
-        memory_tiers=tuple(name for name in fs.names(_TIERS) if _text(fs, f"{_TIERS}/{name}/nodelist")),
+        demotion_enabled=read_optional(fs, DEMOTION_ENABLED),
+        pages=parse_counters(read_optional(fs, _VMSTAT) or ""),
+        memory_tiers=tuple(name for name in fs.names(_TIERS) if read_optional(fs, f"{_TIERS}/{name}/nodelist")),
         node_reclaim=frozenset(_reclaimable(fs)),
     )
 
@@ -73,10 +72,3 @@ def _reclaimable(fs: HostFs) -> list[int]:
     numbers = (name.removeprefix("node") for name in fs.folders("/sys/devices/system/node"))
     nids = (int(number) for number in numbers if number.isdecimal())
     return [nid for nid in nids if fs.exists(node_reclaim_path(nid))]
-
-
-def _text(fs: HostFs, path: str) -> str | None:
-    try:
-        return fs.read(path)
-    except HostFileMissing:
-        return None

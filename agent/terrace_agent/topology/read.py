@@ -5,8 +5,8 @@ Before: `HostFs`. After: `discover`.
 
 import os
 
-from terrace_agent.errors import HostFileMissing, UnexpectedContent
-from terrace_agent.hostfs import HostFs
+from terrace_agent.errors import UnexpectedContent
+from terrace_agent.hostfs import HostFs, read_optional
 from terrace_agent.topology.blocks import OnlineBlocks
 from terrace_agent.topology.buses import read_cxl_regions, read_pmem_regions
 from terrace_agent.topology.cpulist import parse_list
@@ -58,7 +58,7 @@ def _read_nid(fs: HostFs, nid: int, memory_tier: int | None, blocks: OnlineBlock
 
 
 def _read_list(fs: HostFs, path: str) -> tuple[int, ...]:
-    text = _read_optional(fs, path)
+    text = read_optional(fs, path)
     try:
         return parse_list(text or "")
     except ValueError as error:
@@ -77,12 +77,12 @@ def _read_meminfo(fs: HostFs, path: str) -> dict[str, int]:
 
 def _read_distances(fs: HostFs, path: str) -> dict[int, int]:
     # One column per online nid, in ascending order, nids without memory included (node_read_distance()).
-    row = (_read_optional(fs, path) or "").split()
+    row = (read_optional(fs, path) or "").split()
     return dict(zip(_read_list(fs, f"{_NODE}/online"), map(int, row), strict=False))
 
 
 def _read_block_bytes(fs: HostFs) -> int | None:
-    text = _read_optional(fs, f"{_MEMORY}/block_size_bytes")
+    text = read_optional(fs, f"{_MEMORY}/block_size_bytes")
     return int(text, 16) if text else None
 
 
@@ -90,7 +90,7 @@ def _read_performance(fs: HostFs, folder: str) -> Performance | None:
     # access1 is about CPU initiators only; access0 may name a device (Documentation/admin-guide/mm/numaperf.rst).
     for access in ("access1", "access0"):
         numbers = [
-            _read_optional(fs, f"{folder}/{access}/initiators/{name}")
+            read_optional(fs, f"{folder}/{access}/initiators/{name}")
             for name in ("read_latency", "write_latency", "read_bandwidth", "write_bandwidth")
         ]
         if all(number and number.isdigit() and int(number) for number in numbers):
@@ -119,10 +119,3 @@ def _read_zones(fs: HostFs) -> tuple[Zone, ...]:
         return parse_zoneinfo(text)
     except ValueError as error:
         raise UnexpectedContent(path=_ZONEINFO, content=str(error)) from error
-
-
-def _read_optional(fs: HostFs, path: str) -> str | None:
-    try:
-        return fs.read(path)
-    except HostFileMissing:
-        return None

@@ -19,7 +19,6 @@ from terrace_operator.cluster.objects import (
     can_wait,
     event_manifest,
     read_node,
-    read_policies,
     read_tiering,
     status_manifest,
     tiering_manifest,
@@ -30,6 +29,7 @@ from terrace_operator.errors import ApiGarbled, NotLeading
 from terrace_operator.fleet import Agents, Node, Policies, Tiering
 from terrace_operator.liveness import AliveWrite, Look
 from terrace_operator.node_writes import NodeWrite
+from terrace_operator.policies import read_policies
 from terrace_operator.roll_call import RollCall
 from terrace_operator.series import EventWrite
 from terrace_operator.statuses import StatusWrite

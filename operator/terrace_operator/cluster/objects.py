@@ -15,8 +15,6 @@ from terrace_api import API_VERSION, GROUP, OUTRANKED_ANNOTATION, VERSION
 from terrace_api.codec import (
     decode_alive,
     decode_node_tiering,
-    decode_policy,
-    decode_policy_status,
     decode_status,
     encode_condition,
     encode_node_tiering_spec,
@@ -24,8 +22,7 @@ from terrace_api.codec import (
 )
 from terrace_api.errors import InvalidObject
 from terrace_api.node_tiering import NodeTieringSpec
-from terrace_api.policy import TieringPolicy
-from terrace_operator.fleet import InvalidPolicy, Node, Policies, Report, Tiering
+from terrace_operator.fleet import Node, Report, Tiering
 from terrace_operator.liveness import AliveWrite
 from terrace_operator.node_writes import NodeWrite
 from terrace_operator.series import EventWrite
@@ -73,22 +70,6 @@ def read_tiering(manifest: Json) -> Tiering:
 def can_wait(before: Tiering, after: Tiering) -> bool:
     """Returns whether only counts and times changed: agents write those all the time, and nobody waits for them."""
     return _without_counts(before) == _without_counts(after)
-
-
-def read_policies(manifests: list[Json]) -> Policies:
-    """Returns all policies of a list that nobody has deleted; one that only waits for a finalizer is gone for us."""
-    living = [manifest for manifest in manifests if "deletionTimestamp" not in manifest["metadata"]]
-    found = [_read_policy(manifest) for manifest in living]
-    statuses = {
-        manifest["metadata"]["uid"]: status
-        for manifest in living
-        if (status := decode_policy_status(manifest.get("status") or {})) is not None
-    }
-    return Policies(
-        valid=tuple(policy for policy in found if isinstance(policy, TieringPolicy)),
-        invalid=tuple(policy for policy in found if isinstance(policy, InvalidPolicy)),
-        statuses=statuses,
-    )
 
 
 def tiering_manifest(write: NodeWrite) -> Json:
@@ -158,16 +139,6 @@ def _without_counts(tiering: Tiering) -> Tiering:
     if report is not None:
         report = replace(report, heartbeat=None, promoted_bytes=0, demoted_bytes=0)
     return replace(tiering, report=report)
-
-
-def _read_policy(manifest: Json) -> TieringPolicy | InvalidPolicy:
-    try:
-        return decode_policy(manifest)
-    except InvalidObject as error:
-        metadata = manifest["metadata"]
-        return InvalidPolicy(
-            name=metadata["name"], uid=metadata["uid"], generation=metadata["generation"], problems=error.problems
-        )
 
 
 @lru_cache(maxsize=256)

@@ -73,6 +73,7 @@ class Reflector(Generic[Value]):
         changes: grows when `items` does not say the same as before.
         synced: set while a list is complete; before the first one `items` says nothing.
         current: whether `items` is complete and, as far as is known, as the API server has it; not while that is away.
+            True from the moment a watch is answered: what happened meanwhile comes right after, as events always do.
         heard_s: monotonic time of the last sign of life of this loop, a failed attempt included.
         fresh_s: monotonic time at which `items` was last known to be complete and current.
     """

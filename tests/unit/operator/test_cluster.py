@@ -22,7 +22,6 @@ from terrace_operator.cluster.objects import (
     POLICIES_PATH,
     TIERINGS_PATH,
     can_wait,
-    read_policies,
     read_tiering,
     tiering_manifest,
 )
@@ -41,6 +40,7 @@ from terrace_operator.errors import (
 from terrace_operator.fleet import Agent, Tiering
 from terrace_operator.liveness import MISSED, PERIOD_S, AliveWrite
 from terrace_operator.node_writes import NodeWrite
+from terrace_operator.policies import read_policies
 from terrace_operator.statuses import StatusWrite
 from terrace_operator.wake import Wake
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cases.fake_fleet import FakeFleet
-from cases.fleets import AT_ONCE, READY, a_node, a_policy, a_report, a_tiering, an_invalid_policy
+from cases.fake_fleet import FakeFleet, Watched
+from cases.fleets import AT_ONCE, READY, a_condition, a_node, a_policy, a_report, a_tiering, an_invalid_policy
 from terrace_api.node_tiering import Action
 from terrace_operator import reconcile as reconcile_module
 from terrace_operator.compile import RESTORE, compile_spec
@@ -27,8 +27,8 @@ BATCH = a_policy("batch", mode="Enforce", **AT_ONCE)
 SPEC = compile_spec(BATCH)
 
 
-def operator(fleet: FakeFleet) -> Reconciler:
-    return Reconciler(fleet, Metrics(), Wake(), fleet.events.extend, writes_per_second=100_000)
+def operator(fleet: FakeFleet, view: Watched | None = None) -> Reconciler:
+    return Reconciler(view or fleet, Metrics(), Wake(), fleet.events.extend, writes_per_second=100_000)
 
 
 def one_pass(reconciler: Reconciler) -> None:
@@ -229,6 +229,30 @@ def test_a_status_that_cannot_be_written_is_tried_after_longer_and_longer_waits(
         asyncio.run(reconciler.reconcile())
     assert tried == [0, 1, 3, 7, 15, 31]
     assert lists <= 1 + len(tried)
+
+
+def test_a_write_without_an_answer_is_remembered_while_the_api_server_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may have arrived, and what the watch has to say of it may come after the first decision."""
+    fleet = fleet_of("a", "b")
+    view = Watched(fleet)
+    reconciler = operator(fleet, view)
+    one_pass(reconciler)
+    fleet.put_policy(a_policy("batch", mode="Enforce"))
+    fleet.loses = lambda request: isinstance(request, NodeWrite)
+    one_pass(reconciler)
+    fleet.complete, fleet.loses = False, lambda _: False
+    one_pass(reconciler)
+    fleet.complete = True
+    fleet.report(
+        "b", a_report(a_condition("EngineAvailable", "True", "Available", "DAMON can run"), READY, revision="")
+    )
+    view.hear("b")
+    assert view.tierings["a"].spec == RESTORE
+    at_later(monkeypatch, 5.0)
+    one_pass(reconciler)
+    assert fleet.tierings["b"].spec == RESTORE, "one canary, although b would be the better one"
 
 
 def passes_in(seconds: float, fleet: FakeFleet) -> int:
