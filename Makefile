@@ -66,11 +66,12 @@ test: root needs-test $(VENV)/ready ## Sets everything up and passes all tests: 
 .PHONY: test-kernels
 test-kernels: root $(VENV)/ready packages ## The tests on real kernels, on every kernel of tests/testbed/kernels.py that has DAMON's migration
 	$(BIN)/pytest -m kernel --kernels all
+	$(BIN)/pytest -m "matrix and not kernel"
 
 # pytest ends with 10 when all that failed did because a guest ended, see tests/testbed/once_more.py.
 .PHONY: test-guests
 test-guests: root $(VENV)/ready packages ## The tests on real kernels and nodes in QEMU, on the newest kernel; give them the machine for themselves
-	$(BIN)/pytest -v -m "kernel or e2e" || { code=$$?; [ $$code = 10 ] || exit $$code; \
+	$(BIN)/pytest -v -m "(kernel or e2e) and not matrix" || { code=$$?; [ $$code = 10 ] || exit $$code; \
 	  mv $(ENDED) $(ENDED).first || exit; \
 	  echo "test-guests: guests ended: emulated, a kernel panics now and then (int3 in patched code). Once more what failed by it:"; \
 	  $(BIN)/pytest -v @$(ENDED).first || exit; \

@@ -94,6 +94,7 @@ def test_on_6_1_one_memory_tier_is_told_and_move_pages_moves_what_is_written(gue
         assert booted.run(SWITCHES).stdout.split() == found
 
 
+@pytest.mark.matrix
 def test_numa_balancing_works_on_6_1_with_memory_that_kmem_brought_online(guest: BootGuest) -> None:
     with guest(kernel="6.1", append=f"{ALONE} memmap=512M!1536M") as booted:
         equip(booted)

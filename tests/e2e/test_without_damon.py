@@ -16,7 +16,7 @@ from testbed import waiting
 from testbed.guest import Guest
 from testbed.node import ALONE
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.matrix]
 
 RATE = {"time": "0s", "size": "400Mi"}
 
