@@ -64,8 +64,11 @@ def _play(directory: Path, kernel: Kernel | None, *, keep: bool) -> Figures | Un
 def _say_how_to_use(ready: Stage) -> None:
     exports = " ".join(f"{name}={value}" for name, value in ready.cluster.environment.items())
     progress.say("the cluster stays up, with the policy in force. To use it:")
-    print(f"  export {exports} PATH={ready.cluster.layout.programs}:$PATH", file=sys.stderr)
+    # The plugin is beside this Python.
+    path = f"{ready.cluster.layout.programs}:{Path(sys.executable).parent}"
+    print(f"  export {exports} PATH={path}:$PATH", file=sys.stderr)
     print("  kubectl get nodetierings -o wide", file=sys.stderr)
+    print("  kubectl terrace status", file=sys.stderr)
     print("To end it: make down", file=sys.stderr)
 
 
