@@ -5,13 +5,12 @@ from typing import Any
 
 import pytest
 
-from contract import in_guest
+from contract import in_guest, kernel_state
+from contract.kernel_state import KDAMONDS, STAT
 from testbed.guest import Guest
 
 pytestmark = pytest.mark.kernel
 
-KDAMONDS = "/sys/kernel/mm/damon/admin/kdamonds"
-STAT = "/sys/module/damon_stat/parameters/enabled"
 FOREIGN = f"""
 [ ! -e {STAT} ] || echo N > {STAT}
 cd {KDAMONDS} && echo 1 > nr_kdamonds && echo 1 > 0/contexts/nr_contexts && echo paddr > 0/contexts/0/operations
@@ -32,12 +31,10 @@ class Agent:
         in_guest.run_until_it_dies(self.guest, "engine_in_guest", what, str(after_stores))
 
     def settings(self) -> tuple[str, ...]:
-        """How many kdamonds there are, DAMON_STAT where the kernel has it, and the safety net."""
-        files = f"{KDAMONDS}/nr_kdamonds {STAT} /sys/kernel/mm/numa/demotion_enabled"
-        return tuple(self.guest.run(f"cat {files} 2>/dev/null", check=False).stdout.split())
+        return kernel_state.settings(self.guest)
 
     def running(self) -> list[int]:
-        return [int(pid) for pid in self.guest.run(f"cat {KDAMONDS}/*/pid").stdout.split()]
+        return kernel_state.running(self.guest)
 
 
 @pytest.fixture

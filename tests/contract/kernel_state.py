@@ -1,0 +1,17 @@
+"""What of a guest's kernel an agent changes, read without the agent's code."""
+
+from testbed.guest import Guest
+
+KDAMONDS = "/sys/kernel/mm/damon/admin/kdamonds"
+STAT = "/sys/module/damon_stat/parameters/enabled"
+
+
+def settings(guest: Guest) -> tuple[str, ...]:
+    """Returns how many kdamonds there are, DAMON_STAT where the kernel has it, and the safety net."""
+    files = f"{KDAMONDS}/nr_kdamonds {STAT} /sys/kernel/mm/numa/demotion_enabled"
+    return tuple(guest.run(f"cat {files} 2>/dev/null", check=False).stdout.split())
+
+
+def running(guest: Guest) -> list[int]:
+    """Returns the pids of the kdamonds, -1 for one that does not run."""
+    return [int(pid) for pid in guest.run(f"cat {KDAMONDS}/*/pid").stdout.split()]
