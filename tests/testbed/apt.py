@@ -1,7 +1,7 @@
 """Debian packages of other suites than the machine's own, without touching the machine's configuration.
 
 The source lines are the machine's own with the suite replaced, so that its mirror, its snapshot and its
-options are used; a machine that has no source of Debian's main archive uses Debian's own mirror.
+options are used.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from testbed import cache, progress
+from testbed.errors import BedError
 from testbed.processes import run
 
 SOURCES = Path("/etc/apt")
@@ -32,14 +33,12 @@ class Source:
         return f"deb {options}{self.uri} {suite} main"
 
 
-DEBIAN = Source(
-    uri="https://deb.debian.org/debian", options=("signed-by=/usr/share/keyrings/debian-archive-keyring.gpg",)
-)
-"""Debian's own mirror, with the keys of the package debian-archive-keyring, which other distributions have, too."""
-
-
 def machine_source(directory: Path = SOURCES) -> Source:
-    """The machine's source of Debian's main archive; Debian's own mirror if it has none."""
+    """The machine's source of Debian's main archive.
+
+    Raises:
+        BedError: there is none.
+    """
     files = [directory / "sources.list", *sorted((directory / "sources.list.d").glob("*"))]
     for file in files:
         if file.is_file() and file.suffix in {".list", ".sources"}:
@@ -47,7 +46,9 @@ def machine_source(directory: Path = SOURCES) -> Source:
             for source in map(_with_a_mirror, parse(file.read_text())):
                 if _is_debian(source.uri):
                     return source
-    return DEBIAN
+    raise BedError(
+        f"no source of Debian's main archive in {directory}: add one there, as in `deb MIRROR/debian trixie main`"
+    )
 
 
 def _with_a_mirror(source: Source) -> Source:
