@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
+from kubernetes.aio.client import Configuration
+
+from terrace_operator.cluster.connection import Connection
 
 Json = Any
 
@@ -66,6 +69,16 @@ class FakeApiServer:
         finally:
             await self.cut()
             await runner.cleanup()
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[Connection]:
+        """Serves inside the block, and yields a connection."""
+        async with self.serving() as url:
+            connection = Connection(Configuration(host=url))
+            try:
+                yield connection
+            finally:
+                await connection.close()
 
     def kind(self, path: str) -> Kind:
         """Returns the kind whose list is at `path`."""

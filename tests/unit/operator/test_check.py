@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from kubernetes.aio.client import Configuration
 
 from cases.fake_api_server import FakeApiServer
 from cases.fleets import READY, a_condition, a_node, a_report, a_tiering
@@ -136,12 +135,8 @@ def on_site(test: Callable[[Site], Awaitable[None]]) -> None:
     async def main() -> None:
         server = FakeApiServer()
         server.kind(POLICIES_PATH)
-        async with server.serving() as url:
-            connection = Connection(Configuration(host=url))
-            try:
-                await test(Site(server, connection))
-            finally:
-                await connection.close()
+        async with server.connected() as connection:
+            await test(Site(server, connection))
 
     asyncio.run(main())
 

@@ -78,12 +78,8 @@ STATUS = {
 def with_server(test: Callable[[FakeApiServer, Requests], Awaitable[None]]) -> None:
     async def main() -> None:
         server = FakeApiServer()
-        async with server.serving() as url:
-            connection = Connection(Configuration(host=url))
-            try:
-                await test(server, Requests(connection))
-            finally:
-                await connection.close()
+        async with server.connected() as connection:
+            await test(server, Requests(connection))
 
     asyncio.run(main())
 

@@ -6,13 +6,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 import pytest
-from kubernetes.aio.client import Configuration
 
 from cases.fake_api_server import FakeApiServer
 from terrace_operator.cluster import reflector as reflector_module
 from terrace_operator.cluster import requests as requests_module
 from terrace_operator.cluster.access import NODES
-from terrace_operator.cluster.connection import Connection
 from terrace_operator.cluster.objects import NODES_PATH
 from terrace_operator.cluster.reflector import Reflector
 from terrace_operator.cluster.requests import Requests
@@ -29,12 +27,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def connected(server: FakeApiServer) -> AsyncIterator[Requests]:
-    async with server.serving() as url:
-        connection = Connection(Configuration(host=url))
-        try:
-            yield Requests(connection)
-        finally:
-            await connection.close()
+    async with server.connected() as connection:
+        yield Requests(connection)
 
 
 class Watched:
