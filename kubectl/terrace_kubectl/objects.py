@@ -40,10 +40,9 @@ def read_seen(manifest: Json, *, whole: bool) -> Seen:
         outranked=(metadata.get("annotations") or {}).get(OUTRANKED_ANNOTATION, ""),
         alive=decode_alive(written),
     )
-    by_agent = bool(
-        written.keys() - {"conditions"}
-    )  # AgentAlive comes from the operator, also where no agent ever spoke
-    return Seen(tiering=tiering, status=status, unreadable=by_agent and status is None)
+    # The operator's condition AgentAlive is there also where no agent ever spoke.
+    by_agent = written.keys() - {"conditions"}
+    return Seen(tiering=tiering, status=status, unreadable=bool(by_agent) and status is None)
 
 
 def read_pod(manifest: Json) -> Pod:
