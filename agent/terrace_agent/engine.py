@@ -16,6 +16,7 @@ One turn of the loop::
 from dataclasses import dataclass
 from typing import Protocol
 
+from terrace_agent.errors import EngineUnavailable
 from terrace_agent.steps import Step, Store, store_of
 from terrace_agent.topology.values import Topology
 from terrace_agent.workloads.values import EVERYTHING, Movable
@@ -122,6 +123,11 @@ class Engine(Protocol):
 
     def verify(self) -> Moved:
         """Returns what arrived, never what was only tried. Call it at least as often as `Plan.recheck_s` says."""
+
+
+def unavailable(name: EngineName, error: EngineUnavailable) -> EngineCapability:
+    """Returns what an engine says of itself that cannot run."""
+    return EngineCapability(name=name, available=False, reason=error.reason, message=error.message)
 
 
 def stores(plan: Plan) -> tuple[Store, ...]:

@@ -4,9 +4,9 @@ Before: the engines' capabilities, in the order of preference, and `engine` of t
 one that was chosen; one that cannot plan after all is passed over with its reason, and the next is tried.
 """
 
-from dataclasses import replace
 from itertools import takewhile
 
+from terrace_agent.engine import unavailable
 from terrace_agent.errors import EngineUnavailable
 from terrace_api.node_tiering import EngineCapability, EngineName
 from terrace_api.policy import EngineChoice
@@ -32,10 +32,7 @@ def choose(choice: EngineChoice, capabilities: Capabilities) -> EngineName | Non
 
 def without(capabilities: Capabilities, name: EngineName, error: EngineUnavailable) -> Capabilities:
     """Returns the capabilities with an engine that turned out not to be able to do what is asked."""
-    return tuple(
-        replace(one, available=False, reason=error.reason, message=error.message) if one.name is name else one
-        for one in capabilities
-    )
+    return tuple(unavailable(name, error) if one.name is name else one for one in capabilities)
 
 
 def passed_over(choice: EngineChoice, capabilities: Capabilities, chosen: EngineName | None) -> Capabilities:

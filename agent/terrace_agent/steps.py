@@ -142,6 +142,11 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Forget:
+    """Forget which pages were touched, and end the process that moves them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
     """Move pages of a process that are on one of `sources` to `nid`, as many as `limit_pages`.
 
@@ -175,6 +180,7 @@ Step = (
     | End
     | Reclaim
     | Watch
+    | Forget
     | Move
 )
 

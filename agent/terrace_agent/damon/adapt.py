@@ -15,7 +15,7 @@ from terrace_agent.flows.guarding import Guarding
 from terrace_agent.flows.guards import Review, full_nids, sample
 from terrace_agent.hostfs import HostFs
 from terrace_agent.journal import JournalState
-from terrace_agent.steps import CoolDown, Ease, Step
+from terrace_agent.steps import Ease, Step
 from terrace_api.policy import Guardrails, Settings
 
 
@@ -64,7 +64,6 @@ def carried(plan: Plan, wanted: Desired, adaptation: Adaptation, state: JournalS
 
 
 def _journaled(adaptation: Adaptation, state: JournalState) -> Iterator[Step]:
-    if adaptation.review.cooldown != state.cooldown:
-        yield CoolDown(cooldown=adaptation.review.cooldown)
+    yield from adaptation.review.journaled(state.cooldown)
     if adaptation.load.easing != state.easing:
         yield Ease(steps=adaptation.load.easing)

@@ -21,7 +21,7 @@ from terrace_agent.damon.seen import Seen, current_intervals, demotion_targets
 from terrace_agent.damon.surroundings import Observed, observe
 from terrace_agent.damon.verify import Look
 from terrace_agent.damon.ways import quota_control
-from terrace_agent.engine import Moved, Plan
+from terrace_agent.engine import Moved, Plan, unavailable
 from terrace_agent.errors import EngineUnavailable
 from terrace_agent.hostfs import HostFs
 from terrace_agent.journal import Journal, JournalState, OwnedKdamond
@@ -73,7 +73,7 @@ class DamonEngine:
             if not self._runs_alone():
                 self._features(self._checked())
         except EngineUnavailable as error:
-            return EngineCapability(name=self.name, available=False, reason=error.reason, message=error.message)
+            return unavailable(self.name, error)
         return EngineCapability(
             name=self.name, available=True, reason="Available", message="DAMON can migrate pages between nids."
         )

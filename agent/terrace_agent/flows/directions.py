@@ -31,6 +31,19 @@ def flows(settings: Settings, topology: Topology, *, has_safety_net: bool) -> tu
     return tuple(_flows(settings, topology, has_safety_net=has_safety_net))
 
 
+def demotion_room_bytes(settings: Settings, flow: Flow) -> int:
+    """Returns what the fast nid lacks of its free target, as far as the slow one has room; below 0 for less than none.
+
+    Args:
+        settings: whose guardrail keeps room in the slow nid.
+        flow: a demotion.
+    """
+    fast, slow, guard = flow.pair.source, flow.pair.target, settings.guardrails.slow_free_min
+    lack = limits.share_bytes(fast.total_bytes, flow.stops.demotion_free_bp) - fast.free_bytes
+    kept = limits.share_bytes(slow.total_bytes, guard.share.bp) if guard.enabled else 0
+    return min(lack, slow.free_bytes - slow.floor_bytes - kept)
+
+
 def _flows(settings: Settings, topology: Topology, *, has_safety_net: bool) -> Iterator[Flow]:
     enabled = {True: settings.promotion.enabled, False: settings.demotion.enabled}
     for pair in pairs_of(topology):

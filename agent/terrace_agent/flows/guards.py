@@ -20,6 +20,7 @@ from terrace_agent.flows.health import Health
 from terrace_agent.flows.limits import BP, Stops, Window, share_bp
 from terrace_agent.flows.pairs import Pair
 from terrace_agent.journal import Cooldown
+from terrace_agent.steps import CoolDown
 from terrace_agent.topology.values import Nid
 from terrace_api.policy import Guard, Guardrails
 from terrace_api.units import Percent
@@ -62,6 +63,15 @@ class Review:
     under_pressure: bool
     since: Health
     note: str = ""
+
+    @property
+    def halts(self) -> bool:
+        """Whether an engine that nothing in the kernel stops has to move nothing now."""
+        return self.cooldown is not None or self.under_pressure
+
+    def journaled(self, before: Cooldown | None) -> tuple[CoolDown, ...]:
+        """Returns the step that journals the cooldown, if it is not the one `before`."""
+        return () if self.cooldown == before else (CoolDown(cooldown=self.cooldown),)
 
 
 def review(

@@ -12,7 +12,7 @@ from terrace_agent.move_pages.pids import read_pids
 from terrace_agent.move_pages.pilot import Pilot
 from terrace_agent.move_pages.vmas import PAGE_BYTES
 from terrace_agent.move_pages.watch import Watch as Watching
-from terrace_agent.steps import CoolDown, Move, Remember, Restore, Step, Store, Watch
+from terrace_agent.steps import CoolDown, Forget, Move, Remember, Restore, Step, Store, Watch
 
 _FIRST_S = 1.0
 
@@ -60,6 +60,9 @@ class Applier:
         match step:
             case Watch():
                 self._watch(step)
+            case Forget():
+                self._watching.forget()
+                self._pilot.close()
             case Move():
                 self._move(step)
             case Remember():

@@ -10,12 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from terrace_agent.flows import limits
-from terrace_agent.flows.directions import Flow
+from terrace_agent.flows.directions import Flow, demotion_room_bytes
 from terrace_agent.move_pages.heat import LOOKS, Heat, cold, hot
 from terrace_agent.move_pages.vmas import PAGE_BYTES, Vma
 from terrace_agent.steps import Move
-from terrace_agent.topology.values import Nid
-from terrace_api.policy import Guard, Settings
+from terrace_api.policy import Settings
 
 _TOUCHES, _OF_LOOKS = 2, 3
 _LEAST_INTERVAL_S = 1.0
@@ -58,13 +57,7 @@ def cold_looks(settings: Settings) -> int:
 
 def room_bytes(settings: Settings, flow: Flow, elapsed_s: float) -> int:
     """Returns how much may move in this direction now."""
-    fast = flow.pair.target if flow.pair.promotes else flow.pair.source
-    if flow.pair.promotes:
-        room = fast.free_bytes - _bytes(fast, flow.stops.promotion_free_bp)
-    else:
-        slow = flow.pair.target
-        lack = _bytes(fast, flow.stops.demotion_free_bp) - fast.free_bytes
-        room = min(lack, slow.free_bytes - slow.floor_bytes - _guarded(settings.guardrails.slow_free_min, slow))
+    room = _promotion_room_bytes(flow) if flow.pair.promotes else demotion_room_bytes(settings, flow)
     quota = round(flow.window.bytes_per_second * min(elapsed_s, 5.0))
     return max(0, min(room, quota)) // PAGE_BYTES * PAGE_BYTES
 
@@ -115,9 +108,6 @@ def _pages(runs: Iterable[range]) -> int:
     return sum(map(len, runs))
 
 
-def _bytes(nid: Nid, share_bp: int) -> int:
-    return -(-nid.total_bytes * share_bp // limits.BP)
-
-
-def _guarded(guard: Guard, nid: Nid) -> int:
-    return _bytes(nid, guard.share.bp) if guard.enabled else 0
+def _promotion_room_bytes(flow: Flow) -> int:
+    fast = flow.pair.target
+    return fast.free_bytes - limits.share_bytes(fast.total_bytes, flow.stops.promotion_free_bp)

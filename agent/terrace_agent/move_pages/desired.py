@@ -29,6 +29,7 @@ class Condition:
         too_large: how many processes are not looked at for their size.
         closed: how many may not be looked at.
         longest_stall_s: that a look held up a process.
+        unwatched: which guardrail holds nothing on this kernel, in words; empty for none.
     """
 
     tracker: str
@@ -39,6 +40,7 @@ class Condition:
     too_large: int = 0
     closed: int = 0
     longest_stall_s: float = 0.0
+    unwatched: str = ""
 
 
 def moves(
@@ -90,8 +92,7 @@ def _sentence(flow: Flow) -> str:
 
 def _notes(settings: Settings, condition: Condition) -> Iterator[str]:
     yield f"accesses are tracked by {condition.tracker}: {condition.blind_spot}"
-    if condition.problem:
-        yield condition.problem
+    yield from filter(None, (condition.problem, condition.unwatched))
     if kept := obstacles(condition.outcome):
         yield f"pages that did not move since the agent started: {kept}"
     if condition.pause_s > interval_s(settings):

@@ -4,13 +4,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from terrace_agent.engine import Moved, Plan
+from terrace_agent.engine import Moved, Plan, unavailable
 from terrace_agent.errors import EngineUnavailable, HostFileMissing
 from terrace_agent.flows import directions
 from terrace_agent.flows.demotion import DEMOTION_ENABLED, confined
 from terrace_agent.flows.directions import Flow
 from terrace_agent.flows.guarding import Guarding
-from terrace_agent.flows.guards import Review, full_nids, sample
+from terrace_agent.flows.guards import full_nids, sample
 from terrace_agent.hostfs import HostFs
 from terrace_agent.journal import Journal, JournalState, original
 from terrace_agent.move_pages import desired, privilege
@@ -23,7 +23,7 @@ from terrace_agent.move_pages.procfs import Procfs
 from terrace_agent.move_pages.tracker import Tracker
 from terrace_agent.move_pages.trackers import best
 from terrace_agent.move_pages.watch import Watch as Watching
-from terrace_agent.steps import CoolDown, Remember, Restore, Step, Store, Watch
+from terrace_agent.steps import Forget, Remember, Restore, Step, Store, Watch
 from terrace_agent.topology.values import Topology
 from terrace_agent.workloads.values import EVERYTHING, Movable
 from terrace_api.node_tiering import EngineCapability, EngineName
@@ -80,7 +80,7 @@ class MovePagesEngine:
         try:
             self._check()
         except EngineUnavailable as error:
-            return EngineCapability(name=self.name, available=False, reason=error.reason, message=error.message)
+            return unavailable(self.name, error)
         return EngineCapability(
             name=self.name,
             available=True,
@@ -95,9 +95,9 @@ class MovePagesEngine:
         at_s, review = self._guarding.look(settings, state.cooldown, moves=True)
         flows = self._flows(settings, topology, movable)
         self._guarding.remember(sample(flows, (state.promoted_bytes, state.demoted_bytes), at_s))
-        moves = () if _halts(review) else self._moves(settings, flows, movable)
-        cooldown = () if review.cooldown == state.cooldown else (CoolDown(cooldown=review.cooldown),)
-        plan = self._plan(settings, flows, movable, (*cooldown, *self._net(topology, movable, state), *moves))
+        moves = () if review.halts else self._moves(settings, flows, movable)
+        steps = (*review.journaled(state.cooldown), *self._net(topology, movable, state), *moves)
+        plan = self._plan(settings, flows, movable, steps, unwatched=review.note)
         return replace(plan, tripped=(*review.tripped, *full_nids(settings.guardrails, flows)))
 
     def plan_observe(self, settings: Settings, topology: Topology, movable: Movable = EVERYTHING) -> Plan:
@@ -109,10 +109,9 @@ class MovePagesEngine:
         return replace(self._plan(settings, flows, movable, steps), levels=levels)
 
     def plan_stop(self) -> Plan:
-        """See `Engine.plan_stop`; what was watched is forgotten, and the mover ends."""
-        self._watching.forget()
-        self._tools.pilot.close()
-        steps = _restores(self._journal.load())
+        """See `Engine.plan_stop`."""
+        active = bool(self._watching.tracked) or self._tools.pilot.runs
+        steps = (*_restores(self._journal.load()), *((Forget(),) if active else ()))
         return Plan(steps=steps, reason="what was set is brought back" if steps else "nothing of ours is here")
 
     def apply(self, plan: Plan) -> None:
@@ -130,7 +129,15 @@ class MovePagesEngine:
             runs=self.name if self._watching.tracked else None,
         )
 
-    def _plan(self, settings: Settings, flows: tuple[Flow, ...], movable: Movable, steps: tuple[Step, ...]) -> Plan:
+    def _plan(
+        self,
+        settings: Settings,
+        flows: tuple[Flow, ...],
+        movable: Movable,
+        steps: tuple[Step, ...],
+        *,
+        unwatched: str = "",
+    ) -> Plan:
         asked_s, cpu_percent = interval_s(settings), settings.monitoring.cpu_percent
         pace, now_s = self._applier.pace, self._tools.clock()
         if pace.is_due(now_s, asked_s, cpu_percent):
@@ -144,6 +151,7 @@ class MovePagesEngine:
             too_large=self._watching.too_large,
             closed=self._watching.closed,
             longest_stall_s=self._tracker.longest_stall_s,
+            unwatched=unwatched,
         )
         return Plan(
             steps=steps,
@@ -186,10 +194,6 @@ class MovePagesEngine:
         if gap := privilege.missing(self._tools.privilege(self._tools.procfs)):
             raise gap
         self._privileged = True
-
-
-def _halts(review: Review) -> bool:
-    return review.cooldown is not None or review.under_pressure
 
 
 def _restores(state: JournalState) -> tuple[Step, ...]:

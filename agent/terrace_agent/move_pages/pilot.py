@@ -29,6 +29,11 @@ class Pilot:
         self.longest_call_s = 0.0
 
     @property
+    def runs(self) -> bool:
+        """Whether there is a mover that can be ended."""
+        return self._process is not None and not self._is_hanging()
+
+    @property
     def problem(self) -> str:
         """What is wrong with the mover, in words; empty if nothing is."""
         if not self._is_hanging() or self._process is None:
@@ -56,7 +61,7 @@ class Pilot:
 
     def close(self) -> None:
         """Ends the mover; one that hangs is left to the kernel."""
-        if self._process is not None and not self._is_hanging():
+        if self.runs:
             self._end_late()
 
     def _ready(self) -> subprocess.Popen[str] | None:

@@ -52,6 +52,7 @@ class Watch:
     def forget(self) -> None:
         """Forgets everything."""
         self._known = {}
+        self._tracker.keep(())
 
     def moved(self, pid: int, runs: Iterable[range], *, promoted: bool) -> None:
         """Takes note that pages were moved, so that they are not moved back before they were seen otherwise."""

@@ -4,7 +4,7 @@ import errno
 from collections.abc import Iterator
 from dataclasses import replace
 
-from terrace_agent.engine import Moved, Plan
+from terrace_agent.engine import Moved, Plan, unavailable
 from terrace_agent.errors import EngineUnavailable, StoreRefused, StoreWithheld
 from terrace_agent.flows.guarding import Guarding
 from terrace_agent.flows.guards import full_nids, sample
@@ -17,7 +17,7 @@ from terrace_agent.numa_balancing.cgroups import read_memory, reclaim_path
 from terrace_agent.numa_balancing.desired import Desired, desired
 from terrace_agent.numa_balancing.fitness import unfit_kernel, unfit_node
 from terrace_agent.numa_balancing.observe import NUMA_BALANCING, Observed, node_reclaim_path, observe
-from terrace_agent.steps import CoolDown, Reclaim
+from terrace_agent.steps import Reclaim
 from terrace_agent.topology.values import Topology
 from terrace_agent.workloads.values import EVERYTHING, Movable
 from terrace_api.node_tiering import EngineCapability, EngineName
@@ -46,7 +46,7 @@ class NumaBalancingEngine:
         try:
             self._checked()
         except EngineUnavailable as error:
-            return EngineCapability(name=self.name, available=False, reason=error.reason, message=error.message)
+            return unavailable(self.name, error)
         return EngineCapability(
             name=self.name,
             available=True,
@@ -58,15 +58,15 @@ class NumaBalancingEngine:
         """See `Engine.plan`."""
         observed, state = self._checked(), self._journal.load()
         at_s, review = self._guarding.look(settings, state.cooldown, moves=True)
-        halted = review.cooldown is not None or review.under_pressure
-        wanted = self._desired(settings, topology, movable, observed, state, halted=halted)
+        wanted = self._desired(settings, topology, movable, observed, state, halted=review.halts)
         self._guarding.remember(sample(wanted.flows, (state.promoted_bytes, state.demoted_bytes), at_s))
-        orders = () if halted else tuple(self._orders(settings, wanted, movable, observed))
+        orders = () if review.halts else tuple(self._orders(settings, wanted, movable, observed))
         plan = planning.plan(observed, wanted, state, orders)
-        cooldown = () if review.cooldown == state.cooldown else (CoolDown(cooldown=review.cooldown),)
         effective = replace(wanted.effective, notes=(*wanted.effective.notes, *filter(None, (review.note,))))
         tripped = (*review.tripped, *full_nids(settings.guardrails, wanted.flows))
-        return replace(plan, steps=(*cooldown, *plan.steps), effective=effective, tripped=tripped)
+        return replace(
+            plan, steps=(*review.journaled(state.cooldown), *plan.steps), effective=effective, tripped=tripped
+        )
 
     def plan_observe(self, settings: Settings, topology: Topology, movable: Movable = EVERYTHING) -> Plan:
         """See `Engine.plan_observe`; this engine sees no hotness, so it has no levels to tell."""

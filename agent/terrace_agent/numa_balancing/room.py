@@ -13,10 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from terrace_agent.flows import limits
-from terrace_agent.flows.directions import Flow
-from terrace_agent.topology.values import Nid
-from terrace_api.policy import Guard, Settings
+from terrace_agent.flows.directions import Flow, demotion_room_bytes
+from terrace_api.policy import Settings
 
 _PAGE_BYTES = 4_096
 _LARGEST_BYTES = 32 << 20
@@ -75,15 +73,8 @@ def _below(path: str) -> str:
 
 
 def _lack(settings: Settings, flow: Flow) -> tuple[int, int]:
-    fast, slow = flow.pair.source, flow.pair.target
-    lack = limits.share_bytes(fast.total_bytes, flow.stops.demotion_free_bp) - fast.free_bytes
-    room = slow.free_bytes - slow.floor_bytes - _guarded_bytes(settings.guardrails.slow_free_min, slow)
-    size = max(0, min(lack, room, flow.window.bytes_per_second, _LARGEST_BYTES))
-    return fast.nid, size // _PAGE_BYTES * _PAGE_BYTES
-
-
-def _guarded_bytes(guard: Guard, nid: Nid) -> int:
-    return limits.share_bytes(nid.total_bytes, guard.share.bp) if guard.enabled else 0
+    size = max(0, min(demotion_room_bytes(settings, flow), flow.window.bytes_per_second, _LARGEST_BYTES))
+    return flow.pair.source.nid, size // _PAGE_BYTES * _PAGE_BYTES
 
 
 def _is_anonymous(cgroup: CgroupMemory, nid: int) -> bool:

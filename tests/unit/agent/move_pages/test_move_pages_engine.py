@@ -13,6 +13,7 @@ from terrace_agent.move_pages.privilege import Privilege
 from terrace_agent.steps import Move
 from terrace_agent.topology.values import Topology
 from terrace_agent.workloads.values import Cgroup, Movable
+from terrace_api.node_tiering import EngineName
 from terrace_api.policy import Settings
 from unit.agent.damon.builders import MIB, MemoryJournal, nid, settings, topology, with_free
 from unit.agent.move_pages.sim_processes import BASE, SimPilot, SimProcess, SimProcfs, SimRange
@@ -260,6 +261,17 @@ def test_the_safety_net_is_switched_on_and_brought_back() -> None:
     assert machine.kernel.read(DEMOTION) == "false"
 
 
+def test_to_plan_the_stop_forgets_nothing_and_to_apply_it_does() -> None:
+    machine = Machine()
+    machine.add(41, SimRange(PAGES, 1))
+    machine.turn()
+    stop = machine.engine.plan_stop()
+    assert machine.engine.verify().runs is EngineName.MOVE_PAGES
+    machine.engine.apply(stop)
+    assert machine.engine.verify().runs is None
+    assert machine.engine.plan_stop().steps == ()
+
+
 def test_where_it_would_move_a_pinned_pod_the_net_stays_off() -> None:
     machine = Machine()
     machine.movable = Movable(allowed=(Cgroup(path=POD, mems=frozenset({0})),))
@@ -289,6 +301,12 @@ def test_under_memory_pressure_nothing_moves() -> None:
     machine.kernel.put("/proc/pressure/memory", "some avg10=40.00 avg60=30.00 avg300=1.00 total=1")
     machine.run(12, touched=(hot,))
     assert machine.pilot.orders == []
+
+
+def test_a_guardrail_that_cannot_be_watched_is_named() -> None:
+    plan = Machine().turn()
+    assert plan.effective
+    assert any("memoryPressureMax" in note for note in plan.effective.notes)
 
 
 @pytest.mark.parametrize("lacking", [replace(GRANTED, query_errno=1), replace(GRANTED, pagemap_errno=13)])
