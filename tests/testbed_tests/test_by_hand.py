@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed import byhand
+from testbed import byhand, leftovers, waiting
 from testbed.errors import BedError
 from testbed.processes import MARKER
 
@@ -21,6 +21,8 @@ def by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def running_node(by_hand: Path) -> Iterator[str]:
     where = by_hand / "nodes/tiered"
     with subprocess.Popen(["sleep", "60"], env={MARKER: str(where), "PATH": "/usr/bin:/bin"}) as process:
+        # exec(2) closes the pipe that Popen waits for a moment before the new environment can be read.
+        waiting.until(lambda: leftovers.any_running(where), "the process's environment", limit_s=10)
         yield "tiered"
         process.kill()
 
