@@ -14,6 +14,9 @@ from terrace_api.errors import Problem
 from terrace_api.node_tiering import EngineName, NodeTieringSpec
 from terrace_api.policy import TieringPolicy, TieringPolicyStatus
 
+Editions = frozenset[tuple[str, int]]
+"""Of each policy its uid and its generation, which grows with every edit and when its deletion begins."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:

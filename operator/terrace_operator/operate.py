@@ -1,6 +1,6 @@
 """Puts the operator together and runs it until it is told to stop or a part of it fails. Shell.
 
-Before: `main`. Parts: `elector`, `cluster` (two reflectors, `roll_call`), `reconcile`, `handlers` (kopf), `listen`.
+Before: `main`. Parts: `elector`, `cluster` (two reflectors, `roll_call`), `reconcile`, `policy_watch` (kopf), `listen`.
 
 All of them run on every replica; without leading they only read, so that whoever takes over knows the fleet already.
 A term begins with new lists all the same: what the former leader wrote last may not have come over the watch yet. One
@@ -23,11 +23,9 @@ from terrace_operator.cluster.look import AgentPods
 from terrace_operator.cluster.reflector import Reflector
 from terrace_operator.cluster.requests import SILENCE_S, Requests
 from terrace_operator.elector import Elector, new_identity
-from terrace_operator.errors import ApiGarbled, ApiRefused, ApiUnreachable
-from terrace_operator.handlers import watch_policies
 from terrace_operator.listen import Address, listening
-from terrace_operator.logs import fields
 from terrace_operator.metrics import Metrics
+from terrace_operator.policy_watch import PolicyWatch
 from terrace_operator.reconcile import WRITES_PER_SECOND, Reconciler
 from terrace_operator.recorder import Recorder
 from terrace_operator.wake import Wake
@@ -35,8 +33,6 @@ from terrace_operator.wake import Wake
 _log = logging.getLogger(__name__)
 
 _STUCK_S = 3 * SILENCE_S
-_KOPF_AGAIN_S = 5.0
-_LOOK_AGAIN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +57,6 @@ class Operator:
 
     def __init__(self, connection: Connection, options: Options) -> None:
         self.metrics = Metrics()
-        self._connection = connection
         self._term = 0
         self._wake = Wake()
         requests = Requests(connection)
@@ -77,6 +72,7 @@ class Operator:
         self._reconciler = Reconciler(
             self._cluster, self.metrics, self._wake, self._recorder.tell, writes_per_second=options.writes_per_second
         )
+        self._policy_watch = PolicyWatch(self._cluster, self._reconciler.policies_changed, connection.credentials)
         self._reflectors: tuple[Reflector[Any], ...] = (
             self._cluster.node_reflector,
             self._cluster.tiering_reflector,
@@ -102,7 +98,8 @@ class Operator:
             _start("events", self._recorder.run()),
             _start("reconcile", self._reconcile()),
             _start("silent nodes", self._cluster.roll_call.run(lambda: self._elector.leading)),
-            _start("tieringpolicies", self._watch_policies(stop)),
+            _start("tieringpolicies", self._listen(stop)),
+            _start("look at tieringpolicies", self._policy_watch.look()),
         )
 
     def alive(self) -> str:
@@ -138,33 +135,11 @@ class Operator:
         """Policies may have changed unseen, and kopf may take longer to come back."""
         self._reconciler.policies_changed()
 
-    async def _watch_policies(self, stop: asyncio.Event) -> None:
-        """Runs kopf, each time once the kind is found: it would watch nothing, for ever, if it did not find it.
-
-        kopf ends when the API server says for a moment that the kind is not there, which is no reason for the operator
-        to.
-        """
+    async def _listen(self, stop: asyncio.Event) -> None:
+        """Runs kopf once the policies have been listed: until then nobody has to be told of a change."""
         while self._reconciler.policies is None:
             await asyncio.sleep(0.1)
-        while True:
-            try:
-                await self._policies_found()
-                await watch_policies(
-                    self._reconciler.policies_changed, self._connection.credentials, started=lambda: _on_signals(stop)
-                )
-            except Exception as error:
-                _log.warning("kopf ended, starting it again", extra=fields(error=f"{type(error).__name__}: {error}"))
-            await asyncio.sleep(_KOPF_AGAIN_S)
-            self._reconciler.policies_changed()
-
-    async def _policies_found(self) -> None:
-        while True:
-            try:
-                if await self._cluster.policies_are_found():
-                    return
-            except (ApiRefused, ApiUnreachable, ApiGarbled) as error:
-                _log.warning("cannot look for TieringPolicy", extra=fields(error=str(error)))
-            await asyncio.sleep(_LOOK_AGAIN_S)
+        await self._policy_watch.listen(started=lambda: _on_signals(stop))
 
 
 async def operate(options: Options) -> None:

@@ -26,6 +26,7 @@ class Request:
     method: str
     path: str
     watch: bool
+    client: str
 
 
 Matches = Callable[[Request], bool]
@@ -120,7 +121,12 @@ class FaultProxy:
             await runner.cleanup()
 
     async def _pass_on(self, request: web.Request, session: aiohttp.ClientSession, server: str) -> web.StreamResponse:
-        seen = Request(method=request.method, path=request.path, watch=request.query.get("watch") == "true")
+        seen = Request(
+            method=request.method,
+            path=request.path,
+            watch=request.query.get("watch") == "true",
+            client=request.headers.get("User-Agent", ""),
+        )
         await asyncio.sleep(self.delay_s)
         if (refusal := self._refusal(seen)) is not None:
             return refusal

@@ -24,9 +24,9 @@ from terrace_operator.cluster.objects import (
     tiering_manifest,
 )
 from terrace_operator.cluster.reflector import Before, Reflector, Source
-from terrace_operator.cluster.requests import Requests
+from terrace_operator.cluster.requests import JSON, Requests
 from terrace_operator.errors import ApiGarbled, NotLeading
-from terrace_operator.fleet import Agents, Node, Policies, Tiering
+from terrace_operator.fleet import Agents, Editions, Node, Policies, Tiering
 from terrace_operator.liveness import AliveWrite, Look
 from terrace_operator.node_writes import NodeWrite
 from terrace_operator.policies import read_policies
@@ -120,7 +120,17 @@ class Cluster:
         """Returns all policies as they are now; they are few."""
         found = await self._requests.get(POLICIES_PATH)
         try:
-            return read_policies(found["items"])
+            return read_policies(found["items"] or [])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ApiGarbled(f"list of TieringPolicy without {error}") from error
+
+    async def policy_editions(self) -> Editions:
+        """Returns of each policy its uid and its generation, from the API server's cache, which may lag a moment."""
+        accept = f"{JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+        found = await self._requests.get(POLICIES_PATH, accept=accept, query={"resourceVersion": "0"})
+        try:
+            every = [one["metadata"] for one in found["items"] or ()]
+            return frozenset((one["uid"], one["generation"]) for one in every)
         except (KeyError, TypeError, AttributeError) as error:
             raise ApiGarbled(f"list of TieringPolicy without {error}") from error
 
