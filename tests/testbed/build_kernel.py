@@ -91,18 +91,18 @@ def boot_files(one: Kernel) -> BootFiles:
 
 
 def _build(one: Kernel, target: Path) -> None:
-    found = f"{one.version}-{one.suite}"
+    found = f"{one.version}-{one.suite}-with-base"
     packages = cache.entry("kernel-packages", found, lambda into: _download(one, into), keep=KEEP_PACKAGES)
     with progress.step(f"taking what a guest needs of linux {one.version}", usually="20 s"):
         _pick(packages, target)
 
 
 def _download(one: Kernel, into: Path) -> None:
-    """Fetches the kernel's packages; those of newer kernels are split into several."""
+    """Fetches the kernel's packages; those of newer kernels are split into several, of which the last may be gone."""
     with progress.step(f"downloading linux {one.version} from {one.suite}", usually="20 s"):
         suite = Suite(one.suite)
         image = _image_package(one, suite)
-        parts = [name for name in suite.dependencies(image) if re.match(r"linux-(binary|modules)-\d", name)]
+        parts = [name for name in suite.dependencies(image) if re.match(r"linux-(binary|modules|base)-\d", name)]
         suite.download([image, *parts], into)
 
 
@@ -142,7 +142,7 @@ def _image_package(one: Kernel, suite: Suite) -> str:
 def _has_all_parts(image: str, suite: Suite) -> bool:
     """A suite drops parts of old kernels before the others; apt names them in angle brackets then.
 
-    `linux-base-VERSION` may be gone: it holds the configuration and the symbols only.
+    `linux-base-VERSION` may be gone: it holds the configuration, the symbols, and the list of what is built in.
     """
     return not any(re.match(r"<linux-(binary|modules)-\d", name) for name in suite.dependencies(image))
 

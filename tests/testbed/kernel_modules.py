@@ -44,15 +44,20 @@ class ModuleTree:
         return data
 
     def index(self, paths: Iterable[str]) -> dict[str, bytes]:
-        """These modules as a directory of their own, with depmod's files, by path below it."""
+        """These modules as a directory of their own, with depmod's files, by path below it.
+
+        What is built in, depmod is told if the packages say it: since 7.2 it is in one that suites drop early.
+        """
         small = self._tree / "small"
         target = small / "lib/modules" / self.release
+        target.mkdir(parents=True, exist_ok=True)
         for path in paths:
             file = target / _uncompressed(path)
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(self.read(path))
         for name in ("modules.order", "modules.builtin", "modules.builtin.modinfo"):
-            shutil.copy(self._directory / name, target / name)
+            if (self._directory / name).exists():
+                shutil.copy(self._directory / name, target / name)
         run(["depmod", "--basedir", small, self.release])
         return {str(file.relative_to(target)): file.read_bytes() for file in target.rglob("*") if file.is_file()}
 
