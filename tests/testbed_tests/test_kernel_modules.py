@@ -6,6 +6,8 @@ import pytest
 
 from testbed.kernel_modules import ModuleTree
 
+pytestmark = pytest.mark.cluster  # depmod
+
 RELEASE = "7.1.0-test"
 
 
