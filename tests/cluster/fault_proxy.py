@@ -68,12 +68,16 @@ class FaultProxy:
     refused: int = 0
     lost: int = 0
     _refusals: list[_Refusal] = field(default_factory=list)
-    _watches: set[web.StreamResponse] = field(default_factory=set)
+    _watches: dict[web.StreamResponse, Request] = field(default_factory=dict)
     _loop: asyncio.AbstractEventLoop | None = None
 
     def refuse(self, matches: Matches, status: int, count: int, retry_after: str = "") -> None:
         """Refuses the next so many requests that match."""
         self._refusals.append(_Refusal(matches=matches, status=status, left=count, retry_after=retry_after))
+
+    def watched(self, matches: Matches) -> bool:
+        """Whether a watch that matches is open: a client that lost one waits before it asks for the next."""
+        return any(matches(request) for request in tuple(self._watches.values()))
 
     def cut(self) -> None:
         """Breaks off every watch in the middle of a line."""
@@ -151,14 +155,14 @@ class FaultProxy:
             return response
         await response.prepare(request)
         if seen.watch:
-            self._watches.add(response)
+            self._watches[response] = seen
         try:
             async for chunk in answer.content.iter_any():
                 await response.write(chunk)
         except ConnectionError:
             pass
         finally:
-            self._watches.discard(response)
+            self._watches.pop(response, None)
         return response
 
     def _refusal(self, seen: Request) -> web.Response | None:

@@ -183,6 +183,7 @@ def test_an_api_server_that_does_not_serve_the_kinds_for_a_while_leaves_nobody_d
     world: World, proxy: FaultProxy
 ) -> None:
     """As after its start: rights are not loaded yet (403), own kinds not served (404) nor found (empty discovery)."""
+    world.until(lambda: proxy.watched(watches_policies), "kopf to watch", 90)
     refused = proxy.refused
     proxy.refuse(watches_policies, 403, count=2)
     proxy.refuse(lambda request: of_kopf(request) and "tieringpolicies" in request.path, 404, count=3)
@@ -196,6 +197,7 @@ def test_an_api_server_that_does_not_serve_the_kinds_for_a_while_leaves_nobody_d
 
 def test_the_end_of_the_last_policy_is_noticed_although_nobody_watched(world: World, proxy: FaultProxy) -> None:
     """kopf lists anew after a gap, and a list without objects makes no event."""
+    world.until(lambda: proxy.watched(watches_policies), "kopf to watch", 90)
     refused = proxy.refused
     proxy.refuse(of_kopf, 500, count=3)
     proxy.gone()
