@@ -20,6 +20,7 @@ from pathlib import Path
 from bench.fleet_agents import FleetAgents
 from bench.fleet_bed import Bed, Process
 from bench.fleet_figures import Figures, growth, table
+from bench.fleet_watches import SingleWatches
 from testbed import command, progress, waiting
 
 SIZES = (100, 1000, 5000)
@@ -147,7 +148,30 @@ def _hand_over(bed: Bed, agents: FleetAgents, operator: Process, run: Figures, l
         run.add(hand_over_seconds=time.monotonic() - killed_s)
         _until(bed, agents, lambda: _told(agents, run.nodes, but=1) is not None, "all nodes to be told", limit_s)
         run.add(kill_to_specs_seconds=time.monotonic() - killed_s)
+    _settle(other, limit_s)
+    _single_watches(bed, agents, run, limit_s)
     other.daemon.stop()
+
+
+def _single_watches(bed: Bed, agents: FleetAgents, run: Figures, limit_s: float) -> None:
+    """A watch per node, as real agents have: until all are open, what they take, and until a change is known to all."""
+    revision = _told(agents, run.nodes, but=1) or ""
+    before = bed.api_server_rss_bytes()
+    watches = SingleWatches(bed.cluster.server, bed.cluster.tls(), bed.names)
+    began_s = time.monotonic()
+    watches.start()
+    try:
+        with progress.step(f"{run.nodes} watches on one object each", usually=f"{run.nodes / 200:.0f} s"):
+            _until(bed, agents, lambda: watches.all_say(revision), "all watches to be open", limit_s)
+            run.add(single_watches_open_seconds=watches.told_s - began_s)
+            run.add(single_watches_api_server_mib=(bed.api_server_rss_bytes() - before) / 2**20)
+        applied_s = bed.apply_policy(POLICY, quota={"size": "350Mi"})
+        _until(bed, agents, lambda: _told(agents, run.nodes, but=2) is not None, "all nodes to be told", limit_s)
+        changed = _told(agents, run.nodes, but=2) or ""
+        _until(bed, agents, lambda: watches.all_say(changed), "all watches to tell it", limit_s)
+        run.add(single_watches_told_seconds=watches.told_s - applied_s)
+    finally:
+        watches.stop()
 
 
 def _told(agents: FleetAgents, nodes: int, but: int = 0) -> str | None:

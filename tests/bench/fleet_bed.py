@@ -83,6 +83,7 @@ class Bed:
     def __init__(self, directory: Path) -> None:
         self.cluster = Cluster.create(directory, audit_policy=Path(__file__).with_name("audit-policy.yaml"))
         self._directory = directory
+        self.names: list[str] = []
         self._processes: list[Process] = []
 
     def start(self) -> None:
@@ -114,9 +115,9 @@ class Bed:
     def make_nodes(self, count: int) -> None:
         """Makes Node objects."""
         labels = {"bench": "fleet", "kubernetes.io/os": "linux"}
+        self.names = [f"node-{number:05}" for number in range(count)]
         bodies = [
-            {"apiVersion": "v1", "kind": "Node", "metadata": {"name": f"node-{number:05}", "labels": labels}}
-            for number in range(count)
+            {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}} for name in self.names
         ]
         asyncio.run(self._create("/api/v1/nodes", bodies))
 
@@ -150,6 +151,12 @@ class Bed:
                 if line.startswith(b"apiserver_request_total{"):
                     _count(line.decode(), found)
         return found
+
+    def api_server_rss_bytes(self) -> int:
+        """Returns the API server's resident memory."""
+        with urllib.request.urlopen(f"{self.cluster.server}/metrics", context=self.cluster.tls(), timeout=60) as answer:
+            (line,) = [one for one in answer if one.startswith(b"process_resident_memory_bytes")]
+        return int(float(line.split()[1]))
 
     def writers(self, skip: int = 0) -> tuple[Counter[str], int]:
         """Returns who wrote NodeTierings how often, by the audit log after its first `skip` lines, and its length."""
