@@ -102,8 +102,9 @@ down: $(VENV)/ready ## Ends what `make cluster` and `make node` started
 	@$(BIN)/python -m testbed down
 
 .PHONY: generate
-generate: $(VENV)/ready ## Writes what is derived: from the CRDs, and the page about kernels
+generate: $(VENV)/ready ## Writes what is derived: from the CRDs, and the pages about fields and kernels
 	$(BIN)/python api/generate.py
+	$(BIN)/python api/reference.py
 	$(BIN)/python -m contract.page
 
 .PHONY: lock

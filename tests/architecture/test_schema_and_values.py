@@ -149,8 +149,9 @@ def test_what_only_the_agent_writes_is_owned_as_a_whole() -> None:
     assert set(owned.values()) == {"atomic"}
 
 
-def test_derived_files_are_up_to_date() -> None:
-    generated = runpy.run_path(str(ROOT / "api/generate.py"))["generated"]()
+@pytest.mark.parametrize("script", ["generate.py", "reference.py"])
+def test_derived_files_are_up_to_date(script: str) -> None:
+    generated = runpy.run_path(str(ROOT / "api" / script))["generated"]()
     stale = [str(path.relative_to(ROOT)) for path, text in generated.items() if path.read_text() != text]
     assert stale == [], "run `make generate`"
 
