@@ -18,9 +18,9 @@ def read_policies(manifests: list[Json]) -> Policies:
     living = [manifest for manifest in manifests if "deletionTimestamp" not in manifest["metadata"]]
     found = [_read_policy(manifest) for manifest in living]
     statuses = {
-        manifest["metadata"]["uid"]: status
+        manifest["metadata"]["uid"]: decode_policy_status(manifest["status"])
         for manifest in living
-        if manifest.get("status") and (status := decode_policy_status(manifest["status"])) is not None
+        if manifest.get("status")
     }
     return Policies(
         valid=tuple(policy for policy in found if isinstance(policy, TieringPolicy)),

@@ -9,8 +9,10 @@ import yaml
 from cases.policies import GOOD
 from terrace_api.codec import decode_node_tiering, decode_policy_file, encode_node_tiering_spec
 from terrace_api.errors import InvalidObject
-from terrace_api.node_tiering import Action, NodeTieringSpec, PolicyRef
+from terrace_api.node_tiering import Action, EngineName, NodeTieringSpec, PolicyRef
 from terrace_api.policy import Settings
+
+DAMON = {"name": "damon", "available": True, "reason": "Available", "message": "it can run"}
 
 
 def settings_of(manifest: dict[str, object]) -> Settings:
@@ -60,9 +62,29 @@ def test_restore_has_no_settings() -> None:
     assert node.spec == NodeTieringSpec(action=Action.RESTORE)
 
 
-def test_a_status_of_another_version_counts_as_none() -> None:
-    node, _ = read({"action": "Restore"}, status={"promotedBytes": "many"})
+@pytest.mark.parametrize("generation", [{}, {"observedGeneration": "third"}])
+def test_a_status_that_does_not_say_what_it_answers_counts_as_none(generation: dict[str, Any]) -> None:
+    node, _ = read({"action": "Restore"}, status={"promotedBytes": 5, **generation})
     assert node.status is None
+
+
+@pytest.mark.parametrize(
+    ("written", "blank"),
+    [
+        ({"engine": "antigravity"}, {"engine": EngineName.NONE}),
+        ({"mode": "Later"}, {"mode": None}),
+        ({"promotedBytes": "many"}, {"promoted_bytes": 0}),
+        ({"effective": {"quotaControl": "Later"}}, {"effective": None}),
+        ({"engines": [{**DAMON, "name": "antigravity"}, DAMON]}, {"engines": ()}),
+    ],
+    ids=str,
+)
+def test_a_status_is_not_lost_because_one_field_cannot_be_read(written: dict[str, Any], blank: dict[str, Any]) -> None:
+    whole = {"observedGeneration": 3, "kernel": "7.2", "engine": "damon", "mode": "Enforce", "engines": [DAMON]}
+    node, _ = read({"action": "Restore"}, status=whole | written)
+    assert node.status is not None
+    assert (node.status.observed_generation, node.status.kernel) == (3, "7.2")
+    assert {name: getattr(node.status, name) for name in blank} == blank
 
 
 @pytest.mark.parametrize("lost", ["plan", "kernel", "engine", "promotedBytes", "unknownFields", "conditions"])
