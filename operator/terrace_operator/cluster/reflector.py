@@ -132,10 +132,13 @@ class Reflector(Generic[Value]):
                 if self._version is None:
                     await self._list()
                 await self._watch()
-            except ApiGone:
+            except ApiGone as error:
                 _log.info("resource version too old, listing again", extra=fields(kind=self.source.kind))
                 self._version = None
                 self.current = False
+                if self._failures:  # a new list did not help
+                    await self._wait(error)
+                self._failures = max(1, self._failures)
             except ApiGarbled as error:
                 self._version = None
                 await self._wait(error)

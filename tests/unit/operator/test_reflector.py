@@ -161,6 +161,19 @@ def test_gone_in_the_middle_of_a_watch_means_listing_again() -> None:
     watched(test)
 
 
+def test_a_server_that_calls_everything_gone_is_not_asked_without_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(seen: Watched) -> None:
+        monkeypatch.setattr(reflector_module, "_LEAST_DELAY_S", 0.5)
+        monkeypatch.setattr(reflector_module, "_MOST_DELAY_S", 0.5)
+        seen.server.refuse = [410] * 10_000
+        before = len(seen.server.requests)
+        await seen.server.cut()
+        await asyncio.sleep(1.5)
+        assert len(seen.server.requests) - before < 10
+
+    watched(test)
+
+
 @pytest.mark.parametrize(
     "line",
     [
