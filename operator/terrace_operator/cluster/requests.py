@@ -21,6 +21,8 @@ FIELD_MANAGER = "terrace-operator"
 
 SILENCE_S = 70.0
 """A watch that is silent for longer is dead: bookmarks come about once a minute even if nothing happens."""
+_MOST_RETRY_AFTER_S = 60.0
+"""What an API server asks for is a second or so; a proxy in between that wants a day shall not stop all writes."""
 _REQUEST = aiohttp.ClientTimeout(total=60, sock_connect=10)
 _WATCH = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=SILENCE_S)
 
@@ -150,5 +152,5 @@ def _refusal(response: aiohttp.ClientResponse, content: bytes) -> Exception:
         status=response.status,
         reason=str(found.get("reason", "")),
         message=str(found.get("message", "")),
-        retry_after_s=float(wait) if wait.isdecimal() else 0.0,
+        retry_after_s=min(float(wait), _MOST_RETRY_AFTER_S) if wait.isdecimal() else 0.0,
     )

@@ -15,6 +15,7 @@ from cases.policies import GOOD
 from cases.policies import policy as policy_manifest
 from terrace_api.codec import encode_condition
 from terrace_api.conditions import ConditionStatus
+from terrace_api.node_tiering import EngineName
 from terrace_operator.cluster.access import Cluster
 from terrace_operator.cluster.connection import Connection, connect
 from terrace_operator.cluster.lease import LeaseName, LeaseObject
@@ -201,7 +202,9 @@ def test_a_refusal_says_what_the_api_server_said(status: int, error: type[ApiRef
     with_server(test)
 
 
-@pytest.mark.parametrize(("header", "seconds"), [("7", 7.0), ("", 0.0), ("Wed, 21 Oct 2026 07:28:00 GMT", 0.0)])
+@pytest.mark.parametrize(
+    ("header", "seconds"), [("7", 7.0), ("", 0.0), ("Wed, 21 Oct 2026 07:28:00 GMT", 0.0), ("86400", 60.0)]
+)
 def test_an_api_server_that_has_enough_says_for_how_long(header: str, seconds: float) -> None:
     async def test(server: FakeApiServer, requests: Requests) -> None:
         server.refuse, server.retry_after = [429], header
@@ -338,9 +341,12 @@ def test_only_the_one_condition_is_written_into_a_node_tierings_status() -> None
     with_server(test)
 
 
-def test_a_status_that_cannot_be_read_is_no_report() -> None:
-    broken = {**STATUS, "engine": "teleportation"}
-    assert read_tiering({"metadata": METADATA, "spec": {"action": "Restore"}, "status": broken}).report is None
+def test_an_agent_that_runs_an_engine_that_is_not_known_here_has_reported() -> None:
+    newer = {**STATUS, "engine": "teleportation", "conditions": [READY_JSON]}
+    report = read_tiering({"metadata": METADATA, "spec": {"action": "Restore"}, "status": newer}).report
+    assert report is not None
+    assert (report.engine, report.observed_generation) == (EngineName.NONE, STATUS["observedGeneration"])
+    assert report.conditions
 
 
 def test_a_spec_that_cannot_be_read_is_none_and_the_rest_is_kept() -> None:
