@@ -20,11 +20,13 @@ class Waiting:
 
     Attributes:
         agent: what is known of who should say it.
+        told: its NodeTiering says `Restore`, so that the node comes back also if it is only heard of later.
         why: in words.
     """
 
     name: str
     agent: Agent
+    told: bool
     why: str
 
 
@@ -42,8 +44,8 @@ class Restoration:
 
     @property
     def over(self) -> bool:
-        """Whether there is nobody left who could answer."""
-        return all(one.agent is not Agent.ALIVE for one in self.waiting)
+        """Whether everybody was told, and nobody is left who could answer."""
+        return all(one.told and one.agent is not Agent.ALIVE for one in self.waiting)
 
     def line(self) -> str:
         """Returns one line of progress."""
@@ -56,11 +58,12 @@ class Restoration:
 def restoration(tierings: Iterable[Tiering], agents: Agents) -> Restoration:
     """Returns where the nodes stand."""
     touched = [tiering for tiering in tierings if tiering.report is not None and not tiering.deleting]
-    found = {tiering.name: _missing(tiering) for tiering in touched}
     waiting = tuple(
-        Waiting(name=name, agent=agents.get(name, Agent.ALIVE), why=why) for name, why in sorted(found.items()) if why
+        Waiting(name=one.name, agent=agents.get(one.name, Agent.ALIVE), told=one.spec == RESTORE, why=why)
+        for one in sorted(touched, key=lambda tiering: tiering.name)
+        if (why := _missing(one))
     )
-    return Restoration(restored=len(found) - len(waiting), waiting=waiting)
+    return Restoration(restored=len(touched) - len(waiting), waiting=waiting)
 
 
 def farewell(found: Restoration, policies: Iterable[str], *, held_s: int, lease: str, agent_image: str) -> str:

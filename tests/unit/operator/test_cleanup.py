@@ -9,7 +9,9 @@ import pytest
 
 from cases.fake_api_server import FakeApiServer
 from cases.fleets import READY, a_condition, a_node, a_policy, a_report, a_tiering
+from terrace_api.codec import encode_condition
 from terrace_operator import cleanup as cleanup_module
+from terrace_operator import writer as writer_module
 from terrace_operator.cleanup import HELD_S, CleanUp, CleanUpOptions
 from terrace_operator.cluster.connection import Connection
 from terrace_operator.cluster.lease import LeaseName
@@ -65,8 +67,13 @@ def test_a_node_that_is_not_restored_says_why(tiering: Tiering, why: str) -> Non
 def test_it_is_over_when_only_the_silent_are_left() -> None:
     found = restoration([restored("a"), managed("b")], {})
     assert (found.over, found.line()) == (False, "restored 1 of 2 nodes, waiting for 1")
-    found = restoration([restored("a"), managed("b")], {"b": Agent.SILENT})
+    told = replace(managed("b"), spec=RESTORE, generation=2)
+    found = restoration([restored("a"), told], {"b": Agent.SILENT})
     assert (found.over, found.line()) == (True, "restored 1 of 2 nodes, 1 silent")
+
+
+def test_it_is_not_over_before_the_silent_were_told_too() -> None:
+    assert not restoration([managed("b")], {"b": Agent.SILENT}).over
 
 
 def test_at_the_end_people_get_the_nodes_and_the_command_to_run_there() -> None:
@@ -186,6 +193,22 @@ def test_it_ends_at_its_limit_and_names_who_did_not_answer() -> None:
         await answer
         assert [one.name for one in found.waiting] == ["b"]
         assert "  b: its agent has not answered; revision r was in force" in site.said[-1]
+
+    on_site(test)
+
+
+def test_silent_nodes_are_all_told_before_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer_module, "BATCH", 1)
+
+    async def test(site: Site) -> None:
+        for name in ("a", "b"):
+            await site.node(name)
+            silent = encode_condition(a_condition("AgentAlive", "False", "AgentSilent"))
+            spoken = status(1, "r", "Converged")
+            await site.server.put(TIERINGS_PATH, name, status=spoken | {"conditions": [*spoken["conditions"], silent]})
+        found = await site.clean_up()
+        assert [one.name for one in found.waiting] == ["a", "b"]
+        assert [site.tiering(name)["spec"]["action"] for name in ("a", "b")] == ["Restore", "Restore"]
 
     on_site(test)
 
