@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from terrace_api.conditions import Condition, ConditionStatus
-from terrace_api.node_tiering import Effective, EngineCapability, NodeTieringStatus, NumaNode
+from terrace_api.node_tiering import ConditionType, Effective, EngineCapability, NodeTieringStatus, NumaNode
 from terrace_api.policy import TieringPolicy
 from terrace_api.selectors import LabelSelector, matches
 from terrace_kubectl.fleet import Seen
 from terrace_kubectl.policy_rows import requirement_words
-from terrace_kubectl.rows import NodeRow, node_row
+from terrace_kubectl.rows import NodeRow, condition, node_row
 from terrace_kubectl.settings import changed_from_default
 from terrace_operator.assign import Assignment, Cause, assign, held_specs
 from terrace_operator.fleet import InvalidPolicy, Node, Policies
@@ -48,6 +48,7 @@ class NodeExplained:
         why: the decision about whom it follows, in words.
         blocking: the conditions that are not as they should be, each thing said once.
         settings: what the policy sets that is not the default.
+        refused: the agent refused these settings, and `effective` is of those that were in force before.
         unknown_fields: of its settings, what the agent does not know.
     """
 
@@ -58,6 +59,7 @@ class NodeExplained:
     numa_nodes: tuple[NumaNode, ...]
     blocking: tuple[Condition, ...]
     settings: tuple[str, ...]
+    refused: bool
     effective: Effective | None
     unknown_fields: tuple[str, ...]
     pods: tuple[PodGroup, ...]
@@ -79,6 +81,7 @@ def explain(node: Node, seen: Seen | None, policies: Policies, now: datetime) ->
         numa_nodes=status.numa_nodes if status else (),
         blocking=_blocking(row, status) if status else (),
         settings=changed_from_default(spec.settings) if spec and spec.settings else (),
+        refused=_refused(row, status),
         effective=status.effective if status else None,
         unknown_fields=status.unknown_fields if status else (),
         pods=_pods(status) if status else (),
@@ -135,6 +138,11 @@ def _blocking(row: NodeRow, status: NodeTieringStatus) -> tuple[Condition, ...]:
     found = [one for one in status.conditions if one.status is bad.get(one.type, ConditionStatus.FALSE)]
     unsaid = [one for one in found if one.message != row.message]
     return tuple({one.message: one for one in reversed(unsaid)}.values())[::-1]
+
+
+def _refused(row: NodeRow, status: NodeTieringStatus | None) -> bool:
+    accepted = condition(status, ConditionType.ACCEPTED)
+    return row.revision not in {"", row.told} and accepted is not None and accepted.status is ConditionStatus.FALSE
 
 
 def _pods(status: NodeTieringStatus) -> tuple[PodGroup, ...]:

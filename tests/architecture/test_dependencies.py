@@ -103,7 +103,8 @@ def test_a_heavy_library_has_its_doors(library: str) -> None:
 
 
 OF_THE_OPERATOR = {
-    *("assign", "compile", "election", "fleet", "liveness", "policies", "rank", "standing", "trial", "waves"),
+    *("assign", "compile", "election", "fleet", "liveness", "policies", "rank", "select", "standing", "trial"),
+    "waves",
     "wording",
 }
 """What the plugin may import of the operator: pure decisions, so that what it foretells is what will be done."""

@@ -38,10 +38,11 @@ def show_node(view: NodeExplained) -> Iterator[RenderableType]:
         yield table.heading("TIERS")
         yield memory(view.numa_nodes, why=True)
     if view.settings:
-        yield table.heading("SETTINGS THAT ARE NOT THE DEFAULT")
+        told = f", OF REVISION {row.told}, WHICH IS NOT IN FORCE" if view.refused else ""
+        yield table.heading(f"SETTINGS THAT ARE NOT THE DEFAULT{told}")
         yield Text("\n".join(view.settings))
     if view.effective:
-        yield table.heading("WHAT BECAME OF THEM HERE")
+        yield table.heading(f"IN FORCE IS REVISION {row.revision}" if view.refused else "WHAT BECAME OF THEM HERE")
         yield _effective(view.effective)
     if view.pods:
         yield table.heading("PODS")

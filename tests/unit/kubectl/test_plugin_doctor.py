@@ -269,6 +269,20 @@ def test_a_policy_that_selects_nothing_and_no_policy_at_all() -> None:
     assert notes(well(policies=()))["Policies"].what == "there is none: nothing is tiered"
 
 
+def test_a_policy_whose_nodes_follow_another_one_is_no_problem() -> None:
+    found = well(STORY["batch-1"], policies=(BATCH, EVERYWHERE))
+    assert bad(found) == []
+    assert notes(found)["Policy everywhere"].what.startswith("Outranked: ")
+    assert "raise spec.priority" in notes(found)["Policy everywhere"].cure
+
+
+def test_a_policy_whose_nodes_all_opted_out_is_no_problem() -> None:
+    found = well(STORY["web-5"], policies=(EVERYWHERE,))
+    assert [one.topic for one in bad(found) if one.topic.startswith("Policy")] == []
+    assert "1 node opted out by label" in notes(found)["Policy everywhere"].what
+    assert "remove its label terrace.dev/tiering" in notes(found)["Policy everywhere"].cure
+
+
 def test_a_policy_that_the_operator_has_not_looked_at() -> None:
     found = well()
     assert found.fleet is not None

@@ -1,11 +1,14 @@
 """Why a node follows its policy, and why a pod is or is not tiered."""
 
+import io
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from rich.console import Console, RenderableType
 
-from cases.fleets import a_policy, an_invalid_policy
+from cases.fleets import a_condition, a_policy, an_invalid_policy
 from cases.plugin_fleet import EVERYWHERE, MACHINES, NOW, WATCH, a_fleet, objects
 from terrace_kubectl.explain_node import NodeExplained
 from terrace_kubectl.explain_node import explain as explain_node
@@ -15,6 +18,7 @@ from terrace_kubectl.fleet import Fleet, Pod
 from terrace_kubectl.objects import read_pod
 from terrace_kubectl.policy_rows import selection
 from terrace_kubectl.rows import node_row
+from terrace_kubectl.show.explain import show_node
 
 FLEET = a_fleet()
 POD = Pod(namespace="shop", name="cart-7d9f", cgroup_uid="uid-cart-7d9f", labels={}, node="batch-1", finished=False)
@@ -31,6 +35,14 @@ def pod(fleet: Fleet = FLEET, **changes: Any) -> PodExplained:
     found = fleet.node(wanted.node)
     row = node_row(found, fleet.seen.get(wanted.node)) if found else None
     return explain_pod(wanted, row, fleet.seen.get(wanted.node))
+
+
+def printed(parts: Iterable[RenderableType]) -> str:
+    console = Console(width=200, file=io.StringIO())
+    for part in parts:
+        console.print(part)
+    assert isinstance(console.file, io.StringIO)
+    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines()) + "\n"
 
 
 def why_not(explained: NodeExplained, name: str) -> str:
@@ -72,6 +84,25 @@ def test_nodes_of_a_policy_that_became_unreadable_keep_it() -> None:
     assert [one.policy for one in found.candidates if one.follows] == ["batch"]
     assert why_not(found, "batch") == "cannot be read: spec.quota.size: must be at least 1Mi"
     assert why_not(found, "watch") == "selects it, but policy batch cannot be read, so its nodes keep what they have"
+
+
+def test_settings_that_were_refused_are_not_shown_as_those_in_force() -> None:
+    seen = FLEET.seen["batch-1"]
+    assert seen.status is not None
+    told = node("batch-1").node.told
+    accepted = (a_condition("Accepted", "False", "SettingsRejected"), *seen.status.conditions)
+    refused = replace(seen, status=replace(seen.status, active_revision="before", conditions=accepted))
+    for fleet, asked, runs in (
+        (FLEET, "SETTINGS THAT ARE NOT THE DEFAULT\n", "WHAT BECAME OF THEM HERE\n"),
+        (
+            replace(FLEET, seen={"batch-1": refused}),
+            f"DEFAULT, OF REVISION {told}, WHICH IS NOT IN FORCE\n",
+            "IN FORCE IS REVISION before\n",
+        ),
+    ):
+        text = printed(show_node(node("batch-1", fleet)))
+        assert asked in text
+        assert runs in text
 
 
 def test_a_problem_is_said_once() -> None:
