@@ -75,7 +75,7 @@ class RollCall:
         while True:
             await asyncio.sleep(_ROUND_S)
             names = self._worth_a_look() if leading() else ()
-            changed = await asyncio.gather(*(self._look_at(name, slots) for name in names))
+            changed = await asyncio.gather(*(self._look_at(name, self._heard[name], slots) for name in names))
             if any(changed):
                 self._wake.now()
 
@@ -94,9 +94,9 @@ class RollCall:
         ]
         return tuple(sorted(due, key=lambda name: last_s[name])[:_LOOKS_A_ROUND])
 
-    async def _look_at(self, name: str, slots: asyncio.Semaphore) -> bool:
-        """Returns whether something new was found."""
-        heard, before = self._heard[name], self._looked.get(name)
+    async def _look_at(self, name: str, heard: Heard, slots: asyncio.Semaphore) -> bool:
+        """Returns whether something new was found of a node that was silent since `heard`."""
+        before = self._looked.get(name)
         found: Look | None = None
         async with slots:
             try:

@@ -117,6 +117,23 @@ def test_a_look_that_fails_leaves_the_node_silent(error: Exception) -> None:
     calling(nodes, tierings, lambda call: nodes.seen == ["a"] and call.agents(tierings) == {"a": Agent.SILENT})
 
 
+def test_a_node_that_vanishes_just_before_the_look_ends_nothing() -> None:
+    async def main() -> None:
+        call = RollCall(Nodes().look, Wake())
+        call.agents(silent("a"))
+
+        def leading() -> bool:
+            asyncio.get_running_loop().call_soon(call.agents, {})  # before anything that is started after this
+            return True
+
+        task = asyncio.create_task(call.run(leading))
+        await asyncio.sleep(0.05)
+        assert not task.done()
+        task.cancel()
+
+    asyncio.run(main())
+
+
 def test_who_does_not_lead_looks_at_nobody() -> None:
     nodes, rounds = Nodes(), [0]
 
