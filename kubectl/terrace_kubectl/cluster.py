@@ -86,10 +86,17 @@ class Cluster:
         return self._list(path, _as_it_is, selector=selector)
 
     def rehearse_policy(self, manifest: Json) -> Json:
-        """Returns the policy as the API server would have it if `manifest` were applied; nothing is stored."""
-        name = quote(manifest["metadata"]["name"])
+        """Returns the policy as the API server would have it with the spec of `manifest`; nothing is stored.
+
+        A server-side apply alone would keep the fields that others set and that are gone from the manifest.
+        """
+        path = f"{POLICIES_PATH}/{quote(manifest['metadata']['name'])}"
         try:
-            return self.server.rehearse(f"{POLICIES_PATH}/{name}", manifest)
+            return self.server.rehearse_spec(path, manifest["spec"])
+        except NotThere:  # it is new, or its kind is not there
+            pass
+        try:
+            return self.server.rehearse_apply(path, manifest)
         except NotThere as error:
             raise NotInstalled from error
 

@@ -23,7 +23,7 @@ JSON = "application/json"
 _CONNECT_S, _ANSWER_S = 10, 60
 _UNREADABLE = (yaml.YAMLError, OSError, ValueError, TypeError, KeyError, AttributeError)
 """What the client raises for a kubeconfig that is not of the expected shape."""
-_APPLY = "application/apply-patch+yaml"
+_APPLY, _JSON_PATCH = "application/apply-patch+yaml", "application/json-patch+json"
 _FIELD_MANAGER = "kubectl-terrace"
 
 
@@ -44,14 +44,25 @@ class Server:
         """
         return self._answer("GET", path, query or [], {"Accept": accept}, None)
 
-    def rehearse(self, path: str, manifest: Json) -> dict[str, Json]:
+    def rehearse_apply(self, path: str, manifest: Json) -> dict[str, Json]:
         """Returns what a server-side apply of `manifest` would leave at `path`; nothing is stored.
 
         Raises:
             PluginError: see `errors`; one with status 422 if the API server finds the manifest invalid.
         """
-        query = [("dryRun", "All"), ("force", "true"), ("fieldManager", _FIELD_MANAGER), ("fieldValidation", "Strict")]
-        return self._answer("PATCH", path, query, {"Accept": JSON, "Content-Type": _APPLY}, manifest)
+        return self._rehearse(path, manifest, _APPLY, [("force", "true")])
+
+    def rehearse_spec(self, path: str, spec: Json) -> dict[str, Json]:
+        """Returns what would be at `path` with `spec` in place of the whole of its own; nothing is stored.
+
+        Raises:
+            PluginError: see `errors`; one with status 422 if the API server finds the spec invalid.
+        """
+        return self._rehearse(path, [{"op": "replace", "path": "/spec", "value": spec}], _JSON_PATCH, [])
+
+    def _rehearse(self, path: str, body: Json, content_type: str, more: Query) -> dict[str, Json]:
+        query = [("dryRun", "All"), ("fieldManager", _FIELD_MANAGER), ("fieldValidation", "Strict"), *more]
+        return self._answer("PATCH", path, query, {"Accept": JSON, "Content-Type": content_type}, body)
 
     def _answer(self, method: str, path: str, query: Query, headers: dict[str, str], body: Json) -> dict[str, Json]:
         try:

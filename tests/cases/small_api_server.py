@@ -111,14 +111,24 @@ class SmallApiServer:
         """As a dry run: what would be stored, of which nothing is."""
         if query.get("dryRun") != "All":
             raise AssertionError("the plugin changes nothing")
+        status, present = self._single(path)
+        patch = yaml.safe_load(body)
+        if isinstance(patch, list) and status != 200:
+            return status, present
+        if isinstance(patch, list):
+            (replaced,) = patch
+            manifest = {**present, "spec": replaced["value"]}
+        else:  # of what others applied, an apply takes nothing away
+            new = {"uid": "uid-dry-run", "generation": 1, "creationTimestamp": "2026-06-01T12:00:00Z"}
+            known = present if status == 200 else {"metadata": patch["metadata"] | new, "spec": {}}
+            manifest = {**patch, "metadata": known["metadata"], "spec": known["spec"] | patch["spec"]}
         try:
-            decode_policy_file(body)
+            decode_policy_file(
+                yaml.safe_dump({key: manifest[key] for key in ("apiVersion", "kind", "metadata", "spec")})
+            )
         except InvalidObject as error:
             return _status(422, str(error))
-        status, present = self._single(path)
-        manifest = yaml.safe_load(body)
-        new = {"uid": "uid-dry-run", "generation": 1, "creationTimestamp": "2026-06-01T12:00:00Z"}
-        return 200, {**manifest, "metadata": present["metadata"] if status == 200 else manifest["metadata"] | new}
+        return 200, manifest
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         owner = self

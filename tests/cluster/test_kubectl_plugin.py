@@ -143,6 +143,8 @@ def test_a_diff_foretells_what_then_happens_and_stores_nothing(world: World) -> 
         world.until(lambda: all(world.follows(name, "wide") for name in ROLES), "what was foretold")
         assert {world.spec(name)["revision"] for name in ROLES} == {foretold["revision"]}
         assert "Changes  nothing" in terrace(world, "diff", "-f", "-", stdin=text)
+        shorter = yaml.safe_dump(a_policy("wide", priority=5, mode="Enforce"))
+        assert "quota.size" in terrace(world, "diff", "-f", "-", stdin=shorter, status=1), "what is gone from the file"
     finally:
         world.delete("tieringpolicy", "wide")
         world.until(

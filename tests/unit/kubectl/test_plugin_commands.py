@@ -135,6 +135,13 @@ def test_an_edit_that_changes_something_exits_1_and_says_what(policy_file: Calla
     assert "quota.size  400Mi  1Gi" in out
 
 
+def test_a_field_that_is_gone_from_the_file_is_gone(tmp_path: Path, capsys: Said) -> None:
+    spec = {key: value for key, value in BATCH["spec"].items() if key not in {"quota", "nodeSelector"}}
+    (tmp_path / "batch.yaml").write_text(yaml.safe_dump({**BATCH, "spec": {**spec, "allNodes": True}}))
+    out = answers(capsys, "diff", "-f", str(tmp_path / "batch.yaml"), status=1)
+    assert re.search(r"quota\.size +400Mi", out)
+
+
 def test_nothing_is_ever_changed(server: SmallApiServer, policy_file: Callable[..., str], capsys: Said) -> None:
     for command in (["status"], ["diff", "-f", policy_file()], ["doctor"], ["report"]):
         run(command)
