@@ -60,7 +60,7 @@ test: root needs-test $(VENV)/ready ## Sets everything up and passes all tests: 
 	@$(MAKE) --no-print-directory check
 	@$(MAKE) --no-print-directory packages
 	@$(BIN)/python -m testbed prepare --kernel newest --kernel 6.1
-	$(BIN)/pytest -v $(WAITING) -m cluster
+	$(BIN)/pytest -v --durations=15 $(WAITING) -m cluster
 	@$(MAKE) --no-print-directory test-guests
 
 .PHONY: test-kernels
@@ -71,7 +71,7 @@ test-kernels: root $(VENV)/ready packages ## The tests on real kernels, on every
 # pytest ends with 10 when all that failed did because a guest ended, see tests/testbed/once_more.py.
 .PHONY: test-guests
 test-guests: root $(VENV)/ready packages ## The tests on real kernels and nodes in QEMU, on the newest kernel; give them the machine for themselves
-	$(BIN)/pytest -v -m "(kernel or e2e) and not matrix" || { code=$$?; [ $$code = 10 ] || exit $$code; \
+	$(BIN)/pytest -v --durations=15 -m "(kernel or e2e) and not matrix" || { code=$$?; [ $$code = 10 ] || exit $$code; \
 	  mv $(ENDED) $(ENDED).first || exit; \
 	  echo "test-guests: guests ended: emulated, a kernel panics now and then (int3 in patched code). Once more what failed by it:"; \
 	  $(BIN)/pytest -v @$(ENDED).first || exit; \
