@@ -3,8 +3,9 @@
  *
  * Both sets are first placed on chosen NUMA nodes (MPOL_PREFERRED while they are filled, the default policy
  * afterwards, so that anybody may move them). Then one CPU reads one byte of every hot page, for ever, or with --write
- * writes it: soft-dirty bits show writes only.
- * Every interval one line of JSON goes to stdout, with real placements as move_pages(2) tells them:
+ * writes it: soft-dirty bits show writes only. It rests in between, longer than that takes: kdamonds need a CPU, too.
+ * Every interval one line of JSON goes to stdout, with real placements as move_pages(2) tells them of every 4th hot and
+ * every 16th cold page:
  *
  *   {"seconds":10,"monotonic_s":61.204,"hot_bytes_by_nid":{"0":134217728},"cold_bytes_by_nid":{"1":134217728},
  *    "touches":98304}
@@ -33,8 +34,10 @@
 #define MIB (1UL << 20)
 #define MAX_NIDS 16
 #define QUERY_PAGES 4096UL
+#define HOT_ASKED 4UL
+#define COLD_ASKED 16UL
 #define SWITCH_EVERY_US 2000
-#define REST_US 500
+#define REST_US 20000
 
 /* From linux/mempolicy.h, which a static build without kernel headers does not have. */
 #define MPOL_DEFAULT 0
@@ -83,25 +86,30 @@ static struct set make_set(unsigned long mib, int nid)
 	return set;
 }
 
-/* Prints {"nid":bytes,...}; pages that are nowhere (swapped out, just moving) are left out. */
-static void print_placement(struct set set)
+/*
+ * Prints {"nid":bytes,...}; pages that are nowhere (swapped out, just moving) are left out. One page of `every` is asked
+ * for and stands for the others: a question takes a page table walk, which is most of a CPU where it is emulated.
+ */
+static void print_placement(struct set set, unsigned long every)
 {
 	static void *pages[QUERY_PAGES];
 	static int nids[QUERY_PAGES];
 	unsigned long bytes_by_nid[MAX_NIDS] = { 0 };
 	const char *separator = "";
 
-	for (unsigned long first = 0; first < set.bytes / PAGE_BYTES; first += QUERY_PAGES) {
-		unsigned long left = set.bytes / PAGE_BYTES - first;
+	unsigned long asked = set.bytes / PAGE_BYTES / every;
+
+	for (unsigned long first = 0; first < asked; first += QUERY_PAGES) {
+		unsigned long left = asked - first;
 		unsigned long count = left < QUERY_PAGES ? left : QUERY_PAGES;
 
 		for (unsigned long i = 0; i < count; i++)
-			pages[i] = set.pages + (first + i) * PAGE_BYTES;
+			pages[i] = set.pages + (first + i) * every * PAGE_BYTES;
 		if (syscall(SYS_move_pages, 0, count, pages, NULL, nids, 0) < 0)
 			continue;
 		for (unsigned long i = 0; i < count; i++)
 			if (nids[i] >= 0 && nids[i] < MAX_NIDS)
-				bytes_by_nid[nids[i]] += PAGE_BYTES;
+				bytes_by_nid[nids[i]] += every * PAGE_BYTES;
 	}
 	putchar('{');
 	for (int nid = 0; nid < MAX_NIDS; nid++) {
@@ -116,9 +124,9 @@ static void print_placement(struct set set)
 static void print_line(double seconds, struct set hot, struct set cold, unsigned long touches)
 {
 	printf("{\"seconds\":%.0f,\"monotonic_s\":%.3f,\"hot_bytes_by_nid\":", seconds, now_s());
-	print_placement(hot);
+	print_placement(hot, HOT_ASKED);
 	printf(",\"cold_bytes_by_nid\":");
-	print_placement(cold);
+	print_placement(cold, COLD_ASKED);
 	printf(",\"touches\":%lu}\n", touches);
 	fflush(stdout);
 }
