@@ -1,8 +1,11 @@
-"""Every reason that a node's conditions can carry is on the page for the person who reads it there."""
+"""Every reason that a condition of a node or a policy can carry is on the page for the person who reads it there."""
 
 import ast
 import re
 from pathlib import Path
+
+from terrace_operator.fleet import Agent
+from terrace_operator.phase import Phase
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/troubleshooting.md").read_text()
@@ -25,10 +28,29 @@ def test_every_reason_is_on_the_page() -> None:
 
 
 def test_the_page_names_no_reason_that_is_gone() -> None:
-    by_operator = {"NoAgent", "AgentSilent", "NodeNotReady"}
     named = {word for word in re.findall(r"`([A-Za-z0-9]+)`", PAGE) if REASON.fullmatch(word)}
-    assert named - words() - by_operator == set()
+    assert named - words() - of_policies() - {agent.value for agent in Agent} == set()
 
 
 def test_what_is_left_out_is_in_the_code() -> None:
     assert words() >= OTHERS | HARMLESS
+
+
+def of_policies() -> set[str]:
+    """The reasons that the module of verdicts gives, and the phases of a rollout, which are reasons, too."""
+    at = {"_no": 1, "Verdict": 2, "NotInForce": 0}
+    tree = ast.parse((ROOT / "operator/terrace_operator/verdict.py").read_text())
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    reasons = [call.args[at[call.func.id]] for call in calls if isinstance(call.func, ast.Name) and call.func.id in at]
+    constants = {one.value for one in reasons if isinstance(one, ast.Constant) and isinstance(one.value, str)}
+    return constants | {phase.value for phase in Phase}
+
+
+def test_every_reason_of_a_policy_is_in_its_section() -> None:
+    section = PAGE.partition("## A policy is not Ready")[2]
+    assert len(of_policies()) > 12
+    assert {reason for reason in of_policies() if f"`{reason}`" not in section} == set()
+
+
+def test_every_reason_of_a_silent_agent_is_on_the_page() -> None:
+    assert {agent.value for agent in Agent if f"`{agent.value}`" not in PAGE} - {Agent.ALIVE.value} == set()

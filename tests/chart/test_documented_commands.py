@@ -14,10 +14,10 @@ PAGE = (ROOT / "docs/install.md").read_text()
 
 
 def commands() -> list[list[str]]:
-    """Returns the page's commands that name the chart, as words."""
+    """Returns the page's commands that set values of the chart, as words."""
     blocks = re.sub(r"\\\n\s*", "", PAGE)
     lines = re.findall(r"^ {4,}(helm (?:install|upgrade) .*)$", blocks, re.MULTILINE)
-    return [shlex.split(line) for line in lines]
+    return [words for words in map(shlex.split, lines) if settings(words)]
 
 
 def settings(command: list[str]) -> tuple[str, ...]:

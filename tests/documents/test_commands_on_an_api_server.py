@@ -1,0 +1,78 @@
+"""The commands of each page, in their order, on a real API server with the real helm, kubectl, operator and plugin."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from cluster.operating import CRDS, LIMIT_S, NAMESPACE, World, a_node, a_policy
+from documents.commands import PAGES, Command, commands
+from documents.run import is_run, missing, run
+from documents.standins import standing_in
+from testbed.cluster import Cluster
+
+pytestmark = pytest.mark.cluster
+NODE = "batch-1"
+RUN = {page.name: [one for one in commands(page.name, page.read_text()) if is_run(one)] for page in PAGES}
+INSTALL = Command(page="(before)", text=f"helm install terrace deploy/helm/terrace -n {NAMESPACE} --create-namespace")
+OTHERS = (("PodMonitor", "podmonitors", "monitoring.coreos.com"),
+          ("SecurityContextConstraints", "securitycontextconstraints", "security.openshift.io"))  # fmt: skip
+"""Kinds of others that a page takes for granted."""
+
+
+@pytest.fixture
+def world(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """One node, and nothing installed; afterwards whatever the page left is removed."""
+    found = World(cluster=cluster, directory=tmp_path_factory.mktemp("page"))
+    found.apply(a_node(NODE), *(a_kind(*other) for other in OTHERS))
+    yield found
+    for daemon in found.running:
+        daemon.stop()
+    kubectl = cluster.kubectl
+    cluster.helm("uninstall", "terrace", "-n", NAMESPACE, "--no-hooks", "--ignore-not-found", check=False)
+    kubectl("delete", "crd", *CRDS, *(f"{plural}.{group}" for _, plural, group in OTHERS), "--ignore-not-found")
+    kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
+    kubectl("delete", "clusterrolebinding", "tiering-editors", "--ignore-not-found")
+    kubectl("delete", "node", NODE)
+
+
+def a_kind(kind: str, plural: str, group: str) -> dict[str, object]:
+    """Returns a CRD that takes everything."""
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    names = {"kind": kind, "plural": plural, "singular": kind.lower(), "listKind": f"{kind}List"}
+    scope = "Namespaced" if kind == "PodMonitor" else "Cluster"
+    version = "v1"
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{group}"},
+        "spec": {
+            "group": group,
+            "names": names,
+            "scope": scope,
+            "versions": [{"name": version, "served": True, "storage": True, "schema": schema}],
+        },
+    }
+
+
+@pytest.mark.parametrize("page", [name for name, found in RUN.items() if found])
+def test_the_commands_of_a_page_do_what_it_says(world: World, page: str) -> None:
+    with ExitStack() as stack:
+        if not any(one.text.startswith("helm install ") for one in RUN[page]):
+            begin(world, stack, INSTALL)
+            world.edit(a_policy("everywhere", mode="Enforce"))
+            world.until(lambda: world.condition("everywhere", "Ready").get("status") == "True", "a policy", LIMIT_S)
+        for command in RUN[page]:
+            said = begin(world, stack, command)
+            assert missing(command, said) == [], f"{page} shows another output of {command.text}:\n{said}"
+
+
+def begin(world: World, stack: ExitStack, command: Command) -> str:
+    """Runs a command; once there is an account for it, the operator runs, as its pods would."""
+    said = run(world.cluster, command)
+    if command.text.startswith("helm install "):
+        world.cluster.kubectl("wait", "--for=condition=Established", *(f"crd/{crd}" for crd in CRDS))
+        world.start_operator()
+        world.until(lambda: world.spec(NODE) != {}, "a NodeTiering", LIMIT_S)
+        stack.enter_context(standing_in(world))
+    return said
