@@ -5,7 +5,8 @@ from pathlib import Path
 from terrace_agent.damon.engine import DamonEngine
 from terrace_agent.engine import Engine
 from terrace_agent.hostfs import HostFs
-from terrace_agent.journal import FileJournal, Journal
+from terrace_agent.journal import Journal
+from terrace_agent.journal_file import FileJournal
 from terrace_agent.move_pages.engine import MovePagesEngine
 from terrace_agent.numa_balancing.engine import NumaBalancingEngine
 from terrace_agent.onlooker import OnlookerHost, OnlookerJournal

@@ -4,19 +4,12 @@ Written before each first change and after each command, so that after SIGKILL a
 left behind. Keyed by boot id: a reboot undoes every change that the journal could speak of, so a journal of another
 boot reads as empty.
 
-Use: `FileJournal(state_dir, boot_id=..., name=...)` in the agent, where `state_dir` is an existing plain directory
-(`/host/run/terrace`, not reached through `HostFs`) and the boot id is `/proc/sys/kernel/random/boot_id`. Engines get
-the `Journal` and are its only writers; the loop keeps its own file for the last good configuration.
+Engines get the `Journal` and are its only writers; the loop keeps its own file for the last good configuration.
+`journal_file` keeps it, in the form of `journal_form`.
 """
 
-import dataclasses
-import json
-import os
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Protocol
-
-from terrace_agent.errors import UnexpectedContent
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,48 +148,6 @@ class Journal(Protocol):
         """Replaces all; on return it is on disk."""
 
 
-class FileJournal:
-    """The journal as a file in a directory; each engine has its own."""
-
-    def __init__(self, state_dir: Path, *, boot_id: str, name: str = "journal.json") -> None:
-        self._path = state_dir / name
-        self._boot_id = boot_id
-
-    def load(self) -> JournalState:
-        """See `Journal.load`."""
-        if not self._path.exists():
-            return JournalState()
-        text = self._path.read_text(encoding="utf-8")
-        try:
-            content = json.loads(text)
-            if content["boot_id"] != self._boot_id:
-                return JournalState()
-            state = content["state"]
-            return JournalState(
-                originals=tuple(Original(**entry) for entry in state.pop("originals")),
-                owned=tuple(_owned(entry) for entry in state.pop("owned")),
-                counters=tuple(Counter(**entry) for entry in state.pop("counters")),
-                tallies=tuple(Tally(**entry) for entry in state.pop("tallies", ())),
-                features=None if (found := state.pop("features")) is None else tuple(found),
-                counted_pages=tuple((name, count) for name, count in state.pop("counted_pages", ())),
-                cooldown=Cooldown(**entry) if (entry := state.pop("cooldown", None)) else None,
-                **state,
-            )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UnexpectedContent(path=str(self._path), content=text) from error
-
-    def save(self, state: JournalState) -> None:
-        """See `Journal.save`: a new file, synced, then renamed over the old one."""
-        content = {"boot_id": self._boot_id, "state": dataclasses.asdict(state)}
-        draft = self._path.with_suffix(".new")
-        with draft.open("w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self._path)
-        _sync_directory(self._path.parent)
-
-
 def original(state: JournalState, path: str) -> str | None:
     """Returns what a file held before our first change; None where we changed nothing."""
     return next((one.value for one in state.originals if one.path == path), None)
@@ -217,20 +168,3 @@ def forgetting(state: JournalState, path: str) -> JournalState:
 def cooling(state: JournalState, cooldown: Cooldown | None) -> JournalState:
     """Returns the journal with a cooldown, or without any."""
     return replace(state, cooldown=cooldown)
-
-
-def _owned(entry: dict[str, Any]) -> OwnedKdamond:
-    files, former, staged = (
-        tuple((path, value) for path, value in pairs)
-        for pairs in (entry.pop("files"), entry.pop("former"), entry.pop("staged", ()))
-    )
-    directions = tuple((promotes, nid) for promotes, nid in entry.pop("directions", ()))
-    return OwnedKdamond(files=files, former=former, staged=staged, directions=directions, **entry)
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

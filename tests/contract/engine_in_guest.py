@@ -12,7 +12,7 @@ from pathlib import Path
 from terrace_agent.damon.engine import DamonEngine
 from terrace_agent.errors import EngineUnavailable
 from terrace_agent.hostfs import HostFs, MountedHostFs
-from terrace_agent.journal import FileJournal
+from terrace_agent.journal_file import FileJournal
 from terrace_agent.topology.discover import discover
 from terrace_agent.topology.read import read_facts
 from unit.agent.damon.builders import settings

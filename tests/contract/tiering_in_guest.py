@@ -10,7 +10,7 @@ from pathlib import Path
 
 from terrace_agent.engine import Engine
 from terrace_agent.hostfs import MountedHostFs
-from terrace_agent.journal import FileJournal
+from terrace_agent.journal_file import FileJournal
 from terrace_agent.move_pages.engine import MovePagesEngine
 from terrace_agent.numa_balancing.engine import NumaBalancingEngine
 from terrace_agent.topology.discover import discover

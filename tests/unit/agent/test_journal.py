@@ -1,5 +1,6 @@
 """The journal is whole or old, and of this boot."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,18 @@ from hypothesis import settings as profile
 from hypothesis import strategies as st
 
 from terrace_agent.errors import UnexpectedContent
-from terrace_agent.journal import Counter, FileJournal, JournalState, Original, OwnedKdamond
+from terrace_agent.journal import Cooldown, Counter, JournalState, Original, OwnedKdamond, Tally
+from terrace_agent.journal_file import FileJournal
 
 PAIRS = st.lists(st.tuples(st.text(max_size=9), st.text(max_size=9)), max_size=3).map(tuple)
 OWNED = st.builds(
-    OwnedKdamond, files=PAIRS, former=PAIRS, staged=PAIRS, pid=st.none() | st.integers(1), source_nid=st.none()
+    OwnedKdamond,
+    files=PAIRS,
+    former=PAIRS,
+    staged=PAIRS,
+    pid=st.none() | st.integers(1),
+    source_nid=st.none(),
+    directions=st.lists(st.tuples(st.booleans(), st.integers(0, 3)), max_size=2).map(tuple),
 )
 STATES = st.builds(
     JournalState,
@@ -20,6 +28,9 @@ STATES = st.builds(
     owned=st.lists(OWNED, max_size=2).map(tuple),
     counters=st.lists(st.builds(Counter), max_size=2).map(tuple),
     features=st.none() | st.lists(st.text(max_size=9), max_size=3).map(tuple),
+    tallies=st.lists(st.builds(Tally), max_size=2).map(tuple),
+    cooldown=st.none() | st.builds(Cooldown, until_s=st.floats(0, 1e9)),
+    counted_pages=st.lists(st.tuples(st.text(max_size=9), st.integers(0)), max_size=2).map(tuple),
 )
 
 
@@ -52,3 +63,71 @@ def test_a_journal_that_cannot_be_read_is_said_not_guessed(tmp_path: Path, text:
     (tmp_path / "journal.json").write_text(text)
     with pytest.raises(UnexpectedContent, match=r"journal\.json"):
         FileJournal(tmp_path, boot_id="a").load()
+
+
+CLAIM = {
+    "index": 0,
+    "source_nid": 0,
+    "files": [["contexts/nr_contexts", "1"]],
+    "made_from": "digest",
+    "former": [],
+    "pid": 77,
+    "in_force": True,
+}
+COUNTER = {
+    "index": 0,
+    "scheme": 1,
+    "promotes": False,
+    "target_nid": 1,
+    "pid": 77,
+    "applied_bytes": 4096,
+    "foreign_pages": 0,
+    "thp_migrations": 0,
+    "arrived_bytes": 4096,
+}
+FIRST_RELEASE = {
+    "originals": [{"path": "/sys/kernel/mm/numa/demotion_enabled", "value": "false"}],
+    "owned": [CLAIM],
+    "counters": [COUNTER],
+    "promoted_bytes": 0,
+    "demoted_bytes": 8192,
+    "features": ["paddr", "-thisnode"],
+}
+"""What an agent of the first release writes, and all that it can read: it refuses any other field."""
+
+
+def test_a_journal_of_the_first_release_is_read_and_what_it_lacks_is_blank(tmp_path: Path) -> None:
+    (tmp_path / "journal.json").write_text(json.dumps({"boot_id": "a", "state": FIRST_RELEASE}))
+    found = FileJournal(tmp_path, boot_id="a").load()
+    assert (found.owned[0].pid, found.owned[0].staged, found.owned[0].directions) == (77, (), ())
+    assert (found.counters[0].arrived_bytes, found.counters[0].tried_bytes) == (4096, 0)
+    assert (found.demoted_bytes, found.tallies, found.cooldown, found.easing) == (8192, (), None, 0)
+
+
+def test_an_agent_of_the_first_release_finds_what_is_left_to_it_and_no_field_that_it_does_not_know(
+    tmp_path: Path,
+) -> None:
+    state = JournalState(
+        originals=(Original(path="/sys/kernel/mm/numa/demotion_enabled", value="false"),),
+        owned=(
+            OwnedKdamond(
+                index=0,
+                source_nid=0,
+                files=(("contexts/nr_contexts", "1"),),
+                made_from="digest",
+                pid=77,
+                in_force=True,
+                staged=(("a", "b"),),
+                directions=((False, 1),),
+            ),
+        ),
+        counters=(Counter(**COUNTER, tried_bytes=5, quota_exceeds=2),),  # type: ignore[arg-type]
+        demoted_bytes=8192,
+        features=("paddr", "-thisnode"),
+        easing=3,
+        cooldown=Cooldown(reason="Churn", message="", until_s=1.5),
+        counted_pages=(("pgpromote_success", 1),),
+    )
+    FileJournal(tmp_path, boot_id="a").save(state)
+    assert json.loads((tmp_path / "journal.json").read_text())["state"] == FIRST_RELEASE
+    assert FileJournal(tmp_path, boot_id="a").load() == state

@@ -9,7 +9,8 @@ from simkernel import SimKernel
 from terrace_agent.damon.engine import DamonEngine
 from terrace_agent.damon.features import Feature
 from terrace_agent.damon.patience import Patience
-from terrace_agent.journal import FileJournal, Journal, JournalState
+from terrace_agent.journal import Journal, JournalState
+from terrace_agent.journal_file import FileJournal
 from terrace_agent.topology.values import Nid, PhysicalRange, TierOfNids, Topology
 from terrace_api.node_tiering import MemoryKind
 from terrace_api.policy import (

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from simkernel import LINUX_7_0, LINUX_7_2, LINUX_7_3, NO_DAMON, PROFILES, Profile, SimKernel, SimMemory, SimNid
 from terrace_agent.engine import Plan, stores
 from terrace_agent.errors import EngineUnavailable, KdamondDied, KdamondStays, SettingsRejected, StoreRefused
-from terrace_agent.journal import FileJournal
+from terrace_agent.journal_file import FileJournal
 from terrace_agent.topology.values import PhysicalRange, Topology
 from terrace_agent.workloads.values import Cgroup, Movable
 from terrace_api.policy import Settings

@@ -1,0 +1,74 @@
+"""The journal as JSON, in a form that older agents read as well. Pure.
+
+A node's agent may be replaced by an older one while kdamonds run (`helm rollback`), and that one must find what was
+left to it. The first release refuses fields that it does not know, so `state` holds its fields and no others. What came
+later is in `since`, which it overlooks, and drops when it saves: then it reads as blank here.
+
+Before: `journal`, which keeps the file.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from terrace_agent.journal import Cooldown, Counter, JournalState, Original, OwnedKdamond, Tally
+
+Json = dict[str, Any]
+
+_STATE = ("originals", "owned", "counters", "promoted_bytes", "demoted_bytes", "features")
+_ENTRIES = {
+    "owned": ("index", "source_nid", "files", "made_from", "former", "pid", "in_force"),
+    "counters": (
+        *("index", "scheme", "promotes", "target_nid", "pid", "applied_bytes"),
+        *("foreign_pages", "thp_migrations", "arrived_bytes"),
+    ),
+}
+"""The fields of the first release: none may be added or taken away."""
+
+
+def encode(state: JournalState) -> Json:
+    """Returns the members `state` and `since` of the file."""
+    whole = asdict(state)
+    older, since = _split(whole, _STATE)
+    for name, fields in _ENTRIES.items():
+        pairs = [_split(entry, fields) for entry in whole[name]]
+        older[name], since[name] = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    return {"state": older, "since": since}
+
+
+def decode(content: Mapping[str, Any]) -> JournalState:
+    """Returns what such members say.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError: no agent of this version or an older one wrote them.
+    """
+    older, since = content["state"], content.get("since", {})
+    joined = {name: _joined(older[name], since.get(name)) for name in _ENTRIES}
+    state: Json = {**older, **since, **joined}
+    return JournalState(
+        originals=tuple(Original(**entry) for entry in state.pop("originals")),
+        owned=tuple(_owned(entry) for entry in state.pop("owned")),
+        counters=tuple(Counter(**entry) for entry in state.pop("counters")),
+        tallies=tuple(Tally(**entry) for entry in state.pop("tallies", ())),
+        features=None if (found := state.pop("features")) is None else tuple(found),
+        counted_pages=tuple((name, count) for name, count in state.pop("counted_pages", ())),
+        cooldown=Cooldown(**entry) if (entry := state.pop("cooldown", None)) else None,
+        **state,
+    )
+
+
+def _split(whole: Json, fields: tuple[str, ...]) -> tuple[Json, Json]:
+    return {name: whole[name] for name in fields}, {name: whole[name] for name in whole if name not in fields}
+
+
+def _joined(older: list[Json], since: list[Json] | None) -> list[Json]:
+    return older if since is None else [entry | rest for entry, rest in zip(older, since, strict=True)]
+
+
+def _owned(entry: Json) -> OwnedKdamond:
+    files, former, staged = (
+        tuple((path, value) for path, value in pairs)
+        for pairs in (entry.pop("files"), entry.pop("former"), entry.pop("staged", ()))
+    )
+    directions = tuple((promotes, nid) for promotes, nid in entry.pop("directions", ()))
+    return OwnedKdamond(files=files, former=former, staged=staged, directions=directions, **entry)
