@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Mapping
 
 from terrace_agent.cycle import Cycle
+from terrace_agent.decide import Intent, Outcome
 from terrace_agent.inbox import Inbox
 from terrace_agent.laststate import LastState
 from terrace_agent.order import Order, read_order
@@ -55,6 +56,7 @@ class Loop:
         self._turn: Turn | None = None
         self._active = Active()
         self._status: NodeTieringStatus | None = None
+        self._over = False
 
     def run(self) -> None:
         """Takes turns; returns after the inbox was closed. Stops nothing in the kernel."""
@@ -66,6 +68,13 @@ class Loop:
             plan = self._turn.plan if self._turn else None
             self._inbox.wait(min(self._interval_s, plan.recheck_s) if plan else self._interval_s)
             self._log.begin()
+        self._over = True
+
+    @property
+    def left_the_node(self) -> bool:
+        """Whether it has ended, and the node is as it was found."""
+        turn = self._turn
+        return self._over and turn is not None and (turn.intent, turn.outcome) == (Intent.RESTORE, Outcome.STOPPED)
 
     def turn(self) -> NodeTieringStatus:
         """Takes one turn and returns the status that it came to."""

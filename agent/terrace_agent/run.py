@@ -17,6 +17,7 @@ from terrace_agent.byhand import as_received, ignored, read_policy
 from terrace_agent.cycle import Cycle
 from terrace_agent.engines import make_engines, read_boot_id
 from terrace_agent.errors import AnotherAgentRuns
+from terrace_agent.forget import forget
 from terrace_agent.heartbeat import SHORTEST_S
 from terrace_agent.hostfs import HostFs
 from terrace_agent.inbox import Inbox
@@ -71,7 +72,11 @@ def run_in_cluster(host: HostFs, options: RunOptions) -> int:
     roster.recall()
     cluster.start()
     roster.wait(_FIRST_PODS_S)
-    return signals.run_until_one(loop.run, inbox.close, log)
+    ended = signals.run_until_one(loop.run, inbox.close, log)
+    if loop.left_the_node:
+        roster.close()
+        forget(options.state_dir)
+    return ended
 
 
 def run_file(host: HostFs, options: RunOptions, file: Path) -> int:

@@ -6,7 +6,7 @@ never comes back.
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from terrace_agent.laststate import LastState
 from terrace_agent.steplog import StepLog
@@ -28,6 +28,7 @@ class Roster:
         self._pods: dict[str, Pod] = {}
         self._heard_at: float | None = None
         self._listed = threading.Event()
+        self._saving = threading.Lock()
 
     def recall(self) -> None:
         """Takes up what was last known in this boot; call it before the watch starts."""
@@ -65,6 +66,11 @@ class Roster:
         uid = cgroup_uid(manifest)
         self._take({known: pod for known, pod in self._pods.items() if known != uid})
 
+    def close(self) -> None:
+        """Writes nothing to disk from now on, whatever a watch still brings."""
+        with self._saving:
+            self._last = None
+
     def heard(self) -> None:
         """Notes that nothing has changed as of now."""
         self._heard_at = self._clock()
@@ -73,9 +79,14 @@ class Roster:
         # Never changed in place: who asked before goes on with what it got.
         before, self._pods = self._pods, pods
         self.heard()
-        if self._last is None or pods == before:
-            return
-        try:
-            self._last.save({"pods": [encode_pod(pod) for pod in pods.values()]})
-        except OSError as error:
-            self._log.note("pods not saved", problem=str(error))
+        if pods != before:
+            self._save(pods)
+
+    def _save(self, pods: Mapping[str, Pod]) -> None:
+        with self._saving:
+            if self._last is None:
+                return
+            try:
+                self._last.save({"pods": [encode_pod(pod) for pod in pods.values()]})
+            except OSError as error:
+                self._log.note("pods not saved", problem=str(error))

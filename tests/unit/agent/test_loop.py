@@ -3,6 +3,7 @@
 import errno
 import io
 import json
+import os
 import threading
 from dataclasses import replace
 from itertools import pairwise
@@ -13,8 +14,12 @@ import pytest
 
 from terrace_agent.cycle import Cycle
 from terrace_agent.errors import ApiUnavailable, EngineUnavailable, HostFileUnreadable, SettingsRejected
+from terrace_agent.forget import forget
 from terrace_agent.inbox import Inbox
+from terrace_agent.journal import JournalState
+from terrace_agent.journal_file import FileJournal
 from terrace_agent.laststate import LastState
+from terrace_agent.lock import lock
 from terrace_agent.loop import Loop
 from terrace_agent.steplog import StepLog
 from terrace_api.conditions import Condition, ConditionStatus
@@ -359,3 +364,40 @@ def test_another_spec_wakes_the_loop_and_another_status_does_not() -> None:
     assert not inbox.wait(0)
     inbox.put(manage(generation=2))
     assert inbox.wait(0)
+
+
+def ended(bench: Bench, manifest: dict[str, Any]) -> bool:
+    """Lets the loop take one turn for this object and end; returns whether it left the node as it was found."""
+    bench.inbox.put(manifest)
+    worker = threading.Thread(target=bench.loop.run)
+    worker.start()
+    while not bench.paper.statuses:
+        pass
+    assert not bench.loop.left_the_node, "it has not ended yet"
+    bench.inbox.close()
+    worker.join(20)
+    return bench.loop.left_the_node
+
+
+def test_an_agent_that_ends_where_nothing_is_in_force_has_left_the_node(bench: Bench) -> None:
+    assert ended(bench, restore())
+
+
+def test_an_agent_that_ends_while_a_policy_is_in_force_has_not(bench: Bench) -> None:
+    assert not ended(bench, manage())
+
+
+def test_an_agent_that_could_not_restore_has_not(bench: Bench) -> None:
+    bench.engine.failures["plan_stop"] = HostFileUnreadable(path="/sys/x", errno=errno.EIO)
+    assert not ended(bench, restore())
+
+
+def test_forgetting_leaves_an_empty_directory(tmp_path: Path) -> None:
+    held = lock(tmp_path)
+    Bench(tmp_path).turn(manage())
+    FileJournal(tmp_path, boot_id="a").save(JournalState(promoted_bytes=1))
+    (tmp_path / "pods.new").write_text("half")
+    assert len(list(tmp_path.iterdir())) == 4
+    forget(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    os.close(held)

@@ -125,3 +125,10 @@ def test_a_state_directory_that_is_gone_is_noted_and_no_reason_to_forget(bench: 
     bench.roster.replace([manifest()])
     assert bench.names == ["web-0"]
     assert "pods not saved" in bench.log.getvalue()
+
+
+def test_a_closed_one_goes_on_to_hear_and_writes_nothing(bench: Bench, tmp_path: Path) -> None:
+    bench.roster.close()
+    bench.roster.put(manifest())
+    assert bench.names == ["web-0"]
+    assert list(tmp_path.iterdir()) == []
