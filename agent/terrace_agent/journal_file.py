@@ -21,11 +21,22 @@ class FileJournal:
     def __init__(self, state_dir: Path, *, boot_id: str, name: str = "journal.json") -> None:
         self._path = state_dir / name
         self._boot_id = boot_id
+        self._state = JournalState()
+        self._version: tuple[int, int, int] | None = None
 
     def load(self) -> JournalState:
         """See `Journal.load`."""
-        if not self._path.exists():
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
             return JournalState()
+        # A turn asks several times. Each save is another file, so that these tell one content from any other.
+        version = (found.st_ino, found.st_mtime_ns, found.st_size)
+        if version != self._version:
+            self._state, self._version = self._read(), version
+        return self._state
+
+    def _read(self) -> JournalState:
         text = self._path.read_text(encoding="utf-8")
         try:
             content = json.loads(text)

@@ -7,6 +7,7 @@ a tree: commands come after, in `plan`.
 import dataclasses
 from collections.abc import Iterable, Iterator
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 from terrace_agent.damon.tree import Kdamond
@@ -34,8 +35,12 @@ def refresh_path(index: int) -> str:
     return f"{KDAMONDS}/{index}/refresh_ms"
 
 
+@lru_cache(maxsize=32)
 def kdamond_stores(kdamond: Kdamond, index: int) -> tuple[Store, ...]:
-    """Returns every store that turns any content of `kdamonds/<index>` into `kdamond`."""
+    """Returns every store that turns any content of `kdamonds/<index>` into `kdamond`.
+
+    A turn asks for the same few trees again and again, most often for those of the turn before.
+    """
     return tuple(_directory(kdamond_path(index), kdamond))
 
 

@@ -42,6 +42,13 @@ def test_what_was_saved_is_loaded(tmp_path_factory: pytest.TempPathFactory, stat
     assert FileJournal(where, boot_id="a").load() == state
 
 
+def test_what_another_has_saved_meanwhile_is_loaded(tmp_path: Path) -> None:
+    journal, other = FileJournal(tmp_path, boot_id="a"), FileJournal(tmp_path, boot_id="a")
+    for promoted_bytes in range(1, 6):
+        other.save(JournalState(promoted_bytes=promoted_bytes))
+        assert journal.load() == JournalState(promoted_bytes=promoted_bytes)
+
+
 def test_a_first_start_finds_an_empty_journal(tmp_path: Path) -> None:
     assert FileJournal(tmp_path, boot_id="a").load() == JournalState()
 
