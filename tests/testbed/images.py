@@ -24,28 +24,35 @@ DOCKERFILE = ROOT / "Dockerfile"
 BASE_DOCKERFILE = Path(__file__).parent / "base.Dockerfile"
 SUITE = "trixie"
 PACKAGES = ("python3", "python3-pip", "ca-certificates")
-OPERATOR_IMAGE = "localhost/terrace-operator:dev"
-AGENT_IMAGE = "localhost/terrace-agent:dev"
+TAG = "dev"
+_NAMES = {"operator": "localhost/terrace-operator", "agent": "localhost/terrace-agent"}
+OPERATOR_IMAGE = f"{_NAMES['operator']}:{TAG}"
+AGENT_IMAGE = f"{_NAMES['agent']}:{TAG}"
 KEEP = 3
 """Archives are large, and there are new ones for every change of the code."""
 MOST_LAYERS = 150
 """Each change of the code adds about 20, of 400 MB together."""
-_TARGETS = {"operator": OPERATOR_IMAGE, "agent": AGENT_IMAGE}
 _PIP_SETTINGS = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout")
 
 
-def project_images() -> tuple[Path, ...]:
-    """The docker-archives of `OPERATOR_IMAGE` and `AGENT_IMAGE`, built of the tree as it is."""
+def project_images(root: Path = ROOT, tag: str = TAG) -> tuple[Path, ...]:
+    """The docker-archives of the operator's and the agent's image, built of a tree as it is.
+
+    Args:
+        root: the repository's, or that of another state of it.
+        tag: of both images; what is installed side by side needs tags of its own.
+    """
     base = base_root()
     makers = (Path(__file__), Path(buildah.__file__))
-    entry_key = cache.key(*makers, DOCKERFILE, base.name, *_copied(DOCKERFILE.read_text()))
-    directory = cache.entry("project-images", entry_key, lambda into: _build(base, into), keep=KEEP)
-    return tuple(directory / f"{target}.tar" for target in _TARGETS)
+    dockerfile = root / "Dockerfile"
+    entry_key = cache.key(*makers, tag, dockerfile, base.name, *_copied(root, dockerfile.read_text()))
+    directory = cache.entry("project-images", entry_key, lambda into: _build(root, tag, base, into), keep=KEEP)
+    return tuple(directory / f"{target}.tar" for target in _NAMES)
 
 
-def _copied(dockerfile: str) -> list[Path]:
+def _copied(root: Path, dockerfile: str) -> list[Path]:
     """What the Dockerfile copies from the repository."""
-    return [ROOT / source for source in re.findall(r"^COPY (?!--)(\S+) ", dockerfile, re.MULTILINE)]
+    return [root / source for source in re.findall(r"^COPY (?!--)(\S+) ", dockerfile, re.MULTILINE)]
 
 
 def base_root() -> Path:
@@ -60,7 +67,7 @@ def _install_base(directory: Path) -> None:
         debian.install_root(SUITE, PACKAGES, directory / "base.tar", log=directory / "mmdebstrap.log")
 
 
-def _build(base: Path, into: Path) -> None:
+def _build(root: Path, tag: str, base: Path, into: Path) -> None:
     builder = Buildah(cache.root() / "buildah")
     _forget_old_layers(builder)
     base_image = f"localhost/terrace-base:{base.name}"
@@ -68,10 +75,11 @@ def _build(base: Path, into: Path) -> None:
         with progress.step("importing the base image", usually="5 s"):
             builder.build(base, BASE_DOCKERFILE, "--tag", base_image)
     with _mounts() as mounts:
-        for target, name in _TARGETS.items():
+        for target, repository in _NAMES.items():
+            name = f"{repository}:{tag}"
             options = ("--pull-never", *mounts, "--build-arg", f"BASE={base_image}", "--target", target, "--tag", name)
             with progress.step(f"building the {target}'s image", usually="60 s, 10 s if only code changed"):
-                builder.build(ROOT, DOCKERFILE, *options, log=into / f"{target}.log")
+                builder.build(root, root / "Dockerfile", *options, log=into / f"{target}.log")
                 builder.run("push", name, f"docker-archive:{into / f'{target}.tar'}:{name}")
 
 

@@ -33,6 +33,7 @@ def join(
     kernel: Kernel | None = None,
     topology: Topology = TWO_TIERS,
     append: str = "",
+    kubelet: Mapping[str, object] | None = None,
     outlive: bool = False,
 ) -> Guest:
     """Boots a guest, and returns when it is a Ready node of the cluster; the arguments are those of `prepare`."""
@@ -44,6 +45,7 @@ def join(
         kernel=kernel,
         topology=topology,
         append=append,
+        kubelet=kubelet,
         outlive=outlive,
     )
     try:
@@ -64,6 +66,7 @@ def prepare(
     kernel: Kernel | None = None,
     topology: Topology = TWO_TIERS,
     append: str = "",
+    kubelet: Mapping[str, object] | None = None,
     outlive: bool = False,
 ) -> Guest:
     """A guest that joins the cluster once it boots.
@@ -76,6 +79,7 @@ def prepare(
         kernel: the newest one if None.
         topology: the guest's memory.
         append: more of the kernel's command line.
+        kubelet: more of the kubelet's configuration.
         outlive: whether the guest goes on when this process ends.
     """
     boot = kernels.boot_files(kernel or kernels.newest())
@@ -87,7 +91,7 @@ def prepare(
         node_disk=disk,
         kubelet_port=kubelet_port,
         topology=topology,
-        seed=_seed(cluster, name, kubelet_port),
+        seed=_seed(cluster, name, _kubelet_configuration(kubelet_port) | dict(kubelet or {})),
         append=append,
     )
     return Guest(name, machine, directory, outlive=outlive)
@@ -126,7 +130,7 @@ def _wait_until_ready(cluster: Cluster, guest: Guest, limit_s: float) -> None:
     waiting.until(ready, f"node {guest.name} to be Ready", limit_s=limit_s, every_s=0.5, detail=guest.kubelet_log)
 
 
-def _seed(cluster: Cluster, name: str, kubelet_port: int) -> Mapping[str, File]:
+def _seed(cluster: Cluster, name: str, kubelet: Mapping[str, object]) -> Mapping[str, File]:
     pair = cluster.add_node(name)
     server = f"https://{HOST_SEEN_BY_GUESTS}:{cluster.ports.api}"
     texts = {
@@ -136,7 +140,7 @@ def _seed(cluster: Cluster, name: str, kubelet_port: int) -> Mapping[str, File]:
         "/etc/kubernetes/kubelet.crt": pair.certificate.read_text(),
         "/etc/kubernetes/kubelet.key": pair.key.read_text(),
         "/etc/kubernetes/kubelet.kubeconfig": cluster.kubeconfig_for(pair, server),
-        "/etc/kubernetes/kubelet.yaml": yaml.safe_dump(_kubelet_configuration(kubelet_port)),
+        "/etc/kubernetes/kubelet.yaml": yaml.safe_dump(dict(kubelet)),
         "/etc/kubernetes/service.nft": _service_rules(cluster.ports.api),
     }
     return {path: File(data=text.encode()) for path, text in texts.items()}
