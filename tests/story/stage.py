@@ -5,22 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from story import untouched
+from story.release import ROOT, THIS, Release
+from story.untouched import Untouched
 from testbed import evidence, node, progress
 from testbed.build_workload import workload
 from testbed.cluster import Cluster
 from testbed.errors import BedError
 from testbed.guest import Guest
-from testbed.images import AGENT_IMAGE, OPERATOR_IMAGE, project_images
 from testbed.kernels import Kernel
 from testbed.node import ALONE
 from testbed.topology import TWO_TIERS, Topology
 
-ROOT = Path(__file__).parents[2]
-CHART = ROOT / "deploy/helm/terrace"
+CHART = THIS.chart
 SAMPLES = ROOT / "deploy/samples"
 NAMESPACE = "terrace-system"
 NODE = "tiered"
@@ -29,11 +30,16 @@ _LOGS = {"agent": "daemonset/terrace-agent", "operator": "deployment/terrace-ope
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """A running cluster with one node and Terrace on it."""
+    """A running cluster with one node and Terrace on it.
+
+    Attributes:
+        before: what both were like before Terrace was installed; None until then.
+    """
 
     cluster: Cluster
     guest: Guest
     images: tuple[Path, ...]
+    before: Untouched | None = None
 
     def policy(self, name: str) -> dict[str, Any]:
         """Returns a TieringPolicy as the API server has it."""
@@ -76,7 +82,14 @@ class Stage:
 
 @contextmanager
 def stage(
-    directory: Path, *, name: str, kernel: Kernel | None = None, topology: Topology = TWO_TIERS, keep: bool = False
+    directory: Path,
+    *,
+    name: str,
+    kernel: Kernel | None = None,
+    topology: Topology = TWO_TIERS,
+    keep: bool = False,
+    release: Release = THIS,
+    later: tuple[Release, ...] = (),
 ) -> Iterator[Stage]:
     """Starts everything in `directory`, yields when operator and agent are up, and ends everything.
 
@@ -88,15 +101,19 @@ def stage(
         kernel: the node's; the newest if None.
         topology: the node's memory.
         keep: leave everything running when the story ends well; `leftovers.stop_all(directory)` ends it.
+        release: what is installed.
+        later: others whose images the node holds, too.
     """
-    made = _make(directory, kernel=kernel, topology=topology, outlive=keep)
+    releases = (release, *later)
+    made = _make(directory, releases, kernel=kernel, topology=topology, outlive=keep)
     kept = False
     try:
         with evidence.saved_on_failure(made, evidence.ARTIFACTS / name):
             made.cluster.start(outlive=keep)
             node.start(made.cluster, made.guest)
-            install(made.cluster)
-            yield made
+            before = untouched.seen(made.cluster, made.guest)
+            install(made.cluster, release)
+            yield replace(made, before=before)
         kept = keep
     finally:
         if not kept:
@@ -104,9 +121,11 @@ def stage(
             made.cluster.stop()
 
 
-def _make(directory: Path, *, kernel: Kernel | None, topology: Topology, outlive: bool) -> Stage:
+def _make(
+    directory: Path, releases: tuple[Release, ...], *, kernel: Kernel | None, topology: Topology, outlive: bool
+) -> Stage:
     """Returns the stage before anything of it is started."""
-    images = (*project_images(), *workload().images)
+    images = (*(image for release in releases for image in release.images()), *workload().images)
     cluster = Cluster.create(directory / "cluster")
     guest = node.prepare(
         cluster,
@@ -121,17 +140,18 @@ def _make(directory: Path, *, kernel: Kernel | None, topology: Topology, outlive
     return Stage(cluster=cluster, guest=guest, images=images)
 
 
-def install(cluster: Cluster) -> None:
-    """Installs the chart with the images that the node already holds, and waits for both workloads."""
+def install(cluster: Cluster, release: Release = THIS) -> None:
+    """Installs a chart with the images that the node already holds, and waits for both workloads."""
     with progress.step("helm install terrace", usually="40 s until operator and agent are up"):
-        cluster.helm(
-            *("install", "terrace", CHART, "--namespace", NAMESPACE, "--create-namespace"),
-            *("--set", f"operator.image.repository={OPERATOR_IMAGE.rpartition(':')[0]}"),
-            *("--set", f"agent.image.repository={AGENT_IMAGE.rpartition(':')[0]}"),
-            *("--set", f"imageTag={AGENT_IMAGE.rpartition(':')[2]}"),
-            *("--set", "operator.image.pullPolicy=Never,agent.image.pullPolicy=Never"),
-            *("--set", "operator.replicas=1"),  # two would share the one node and its few CPUs
-            "--wait",
-            "--timeout=5m",
-            limit_s=330,
-        )
+        _helm(cluster, "install", release, "--create-namespace")
+
+
+def upgrade(cluster: Cluster, release: Release) -> None:
+    """Replaces what is installed, by an older release as well, and waits for both workloads."""
+    with progress.step(f"helm upgrade terrace to {release.tag}", usually="40 s until operator and agent are replaced"):
+        _helm(cluster, "upgrade", release, "--reset-values")
+
+
+def _helm(cluster: Cluster, command: str, release: Release, *flags: str) -> None:
+    where = ("--namespace", NAMESPACE, "--wait", "--timeout=5m")
+    cluster.helm(command, "terrace", *release.arguments(), *where, *flags, limit_s=330)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import yaml
 
@@ -24,6 +26,8 @@ class Load:
     Attributes:
         write: the hot set is written, not read.
         node: the node that it runs on; empty for any.
+        name: the pod's.
+        resources: of its container, which make its class; None for BestEffort.
     """
 
     hot_mib: int = 224
@@ -33,6 +37,8 @@ class Load:
     interval_s: float = 2.0
     write: bool = False
     node: str = ""
+    name: str = POD
+    resources: Mapping[str, Any] | None = None
 
     def arguments(self) -> list[str]:
         """Returns the program's command line."""
@@ -55,11 +61,12 @@ def manifests(load: Load) -> str:
         "image": HOTCOLD_IMAGE,
         "imagePullPolicy": "Never",
         "args": load.arguments(),
+        **({"resources": dict(load.resources)} if load.resources else {}),
     }
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": POD, "namespace": NAMESPACE},
+        "metadata": {"name": load.name, "namespace": NAMESPACE},
         "spec": {
             "containers": [container],
             "terminationGracePeriodSeconds": 1,
@@ -95,5 +102,5 @@ class Workload:
 
     def _lines(self) -> list[str]:
         """Returns the lines of the pod's log as the container runtime writes them: time, stream, F, line."""
-        log = f"/var/log/pods/{NAMESPACE}_{POD}_*/{POD}/0.log"
+        log = f"/var/log/pods/{NAMESPACE}_{self._load.name}_*/{POD}/0.log"
         return self._guest.run(f"cat {log} 2>/dev/null", check=False).stdout.splitlines()
