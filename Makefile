@@ -85,6 +85,10 @@ demo: root needs-demo $(VENV)/ready packages ## The main job on real parts; KERN
 bench-latency: root $(VENV)/ready packages ## Time from apply to state=on, and from agent start to Ready with a policy in force, by step
 	@$(BIN)/python -m bench.latency --kernel $(KERNEL)
 
+.PHONY: bench-agent
+bench-agent: root $(VENV)/ready packages ## What the agent costs: its pod over 10 minutes of tiering by the kubelet's account, a process at rest
+	@$(BIN)/python -m bench.agent --kernel $(KERNEL)
+
 .PHONY: bench-fleet
 bench-fleet: root $(VENV)/ready packages ## What the operator costs for 100, 1000 and 5000 nodes; NODES="100 20000" for others
 	@$(BIN)/python -m bench.fleet $(if $(NODES),--nodes $(NODES))
