@@ -1,6 +1,6 @@
 """Nodes beside the tiered one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,13 @@ def joined(
     kernel: str | None = None,
     topology: Topology = TWO_TIERS,
     append: str = "",
+    kubelet: Mapping[str, object] | None = None,
+    everywhere: bool = False,
     **spec: Any,
 ) -> Iterator[Guest]:
     """Boots another node that follows a policy of its own, `other`, of this `spec`; ends both.
+
+    With `everywhere` it is a policy for all nodes, the tiered one included.
 
     What it tells is kept in `artifacts/e2e/NAME` when anything fails meanwhile.
     """
@@ -37,9 +41,10 @@ def joined(
         kernel=kernels.kernel(kernel) if kernel else None,
         topology=topology,
         append=append,
+        kubelet=kubelet,
     )
-    selector = {"matchLabels": {"kubernetes.io/hostname": name}}
-    manifest = policy("other", mode="Enforce", nodeSelector=selector, **spec)
+    own = {"nodeSelector": {"matchLabels": {"kubernetes.io/hostname": name}}}
+    manifest = policy("other", mode="Enforce", **({"allNodes": True} if everywhere else own), **spec)
     try:
         with evidence.saved_on_failure(guest, evidence.ARTIFACTS / "e2e" / name):
             node.start(tiered.cluster, guest)
@@ -47,7 +52,8 @@ def joined(
             tiered.wait("jsonpath={.spec.action}=Manage", f"nodetiering/{name}", limit_s=60)
             yield guest
     except Exception:
-        guest.expect_running()  # a node that is gone is why everything else failed
+        if not guest.stopped:
+            guest.expect_running()  # a node that is gone is why everything else failed
         raise
     finally:
         guest.stop()

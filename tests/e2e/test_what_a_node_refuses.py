@@ -1,14 +1,13 @@
 """Policies that cannot be meant for the node, and a tree that is somebody else's: said so, and nothing is stored."""
 
 import dataclasses
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import yaml
 
 from cases.policies import policy
+from e2e.policies import applied
 from story import host
 from story.stage import Stage
 from testbed import waiting
@@ -30,17 +29,6 @@ echo off > /sys/kernel/mm/damon/admin/kdamonds/0/state
 echo 0 > /sys/kernel/mm/damon/admin/kdamonds/nr_kdamonds
 echo Y > /sys/module/damon_stat/parameters/enabled
 """
-
-
-@contextmanager
-def applied(tiered: Stage, **spec: Any) -> Iterator[None]:
-    manifest = yaml.safe_dump(policy("case", **({"allNodes": True, "mode": "Enforce"} | spec)))
-    tiered.cluster.kubectl("apply", "-f", "-", stdin=manifest)
-    try:
-        yield
-    finally:
-        tiered.cluster.kubectl("delete", "tieringpolicy", "case")
-        tiered.wait("jsonpath={.spec.action}=Restore", f"nodetiering/{tiered.guest.name}")
 
 
 def condition(tiered: Stage, type_: str, status: str) -> dict[str, Any]:
