@@ -93,6 +93,11 @@ bench-agent: root $(VENV)/ready packages ## What the agent costs: its pod over 1
 bench-fleet: root $(VENV)/ready packages ## What the operator costs for 100, 1000 and 5000 nodes; NODES="100 20000" for others
 	@$(BIN)/python -m bench.fleet $(if $(NODES),--nodes $(NODES))
 
+.PHONY: bench-placement
+bench-placement: root $(VENV)/ready packages ## Terrace beside what people use today; WORKLOADS="swap drift" CONTESTANTS="terrace numa" ROUNDS=1 run a part, RECORD=1 keeps it for docs/placement.md
+	@$(BIN)/python -m bench.placement --kernel $(KERNEL) $(if $(WORKLOADS),--workloads $(WORKLOADS)) \
+	  $(if $(CONTESTANTS),--contestants $(CONTESTANTS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(RECORD),--record)
+
 .PHONY: cluster
 cluster: root $(VENV)/ready packages ## A real control plane on loopback, for work by hand
 	@$(BIN)/python -m testbed cluster
@@ -106,10 +111,11 @@ down: $(VENV)/ready ## Ends what `make cluster` and `make node` started
 	@$(BIN)/python -m testbed down
 
 .PHONY: generate
-generate: $(VENV)/ready ## Writes what is derived: from the CRDs, and the pages about fields and kernels
+generate: $(VENV)/ready ## Writes what is derived: from the CRDs, and the pages about fields, kernels and placement
 	$(BIN)/python api/generate.py
 	$(BIN)/python api/reference.py
 	$(BIN)/python -m contract.page
+	$(BIN)/python -m bench.placement.page
 
 .PHONY: lock
 lock: ## Resolves the lock files anew (needs uv)

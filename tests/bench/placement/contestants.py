@@ -1,0 +1,143 @@
+"""Who is compared, each as the scripts that put it in force in a guest. Pure.
+
+Every run begins and ends with `RESET`, so that contestants find the same guest: no kdamond (DAMON_STAT off, too), no
+NUMA balancing, no demotion by reclaim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[3]
+POLICY = ROOT / "deploy/samples/demo.yaml"
+"""The default policy without its limits on CPU time, which emulation would use up; the recipes have none either."""
+DAMON_TIER = ROOT / "tests/golden/damon/damon-tier.recipe.stores"
+POLICY_IN_GUEST = "/run/bench-policy.yaml"
+AGENT = "PYTHONPATH=/terrace/libraries:/terrace/agent:/terrace/api python3 -m terrace_agent"
+DAMO = "PYTHONPATH=/terrace/damo python3 -c 'import damo.damo; damo.damo.main()'"
+KDAMONDS = "/sys/kernel/mm/damon/admin/kdamonds"
+
+RESET = f"""
+if [ -e /run/bench.pid ]; then
+    kill -TERM $(cat /run/bench.pid)
+    while [ -e /proc/$(cat /run/bench.pid) ]; do sleep 0.2; done
+    rm /run/bench.pid
+    {AGENT} stop
+fi
+cd {KDAMONDS} 2>/dev/null && {{
+    for state in [0-9]*/state; do [ ! -e $state ] || echo off > $state; done
+    echo 0 > nr_kdamonds
+}}
+stat=/sys/module/damon_stat/parameters/enabled
+[ ! -e $stat ] || echo N > $stat
+echo 0 > /proc/sys/kernel/numa_balancing
+echo false > /sys/kernel/mm/numa/demotion_enabled
+echo 3 > /proc/sys/vm/drop_caches
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contestant:
+    """One of those who are compared.
+
+    Attributes:
+        title: what it is, for the page.
+        start: a script that returns once it is in force; empty for doing nothing.
+        policy: what `POLICY_IN_GUEST` is to hold; empty for those that are not Terrace.
+        compared: whether Terrace is measured against it; nothing and the oracle are the ends of the scale.
+    """
+
+    title: str
+    start: str = ""
+    policy: str = ""
+    compared: bool = True
+
+
+def _terrace(engine: str) -> str:
+    """Starts the agent as a person does, in a session of its own, and waits until its first turn is over."""
+    return f"""
+cd /; rm -f /run/bench.log
+(setsid env {AGENT} run --file {POLICY_IN_GUEST} > /run/bench.log 2>&1 < /dev/null & echo $! > /run/bench.pid)
+for i in $(seq 600); do
+    ! grep -qs 'engine {engine}' /run/bench.log || exit 0
+    sleep 0.1
+done
+cat /run/bench.log; exit 1
+"""
+
+
+def _policy(engine: str) -> str:
+    policy = yaml.safe_load(POLICY.read_text(encoding="utf-8"))
+    policy["spec"]["engine"] = engine
+    return yaml.safe_dump(policy)
+
+
+def damon_tier(stores: str) -> str:
+    """Returns the script that makes the stores of DAMON_TIER, as its tree in tests/golden holds them.
+
+    In its favour, two things are not as the module has them: the region is all memory, as the module's helper finds it
+    since 7.2 (before: the biggest resource, normally one NUMA node, so that one direction cannot act), and the
+    watermarks are open (it would not start while more than 20 % of all memory is free, and stop below 5 %).
+
+    Args:
+        stores: lines of a path below `KDAMONDS` and a value. Files that a kernel does not have are passed over.
+    """
+    region_end = "0/contexts/0/targets/0/regions/0/end"
+    lines = []
+    for line in stores.splitlines():
+        path, value = line.split()
+        if path.endswith("watermarks/metric"):
+            value = "none"
+        lines.append(f"put {path} {'$end' if path == region_end else value}")
+    made = "\n".join(lines)
+    return f"""
+set -e
+cd {KDAMONDS}
+end=$(cd /sys/devices/system/memory; echo $((0x$(cat block_size_bytes) * ($(ls -d memory[0-9]* | wc -l)))))
+put() {{ [ ! -e $1 ] || echo $2 > $1; }}
+{made}
+echo on > 0/state
+"""
+
+
+MEM_TIER = f"""
+set -e
+{DAMO} module stat write enabled N
+{DAMO} start \
+  --numa_node 0 --monitoring_intervals_goal 4% 3 5ms 10s \
+    --damos_action migrate_cold 1 --damos_access_rate 0% 0% \
+    --damos_apply_interval 1s --damos_quota_interval 1s --damos_quota_space 200MB \
+    --damos_quota_goal node_mem_free_bp 0.5% 0 --damos_filter reject young \
+  --numa_node 1 --monitoring_intervals_goal 4% 3 5ms 10s \
+    --damos_action migrate_hot 0 --damos_access_rate 5% max \
+    --damos_apply_interval 1s --damos_quota_interval 1s --damos_quota_space 200MB \
+    --damos_quota_goal node_mem_used_bp 99.7% 0 --damos_filter allow young \
+  --damos_nr_quota_goals 1 1 --damos_nr_filters 1 1 --nr_targets 1 1 --nr_schemes 1 1 --nr_ctxs 1 1
+"""
+"""What damo's scripts/mem_tier.sh runs (damonitor/damo, 3.4.3); the package on PyPI holds damo without its scripts."""
+
+BARE = """
+set -e
+echo true > /sys/kernel/mm/numa/demotion_enabled
+echo 2 > /proc/sys/kernel/numa_balancing
+"""
+
+
+CONTESTANTS: Mapping[str, Contestant] = {
+    "terrace": Contestant(title="Terrace, engine `damon`", start=_terrace("damon"), policy=_policy("DAMON")),
+    "terrace-numa": Contestant(
+        title="Terrace, engine `numa_balancing`", start=_terrace("numa_balancing"), policy=_policy("NUMABalancing")
+    ),
+    "terrace-move": Contestant(
+        title="Terrace, engine `move_pages`", start=_terrace("move_pages"), policy=_policy("MovePages")
+    ),
+    "numa": Contestant(title="the kernel's `numa_balancing` 2 with `demotion_enabled`", start=BARE),
+    "damon-tier": Contestant(title="DAMON_TIER's schemes", start=damon_tier(DAMON_TIER.read_text(encoding="utf-8"))),
+    "mem-tier": Contestant(title="damo's `mem_tier.sh`", start=MEM_TIER),
+    "oracle": Contestant(title="oracle", start="pkill -USR2 -o -x heat", compared=False),
+    "nothing": Contestant(title="nothing", compared=False),
+}

@@ -1,0 +1,90 @@
+"""Runs one contestant on one workload in a guest. What is decided here is only when.
+
+Before: `workloads` and `contestants`. After: `figures`.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from bench.placement import counters
+from bench.placement.contestants import POLICY_IN_GUEST, RESET, ROOT, Contestant
+from bench.placement.counters import Counters
+from bench.placement.figures import Figures, Sample, figures, sample
+from bench.placement.programs import damo, heat
+from bench.placement.workloads import REST_S, Workload
+from contract import libraries
+from testbed.guest import Guest
+
+_FILL_LIMIT_S = 180.0
+_LOG = "/run/heat.log"
+_LOAD = f"""
+rm -f {_LOG}
+(setsid /opt/heat ARGUMENTS > {_LOG} 2>&1 < /dev/null &)
+until grep -q passes {_LOG}; do sleep 0.2; done
+sleep 2
+"""
+# The process that sleeps dies with the other.
+_UNLOAD = "pkill -KILL -o -x heat; while pgrep -x heat > /dev/null; do sleep 0.2; done"
+
+
+def equip(guest: Guest) -> None:
+    """Puts everything that contestants need into a guest."""
+    for name in ("agent", "api"):
+        guest.run(f"mkdir -p /terrace/{name}")
+        guest.copy_in(ROOT / name, f"/terrace/{name}")
+    libraries.install(guest, "/terrace/libraries")
+    guest.run("mkdir -p /terrace/damo")
+    guest.copy_in(damo(), "/terrace/damo")
+    guest.copy_in(heat(), "/opt/heat")
+
+
+def measure(guest: Guest, workload: Workload, contestant: Contestant) -> Figures:
+    """Runs a contestant and returns its figures.
+
+    Raises:
+        CommandError: it does not start on this kernel.
+    """
+    guest.run(RESET, check=False)
+    if contestant.policy:
+        guest.write(POLICY_IN_GUEST, contestant.policy)
+    guest.run(_LOAD.replace("ARGUMENTS", " ".join(workload.arguments())), limit_s=_FILL_LIMIT_S)
+    try:
+        return _measure_loaded(guest, workload, contestant)
+    finally:
+        guest.run(_UNLOAD)
+        guest.run(RESET, limit_s=120, check=False)
+
+
+def _measure_loaded(guest: Guest, workload: Workload, contestant: Contestant) -> Figures:
+    start = _count(guest, session=0)
+    guest.run(contestant.start, limit_s=120)
+    # Its own process is told by its session, where it has one.
+    session = int(guest.run("cat /run/bench.pid 2>/dev/null || echo 0").stdout)
+    since_s = float(guest.run("pkill -USR1 -o -x heat; cut -d' ' -f1 /proc/uptime").stdout)
+    _sleep_until(guest, since_s + workload.seconds - REST_S)
+    rest = _count(guest, session=session)
+    _sleep_until(guest, since_s + workload.seconds)
+    end = _count(guest, session=session)
+    return figures(workload, _samples(guest), since_s=since_s, start=start, rest=rest, end=end)
+
+
+def _count(guest: Guest, *, session: int) -> Counters:
+    return counters.parse(guest.run(counters.READ).stdout, session=session)
+
+
+def _samples(guest: Guest) -> list[Sample]:
+    return [sample(line) for line in guest.read(_LOG).splitlines() if line.endswith("}")]
+
+
+def _sleep_until(guest: Guest, monotonic_s: float) -> None:
+    """Waits by the guest's clock, which may be slower than this machine's."""
+    while (left_s := monotonic_s - float(guest.run("cut -d' ' -f1 /proc/uptime").stdout)) > 0:
+        time.sleep(left_s)
+
+
+def machine() -> str:
+    """Returns what the figures were measured on, for who compares them with others."""
+    cpus = Path("/proc/cpuinfo").read_text(encoding="utf-8").count("processor\t")
+    return f"QEMU without KVM (TCG) on {cpus} CPUs"

@@ -1,0 +1,57 @@
+"""Who is first is decided by what counts in the workload."""
+
+import pytest
+
+from bench.placement.verdict import Verdict, verdict
+from bench.placement.workloads import Aim
+
+RIVALS = frozenset({"numa", "mem-tier"})
+Numbers = dict[str, dict[str, float | None]]
+
+
+def numbers(figure: str, **values: float | None) -> Numbers:
+    return {name.replace("_", "-"): {figure: value} for name, value in values.items()}
+
+
+def soon(**values: float | None) -> Verdict:
+    return verdict(Aim.SOON, numbers("seconds_to_90_percent", **values), RIVALS)
+
+
+def test_the_fastest_is_first_and_the_ends_of_the_scale_do_not_count() -> None:
+    assert soon(terrace=10, numa=12, mem_tier=None, oracle=1, nothing=0) == Verdict(
+        good=True, word="first", best="numa"
+    )
+
+
+@pytest.mark.parametrize(("own", "word"), [(11, "level"), (11.1, "behind")])
+def test_a_tenth_more_is_level(own: float, word: str) -> None:
+    assert soon(terrace=own, numa=10) == Verdict(good=word == "level", word=word, best="numa")
+
+
+def test_one_sample_more_is_level() -> None:
+    assert soon(terrace=3, numa=2).word == "level"
+    assert soon(terrace=3.1, numa=2).word == "behind"
+
+
+def test_who_never_came_there_is_not_good_even_if_nobody_did() -> None:
+    assert soon(terrace=None, numa=50) == Verdict(good=False, word="never came there", best="numa")
+    assert soon(terrace=None, numa=None) == Verdict(good=False, word="never came there", best="")
+    assert soon(terrace=70, numa=None) == Verdict(good=True, word="first", best="")
+
+
+def test_a_higher_share_is_better() -> None:
+    share = "mean_heat_fast_percent"
+    assert verdict(Aim.SHARE, numbers(share, terrace=80, numa=70), RIVALS).word == "first"
+    assert verdict(Aim.SHARE, numbers(share, terrace=63, numa=70), RIVALS).word == "level"
+    assert verdict(Aim.SHARE, numbers(share, terrace=62, numa=70), RIVALS).word == "behind"
+
+
+def test_a_mebibyte_is_level_with_nothing() -> None:
+    moved = "moved_bytes"
+    assert verdict(Aim.STILL, numbers(moved, terrace=1 << 20, numa=0), RIVALS).word == "level"
+    assert verdict(Aim.STILL, numbers(moved, terrace=2 << 20, numa=0), RIVALS).word == "behind"
+
+
+def test_the_second_phase_of_a_swap_counts() -> None:
+    after = "seconds_to_90_percent_after_swap"
+    assert verdict(Aim.SOON_AGAIN, numbers(after, terrace=5, numa=9), RIVALS).word == "first"
