@@ -47,33 +47,34 @@ class Contestant:
     Attributes:
         title: what it is, for the page.
         start: a script that returns once it is in force; empty for doing nothing.
+        since: a script that, right after it, prints since when it is in force, by the guest's monotonic clock.
         policy: what `POLICY_IN_GUEST` is to hold; empty for those that are not Terrace.
         compared: whether Terrace is measured against it; nothing and the oracle are the ends of the scale.
     """
 
     title: str
     start: str = ""
+    since: str = "cut -d' ' -f1 /proc/uptime"
     policy: str = ""
     compared: bool = True
 
 
-def _terrace(engine: str) -> str:
-    """Starts the agent as a person does, in a session of its own, and waits until its first turn is over."""
-    return f"""
-cd /; rm -f /run/bench.log
-(setsid env {AGENT} run --file {POLICY_IN_GUEST} > /run/bench.log 2>&1 < /dev/null & echo $! > /run/bench.pid)
-for i in $(seq 600); do
-    ! grep -qs 'engine {engine}' /run/bench.log || exit 0
-    sleep 0.1
-done
-cat /run/bench.log; exit 1
-"""
-
-
-def _policy(engine: str) -> str:
+def _terrace(title: str, engine: str) -> Contestant:
+    """Returns Terrace with one of its engines: the agent as a person starts it, in a session of its own."""
     policy = yaml.safe_load(POLICY.read_text(encoding="utf-8"))
     policy["spec"]["engine"] = engine
-    return yaml.safe_dump(policy)
+    run = f"{AGENT} run --file {POLICY_IN_GUEST} > /run/bench.log 2>&1 < /dev/null"
+    start = f"""
+rm -f /run/bench.log
+(setsid env {run} & echo $! > /run/bench.pid)
+for i in $(seq 600); do
+    ! grep -qs '"step": "publish"' /run/bench.log || break
+    sleep 0.1
+done
+grep -q '"step": "apply"' /run/bench.log || {{ grep Ready= /run/bench.log; exit 1; }}
+"""
+    since = r"""sed -n 's/.*"step": "apply".*"monotonic_s": \([0-9.]*\).*/\1/p' /run/bench.log | head -1"""
+    return Contestant(title=title, start=start, since=since, policy=yaml.safe_dump(policy))
 
 
 def damon_tier(stores: str) -> str:
@@ -128,13 +129,9 @@ echo 2 > /proc/sys/kernel/numa_balancing
 
 
 CONTESTANTS: Mapping[str, Contestant] = {
-    "terrace": Contestant(title="Terrace, engine `damon`", start=_terrace("damon"), policy=_policy("DAMON")),
-    "terrace-numa": Contestant(
-        title="Terrace, engine `numa_balancing`", start=_terrace("numa_balancing"), policy=_policy("NUMABalancing")
-    ),
-    "terrace-move": Contestant(
-        title="Terrace, engine `move_pages`", start=_terrace("move_pages"), policy=_policy("MovePages")
-    ),
+    "terrace": _terrace("Terrace, engine `damon`", "DAMON"),
+    "terrace-numa": _terrace("Terrace, engine `numa_balancing`", "NUMABalancing"),
+    "terrace-move": _terrace("Terrace, engine `move_pages`", "MovePages"),
     "numa": Contestant(title="the kernel's `numa_balancing` 2 with `demotion_enabled`", start=BARE),
     "damon-tier": Contestant(title="DAMON_TIER's schemes", start=damon_tier(DAMON_TIER.read_text(encoding="utf-8"))),
     "mem-tier": Contestant(title="damo's `mem_tier.sh`", start=MEM_TIER),

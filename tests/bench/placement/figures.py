@@ -80,6 +80,7 @@ def figures(
     samples: Sequence[Sample],
     *,
     since_s: float,
+    clock_s: float,
     start: Counters,
     rest: Counters,
     end: Counters,
@@ -89,14 +90,17 @@ def figures(
     Args:
         workload: what was run.
         samples: all of the workload's lines.
-        since_s: when the contestant was in force and the workload's clock started.
+        since_s: when the contestant was in force.
+        clock_s: when the workload's clock started, right after that.
         start: before the contestant was started.
         rest: when `REST_S` were left.
         end: at the end.
     """
     run = [one for one in samples if since_s <= one.monotonic_s <= end.monotonic_s]
+    before = [one for one in samples if one.monotonic_s < since_s][-1:]
+    swap_s = clock_s + workload.shift_s
     swaps = workload.shift_s and workload.rests
-    first, second = _phases(run, since_s + workload.shift_s) if swaps else (run, [])
+    first, second = _phases(run, swap_s) if swaps else (run, [])
     rested = workload.rests
     rest_s = end.monotonic_s - rest.monotonic_s
     rest_cpu_s = end.kdamond_s - rest.kdamond_s + end.agent_s - rest.agent_s
@@ -104,9 +108,9 @@ def figures(
         hot_fast_percent=_series(run, since_s),
         mean_heat_fast_percent=round(100 * statistics.fmean(one.heat_fast for one in run), 2),
         seconds_to_90_percent=_seconds_to(first, since_s),
-        seconds_to_90_percent_after_swap=_seconds_to(second, since_s + workload.shift_s),
+        seconds_to_90_percent_after_swap=_seconds_to(second, swap_s),
         moved_bytes=end.migrated_bytes - start.migrated_bytes,
-        useful_bytes=_gained(first) + _gained(second),
+        useful_bytes=_gained([*before, *first]) + _gained(second),
         rest_bytes=end.migrated_bytes - rest.migrated_bytes if rested else None,
         kdamond_seconds=round(end.kdamond_s - start.kdamond_s, 2),
         agent_seconds=round(end.agent_s - start.agent_s, 2),

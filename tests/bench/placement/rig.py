@@ -9,12 +9,13 @@ import time
 from pathlib import Path
 
 from bench.placement import counters
-from bench.placement.contestants import POLICY_IN_GUEST, RESET, ROOT, Contestant
+from bench.placement.contestants import AGENT, DAMO, POLICY_IN_GUEST, RESET, ROOT, Contestant
 from bench.placement.counters import Counters
 from bench.placement.figures import Figures, Sample, figures, sample
 from bench.placement.programs import damo, heat
 from bench.placement.workloads import REST_S, Workload
 from contract import libraries
+from testbed import progress
 from testbed.guest import Guest
 
 _FILL_LIMIT_S = 180.0
@@ -25,6 +26,8 @@ rm -f {_LOG}
 until grep -q passes {_LOG}; do sleep 0.2; done
 sleep 2
 """
+# Starts the workload's clock. The contestant's own process is told by its session, where it has one.
+_BEGIN = "pkill -USR1 -o -x heat; cat /run/bench.pid 2>/dev/null || echo 0; cut -d' ' -f1 /proc/uptime"
 # The process that sleeps dies with the other.
 _UNLOAD = "pkill -KILL -o -x heat; while pgrep -x heat > /dev/null; do sleep 0.2; done"
 
@@ -38,6 +41,8 @@ def equip(guest: Guest) -> None:
     guest.run("mkdir -p /terrace/damo")
     guest.copy_in(damo(), "/terrace/damo")
     guest.copy_in(heat(), "/opt/heat")
+    with progress.step("compiling what Python will run, as images hold it", usually="30 s"):
+        guest.run(f"{AGENT} probe; {DAMO} version", limit_s=180)
 
 
 def measure(guest: Guest, workload: Workload, contestant: Contestant) -> Figures:
@@ -60,14 +65,13 @@ def measure(guest: Guest, workload: Workload, contestant: Contestant) -> Figures
 def _measure_loaded(guest: Guest, workload: Workload, contestant: Contestant) -> Figures:
     start = _count(guest, session=0)
     guest.run(contestant.start, limit_s=120)
-    # Its own process is told by its session, where it has one.
-    session = int(guest.run("cat /run/bench.pid 2>/dev/null || echo 0").stdout)
-    since_s = float(guest.run("pkill -USR1 -o -x heat; cut -d' ' -f1 /proc/uptime").stdout)
-    _sleep_until(guest, since_s + workload.seconds - REST_S)
+    told = guest.run(f"{_BEGIN}; {contestant.since}").stdout.split()
+    session, clock_s, since_s = int(told[0]), float(told[1]), float(told[2])
+    _sleep_until(guest, clock_s + workload.seconds - REST_S)
     rest = _count(guest, session=session)
-    _sleep_until(guest, since_s + workload.seconds)
+    _sleep_until(guest, clock_s + workload.seconds)
     end = _count(guest, session=session)
-    return figures(workload, _samples(guest), since_s=since_s, start=start, rest=rest, end=end)
+    return figures(workload, _samples(guest), since_s=since_s, clock_s=clock_s, start=start, rest=rest, end=end)
 
 
 def _count(guest: Guest, *, session: int) -> Counters:

@@ -1,6 +1,7 @@
 """The workloads, as values. Pure.
 
-Sizes are for the testbed's guest: 1.5 GiB fast, 0.5 GiB slow; with 1180 MiB of a workload fast is full, to 94 %. `heat.c` is the program, `figures` knows what counts.
+Sizes are for the testbed's guest: 1.5 GiB fast, 0.5 GiB slow; with 1180 MiB of a workload fast is full, to 94 %.
+`heat.c` is the program, `figures` knows what counts.
 """
 
 from __future__ import annotations

@@ -43,6 +43,7 @@ def of(workload: Workload, *samples: Sample, rest: Counters | None = None, end: 
         workload,
         samples,
         since_s=1000,
+        clock_s=1000,
         start=counted(-5, 10),
         rest=rest or counted(30, 200),
         end=end or counted(60, 210),
@@ -77,6 +78,10 @@ def test_each_phase_of_a_swap_has_its_own_time_and_gain() -> None:
     found = of(SWAP, at(1, 0), at(5, 95), at(19, 100), at(20.2, 50), at(21, 10), at(32, 90), at(40, 95))
     assert (found.seconds_to_90_percent, found.seconds_to_90_percent_after_swap) == (5, 12)
     assert found.useful_bytes == (100 + 85) * MIB, "the sample of the swap itself belongs to neither phase"
+
+
+def test_what_came_while_it_was_put_in_force_is_a_gain() -> None:
+    assert of(STILL, at(-0.5, 10), at(0.5, 30), at(40, 95)).useful_bytes == 85 * MIB
 
 
 def test_what_left_fast_is_no_gain() -> None:
