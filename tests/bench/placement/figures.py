@@ -5,6 +5,7 @@ Before: `rig`. After: `verdict` and `page`.
 
 from __future__ import annotations
 
+import itertools
 import json
 import statistics
 from collections.abc import Sequence
@@ -15,6 +16,8 @@ from bench.placement.workloads import Workload
 
 REACHED = 0.9
 EVERY_S = 5
+STILL_S = 8.0
+"""The workload writes a line a second, on a machine with much to do every few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +120,11 @@ def figures(
         kswapd_seconds=round(end.kswapd_s - start.kswapd_s, 2),
         rest_cpu_percent=round(100 * rest_cpu_s / rest_s, 1) if rested else None,
     )
+
+
+def stood_still(samples: Sequence[Sample]) -> bool:
+    """Returns whether the guest did not run for a while: its clock jumps, and nothing that is measured is true."""
+    return any(after.monotonic_s - before.monotonic_s > STILL_S for before, after in itertools.pairwise(samples))
 
 
 def _phases(run: Sequence[Sample], swap_s: float) -> tuple[list[Sample], list[Sample]]:

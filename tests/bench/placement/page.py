@@ -45,7 +45,7 @@ have (`deploy/samples/demo.yaml`).
 
 def page(rows: Sequence[Row]) -> str:
     """Returns the page."""
-    return "\n".join([_HEAD, *tables(rows)]) + "\n"
+    return "\n".join([_HEAD, *(tables(rows) or ["No run is recorded yet."])]).rstrip() + "\n"
 
 
 def tables(rows: Sequence[Row]) -> list[str]:

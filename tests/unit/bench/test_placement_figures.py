@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bench.placement.counters import Counters, parse
-from bench.placement.figures import Figures, Sample, figures, sample
+from bench.placement.figures import Figures, Sample, figures, sample, stood_still
 from bench.placement.workloads import WORKLOADS, Aim, Workload
 
 MIB = 1 << 20
@@ -82,6 +82,11 @@ def test_each_phase_of_a_swap_has_its_own_time_and_gain() -> None:
 
 def test_what_came_while_it_was_put_in_force_is_a_gain() -> None:
     assert of(STILL, at(-0.5, 10), at(0.5, 30), at(40, 95)).useful_bytes == 85 * MIB
+
+
+def test_a_run_during_which_the_guest_stood_still_is_told() -> None:
+    assert not stood_still([at(1, 0), at(2, 0), at(9, 0)])
+    assert stood_still([at(1, 0), at(2, 0), at(10.5, 0)])
 
 
 def test_what_left_fast_is_no_gain() -> None:

@@ -80,6 +80,10 @@ def test_the_page_names_machine_kernel_rounds_and_who_is_first() -> None:
     assert f"| {CONTESTANTS['terrace'].title} | 3.0 s | - | 70.0 % | 99.5 % | 100 MiB | 2.00 | 0 MiB |" in text
 
 
+def test_a_page_without_runs_says_so() -> None:
+    assert page([]).endswith("\nNo run is recorded yet.\n")
+
+
 def test_a_run_in_one_line() -> None:
     assert "90% 3.0 s / -" in run_line(row("terrace", 3))
     assert "not on this kernel (no goals)" in run_line(cannot("numa"))
