@@ -48,7 +48,8 @@ def _agent(directory: Path) -> Iterator[subprocess.Popen[bytes]]:
     file = directory / "policy.yaml"
     file.write_text(yaml.safe_dump(policy("rest", mode="Enforce", allNodes=True)))
     _settle(directory, file)
-    words = [sys.executable, "-m", "bench.resting_agent", directory / "host", directory / "state", file]
+    places = map(str, (directory / "host", directory / "state", file))
+    words = [sys.executable, "-m", "bench.resting_agent", *places]
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(words, stdout=log, stderr=log)
         try:

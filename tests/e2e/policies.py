@@ -9,7 +9,7 @@ import yaml
 from cases.policies import policy
 from story.stage import Stage
 
-LIKE_THE_DEMO = {"quota": {"time": "0s"}, "monitoring": {"cpuPercent": 100}}
+LIKE_THE_DEMO: dict[str, Any] = {"quota": {"time": "0s"}, "monitoring": {"cpuPercent": 100}}
 """Without limits on CPU time, which emulation uses up with little: see deploy/samples/demo.yaml."""
 
 

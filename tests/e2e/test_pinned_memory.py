@@ -33,7 +33,7 @@ MIB = 1 << 20
 @pytest.fixture(scope="module")
 def pinned(tiered: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
     """A node that wants more free fast memory than it has; a pinned and a free pod, both with cold memory there."""
-    wish = {"demotion": {"fastFreeTarget": "60%", "minAge": "1s"}, "promotion": {"enabled": False}}
+    wish: dict[str, Any] = {"demotion": {"fastFreeTarget": "60%", "minAge": "1s"}, "promotion": {"enabled": False}}
     directory = tmp_path_factory.mktemp("static") / "static"
     with joined(tiered, directory, "static", append=ALONE, kubelet=STATIC, **LIKE_THE_DEMO, **wish) as guest:
         try:

@@ -8,7 +8,7 @@ import pytest
 from demo.scenes import expect_engine
 from simkernel import NO_DAMON, PROFILES, SimKernel
 from terrace_agent.damon.engine import DamonEngine
-from terrace_agent.journal import FileJournal
+from terrace_agent.journal_file import FileJournal
 from testbed.errors import BedError
 from testbed.kernels import KERNELS, Kernel
 
