@@ -27,11 +27,13 @@ def content(path):
         return error.strerror
 
 paths = [path for tree in TREES for path in below(tree)]
-paths += [path for pattern in FILES for path in glob.glob(pattern)]
+# What is not for writing is a reading, such as those of damon_stat.
+paths += [path for pattern in FILES for path in glob.glob(pattern) if os.stat(path).st_mode & 0o200]
 paths += [os.path.join(folder, name) for folder, _, names in os.walk(PODS) for name in CGROUP if name in names]
 print(json.dumps({path: content(path) for path in paths}))
 """
 _OBJECTS = r'jsonpath={range .items[*]}{.kind}/{.metadata.namespace}/{.metadata.name}{"\n"}{end}'
+_KUBELETS = "Lease/kube-node-lease/"
 _COME_AND_GO = ("events", "events.events.k8s.io", "componentstatuses")
 
 
@@ -63,4 +65,5 @@ def of_cluster(client: Client) -> frozenset[str]:
     """Returns all objects but those that come and go by themselves."""
     kinds = client.kubectl("api-resources", "--verbs=list", "-o", "name").stdout.split()
     listed = ",".join(kind for kind in kinds if kind not in _COME_AND_GO)
-    return frozenset(client.kubectl("get", listed, "--all-namespaces", "-o", _OBJECTS).stdout.split())
+    found = client.kubectl("get", listed, "--all-namespaces", "-o", _OBJECTS).stdout.split()
+    return frozenset(one for one in found if not one.startswith(_KUBELETS))
