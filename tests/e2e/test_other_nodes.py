@@ -25,6 +25,17 @@ def test_a_kernel_without_damon_is_reported_and_left_alone(tiered: Stage, tmp_pa
         assert tiered.policy("other")["status"]["degradedNodes"] == 0
 
 
+def test_a_single_tier_is_ready_with_that_reason(tiered: Stage, tmp_path: Path) -> None:
+    with joined(tiered, tmp_path / "plain", "plain", topology=ONE_NODE) as guest:
+        before = host.settings(guest)
+        tiered.wait("condition=Ready", "nodetiering/plain", limit_s=180)
+        conditions = {one["type"]: one for one in status_of(tiered, "plain")["conditions"]}
+        assert conditions["Ready"]["reason"] == "SingleTier"
+        tiered.wait("condition=Ready", "tieringpolicy/other")
+        assert host.settings(guest) == before
+
+
+@pytest.mark.matrix
 def test_two_nodes_at_once_of_which_one_has_a_single_tier(tiered: Stage, tmp_path: Path) -> None:
     at_once = {"canary": "100%", "maxUpdating": "100%", "bake": "0s"}
     with joined(tiered, tmp_path / "plain", "plain", topology=ONE_NODE, everywhere=True, rollout=at_once) as guest:

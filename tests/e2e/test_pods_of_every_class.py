@@ -12,7 +12,7 @@ from story.workload import NAMESPACE, Load, Workload
 from testbed import waiting
 from testbed.guest import Guest
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.matrix]
 
 BOTH = {"cpu": "100m", "memory": "160Mi"}
 CLASSES: dict[str, dict[str, Any] | None] = {

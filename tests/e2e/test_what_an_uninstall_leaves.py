@@ -14,7 +14,7 @@ from story import host, untouched
 from story.stage import CHART, NAMESPACE, Stage, install
 from testbed import waiting
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.matrix]
 
 KEPT = {
     f"Namespace//{NAMESPACE}",
@@ -89,7 +89,6 @@ def test_no_crd_no_hook_and_nothing_else_is_left_in_the_cluster(tiered: Stage, s
     waiting.until(lambda: not left(), "everything to be collected", limit_s=30, every_s=2, detail=lambda: str(left()))
 
 
-@pytest.mark.matrix
 def test_with_a_node_down_it_ends_within_its_limit_and_names_it(tiered: Stage, tmp_path: Path) -> None:
     be_installed(tiered)
     at_once = {"canary": "100%", "maxUpdating": "100%", "bake": "0s"}
