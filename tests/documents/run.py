@@ -14,7 +14,7 @@ from testbed.cluster import Cluster
 
 PROGRAMS = ("kubectl ", "helm ", "echo ", "source ", "terrace-operator ")
 """How the commands begin that are run: with what talks to an API server, or only to the shell."""
-PLACEHOLDERS: Mapping[str, str] = {"NODE": "batch-1", "NAME": "batch-1", "policy.yaml": "deploy/samples/enforce.yaml"}
+PLACEHOLDERS: Mapping[str, str] = {"NODE": "batch-1", "NAME": "batch-1", "policy.yaml": "tests/documents/policy.yaml"}
 """What a reader fills in, and what the tests do."""
 NEWS = {"kubectl terrace doctor": (0, 1), "kubectl terrace diff": (0, 1)}
 """Commands whose exit status 1 is an answer: a problem, or a difference. This cluster's pods do not run."""
