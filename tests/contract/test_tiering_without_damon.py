@@ -59,6 +59,7 @@ def tier(guest: Guest, engine: str, seconds: int) -> dict[str, Any]:
     return in_guest.run(guest, "tiering_in_guest", engine, str(seconds), limit_s=seconds + 120)
 
 
+@pytest.mark.matrix
 def test_numa_balancing_moves_the_hot_set_and_brings_its_settings_back(guest: BootGuest) -> None:
     # As booted, NUMA balancing would promote from the workload's first touch on, before the engine counts.
     with guest(append=ALONE) as booted:

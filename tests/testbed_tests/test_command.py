@@ -25,7 +25,8 @@ sys.exit(command.run(body))
 
 
 def started(directory: Path, what: str) -> subprocess.Popen[str]:
-    argv = [sys.executable, "-c", BODY, str(directory), what]
+    # A shell's background jobs ignore SIGINT, and so would their children.
+    argv = ["env", "--default-signal=INT", sys.executable, "-c", BODY, str(directory), what]
     tests = Path(__file__).parents[1]
     return subprocess.Popen(argv, cwd=tests, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
