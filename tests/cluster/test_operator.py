@@ -41,7 +41,8 @@ def world(operating: World) -> Iterator[World]:
     yield found
     found.delete("tieringpolicies", "--all")
     found.delete("nodes", "-l", "test=operator")
-    found.until(lambda: not found.get("nodetierings").get("items"), "the garbage collector", GARBAGE_S)
+    found.delete("nodetierings", "--all")  # as the garbage collector does, which takes its time
+    found.until(lambda: not found.get("nodetierings").get("items"), "no NodeTiering", GARBAGE_S)
 
 
 def test_every_node_has_a_node_tiering_that_it_owns(world: World) -> None:

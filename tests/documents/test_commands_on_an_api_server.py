@@ -15,22 +15,26 @@ pytestmark = pytest.mark.cluster
 NODE = "batch-1"
 RUN = {page.name: [one for one in commands(page.name, page.read_text()) if is_run(one)] for page in PAGES}
 INSTALL = Command(page="(before)", text=f"helm install terrace deploy/helm/terrace -n {NAMESPACE} --create-namespace")
-OTHERS = (("PodMonitor", "podmonitors", "monitoring.coreos.com"),
-          ("SecurityContextConstraints", "securitycontextconstraints", "security.openshift.io"))  # fmt: skip
-"""Kinds of others that a page takes for granted."""
+OTHERS = {
+    "podMonitor.enabled=true": ("PodMonitor", "podmonitors", "monitoring.coreos.com"),
+    "openshift.scc=true": ("SecurityContextConstraints", "securitycontextconstraints", "security.openshift.io"),
+}
+"""Kinds of others that a page takes for granted where it sets this value."""
 
 
 @pytest.fixture
 def world(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """One node, and nothing installed; afterwards whatever the page left is removed."""
     found = World(cluster=cluster, directory=tmp_path_factory.mktemp("page"))
-    found.apply(a_node(NODE), *(a_kind(*other) for other in OTHERS))
+    found.apply(a_node(NODE))
     yield found
     for daemon in found.running:
         daemon.stop()
     kubectl = cluster.kubectl
     cluster.helm("uninstall", "terrace", "-n", NAMESPACE, "--no-hooks", "--ignore-not-found", check=False)
-    kubectl("delete", "crd", *CRDS, *(f"{plural}.{group}" for _, plural, group in OTHERS), "--ignore-not-found")
+    others = (f"{plural}.{group}" for _, plural, group in OTHERS.values())
+    kubectl("delete", "crd", *others, "--ignore-not-found", "--wait=false")
+    kubectl("delete", "crd", *CRDS, "--ignore-not-found")
     kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
     kubectl("delete", "clusterrolebinding", "tiering-editors", "--ignore-not-found")
     kubectl("delete", "node", NODE)
@@ -57,6 +61,9 @@ def a_kind(kind: str, plural: str, group: str) -> dict[str, object]:
 
 @pytest.mark.parametrize("page", [name for name, found in RUN.items() if found])
 def test_the_commands_of_a_page_do_what_it_says(world: World, page: str) -> None:
+    taken_for_granted = [a_kind(*kind) for value, kind in OTHERS.items() if any(value in one.text for one in RUN[page])]
+    if taken_for_granted:
+        world.apply(*taken_for_granted)
     with ExitStack() as stack:
         if not any(one.text.startswith("helm install ") for one in RUN[page]):
             begin(world, stack, INSTALL)
