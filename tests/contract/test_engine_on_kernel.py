@@ -61,13 +61,13 @@ def test_start_adopt_commit_and_stop(agent: Agent) -> None:
     assert agent.settings() == found
 
 
-@pytest.mark.parametrize("store", [1, 3, 40, 111, 112])
+@pytest.mark.parametrize("store", [3, 111, *(pytest.param(store, marks=pytest.mark.matrix) for store in (1, 40, 112))])
 def test_a_start_that_was_killed_is_completed(agent: Agent, store: int) -> None:
     agent.killed_turn("start", after_stores=store)
     assert set(agent.turn("start")["kdamonds"]) == {"promotion", "demotion"}
 
 
-@pytest.mark.parametrize("store", [1, 3, 5])
+@pytest.mark.parametrize("store", [3, *(pytest.param(store, marks=pytest.mark.matrix) for store in (1, 5))])
 def test_a_commit_that_was_killed_is_completed_online(agent: Agent, store: int) -> None:
     pids = agent.turn("start")["kdamonds"]
     agent.killed_turn("commit", after_stores=store)

@@ -12,7 +12,7 @@ from testbed.fixtures import BootGuest
 from testbed.guest import Guest
 from testbed.node import ALONE
 
-pytestmark = pytest.mark.kernel
+pytestmark = [pytest.mark.kernel, pytest.mark.matrix]
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ("agent", "api", "tests/unit", "tests/simkernel", "tests/contract")
@@ -59,7 +59,6 @@ def tier(guest: Guest, engine: str, seconds: int) -> dict[str, Any]:
     return in_guest.run(guest, "tiering_in_guest", engine, str(seconds), limit_s=seconds + 120)
 
 
-@pytest.mark.matrix
 def test_numa_balancing_moves_the_hot_set_and_brings_its_settings_back(guest: BootGuest) -> None:
     # As booted, NUMA balancing would promote from the workload's first touch on, before the engine counts.
     with guest(append=ALONE) as booted:
@@ -96,7 +95,6 @@ def test_on_6_1_one_memory_tier_is_told_and_move_pages_moves_what_is_written(gue
         assert booted.run(SWITCHES).stdout.split() == found
 
 
-@pytest.mark.matrix
 def test_numa_balancing_works_on_6_1_with_memory_that_kmem_brought_online(guest: BootGuest) -> None:
     with guest(kernel="6.1", append=f"{ALONE} memmap=512M!1536M") as booted:
         equip(booted)

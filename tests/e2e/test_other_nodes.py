@@ -25,6 +25,7 @@ def test_a_kernel_without_damon_is_reported_and_left_alone(tiered: Stage, tmp_pa
         assert tiered.policy("other")["status"]["degradedNodes"] == 0
 
 
+@pytest.mark.matrix
 def test_a_single_tier_is_ready_with_that_reason(tiered: Stage, tmp_path: Path) -> None:
     with joined(tiered, tmp_path / "plain", "plain", topology=ONE_NODE) as guest:
         before = host.settings(guest)

@@ -2,7 +2,7 @@
 
 Kernels that patch their own code panic now and then under emulation (`int3` in a static branch), which says nothing
 about what is tested. A pytest plugin: a run in which every failure is of that kind ends with `GUESTS_ENDED`, and the
-failed tests are in `artifacts/guests-ended.txt`, one a line, as pytest takes them (`pytest @FILE`).
+failed tests are in the file of `--guests-ended`, one a line, as pytest takes them (`pytest @FILE`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,13 @@ from testbed.guest import Guest
 GUESTS_ENDED = 10
 """Exit code; pytest's own end at 5."""
 ENDED = "artifacts/guests-ended.txt"
+"""The file, unless another is given."""
 _FAILED = pytest.StashKey[dict[str, bool]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Lets runs that go on side by side have a file each."""
+    parser.addoption("--guests-ended", default=ENDED, metavar="FILE", help="where to list tests whose guest ended")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -43,10 +49,10 @@ def pytest_runtest_makereport(
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Ends with `GUESTS_ENDED` where nothing else failed."""
     failed = session.config.stash[_FAILED]
-    listed = session.config.rootpath / ENDED
+    listed = session.config.rootpath / session.config.getoption("--guests-ended")
     listed.unlink(missing_ok=True)
     if failed and all(failed.values()) and session.exitstatus == pytest.ExitCode.TESTS_FAILED:
-        listed.parent.mkdir(exist_ok=True)
+        listed.parent.mkdir(parents=True, exist_ok=True)
         listed.write_text("".join(f"{nodeid}\n" for nodeid in failed))
         session.exitstatus = GUESTS_ENDED
 

@@ -58,26 +58,37 @@ def ended(tmp_path: Path) -> str:
 
 def test_tests_whose_guests_ended_are_tried_once_more_and_named_at_the_end(programs: Programs, ended: str) -> None:
     programs.add("pytest", 10, 0)
-    done = programs.make("test-guests", ended)
+    done = programs.make("guests-e2e", ended)
     assert done.returncode == 0
-    assert programs.calls("pytest")[1] == f"-v @{programs.directory}/ended.txt.first"
+    assert programs.calls("pytest")[1].endswith(f" @{programs.directory}/ended.txt.first")
     assert done.stdout.endswith(f"in artifacts/:\n{ENDED}")
     assert "PASSED ONLY AT THE SECOND TRY" in done.stdout
 
 
 def test_tests_whose_guests_end_twice_are_red(programs: Programs, ended: str) -> None:
     programs.add("pytest", 10, 10)
-    done = programs.make("test-guests", ended)
+    done = programs.make("guests-e2e", ended)
     assert done.returncode != 0
-    assert not any(line.startswith("test-guests: PASSED") for line in done.stdout.splitlines())
+    assert not any(line.startswith("guests-e2e: PASSED") for line in done.stdout.splitlines())
     assert len(programs.calls("pytest")) == 2
 
 
 @pytest.mark.parametrize("code", [1, 2, 3, 4, 5, 137, 143])
 def test_a_run_in_guests_that_failed_by_anything_else_is_red_at_once(programs: Programs, ended: str, code: int) -> None:
     programs.add("pytest", code, 0)
-    assert programs.make("test-guests", ended).returncode != 0
+    assert programs.make("guests-e2e", ended).returncode != 0
     assert len(programs.calls("pytest")) == 1
+
+
+def test_kernels_and_nodes_are_tried_side_by_side_and_each_counts(programs: Programs) -> None:
+    programs.add("pytest", 0, 1)
+    assert programs.make("test-guests").returncode != 0
+    calls = sorted(programs.calls("pytest"))
+    assert ["e2e and not matrix" in calls[0], "kernel and not matrix" in calls[1]] == [True, True]
+    assert ["artifacts/guests-e2e-ended.txt" in calls[0], "artifacts/guests-kernel-ended.txt" in calls[1]] == [
+        True,
+        True,
+    ]
 
 
 @pytest.mark.parametrize(
