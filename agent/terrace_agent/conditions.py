@@ -154,13 +154,19 @@ def _engine_available(situation: Situation) -> _Verdict:
 def _applied(situation: Situation) -> _Verdict:
     if isinstance(situation.failure, EngineUnavailable) or situation.intent is Intent.UNSUPPORTED:
         return _unknown("NoEngine", _still_in_force(situation))
-    if situation.failure is not None and situation.outcome is not Outcome.IN_FORCE:
+    if situation.failure is not None and not _is_done(situation):
         return _failed(situation.failure)
     if situation.refused is not None:
         return _false("SettingsRejected", _still_in_force(situation))
     if situation.intent is Intent.WAIT:
         return _unknown("NoSettings", "There is nothing to apply yet.")
     return _in_force(situation)
+
+
+def _is_done(situation: Situation) -> bool:
+    """Returns whether all that was asked has been done, whatever failed beside it."""
+    restored = (situation.intent, situation.outcome) == (Intent.RESTORE, Outcome.STOPPED)
+    return restored or situation.outcome is Outcome.IN_FORCE
 
 
 def _workloads_resolved(situation: Situation) -> _Verdict:

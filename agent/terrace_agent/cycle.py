@@ -22,12 +22,12 @@ from terrace_agent.workloads.resolve import resolve
 from terrace_agent.workloads.roster import Roster
 from terrace_agent.workloads.values import Selection
 from terrace_api.errors import InvalidObject
+from terrace_api.node_tiering import Action
 from terrace_api.policy import EngineChoice, Mode
 
 _TRIES = 3
 _RELEASE = "/proc/sys/kernel/osrelease"
 _OUTCOMES = {
-    Intent.RESTORE: Outcome.STOPPED,
     Intent.SINGLE_TIER: Outcome.IN_FORCE,
     Intent.OBSERVE: Outcome.IN_FORCE,
     Intent.ENFORCE: Outcome.IN_FORCE,
@@ -73,11 +73,22 @@ class Cycle:
         if order.invalid:
             raise order.invalid
         run.order = order
+        if order.spec and order.spec.action is Action.RESTORE:
+            self._restore(run)
+            return
         self._observe(run)
         if order.spec:
             run.see(followed=order)
         self._act(run)
         run.see(outcome=_OUTCOMES.get(run.turn.intent, Outcome.UNCHANGED))
+
+    def _restore(self, run: Running) -> None:
+        """Stops everything, and looks afterwards: what cannot be read or probed keeps nothing in force."""
+        run.see(followed=run.order, intent=Intent.RESTORE)
+        with run.recording():
+            self._stop(run, self._engines)
+            run.see(outcome=Outcome.STOPPED)
+        self._observe(run)
 
     def _observe(self, run: Running) -> None:
         run.see(kernel=self._host.read(_RELEASE))
@@ -102,11 +113,11 @@ class Cycle:
 
     def _act(self, run: Running) -> None:
         match run.turn.intent:
-            case Intent.WAIT:
+            case Intent.WAIT | Intent.RESTORE:
                 return
             case Intent.UNSUPPORTED:
                 self._stop(run, tuple(engine for engine in self._engines if not _may_go_on(run.order, engine)))
-            case Intent.RESTORE | Intent.SINGLE_TIER:
+            case Intent.SINGLE_TIER:
                 self._stop(run, self._engines)
             case Intent.OBSERVE:
                 try:

@@ -176,6 +176,12 @@ def test_what_is_in_force_is_applied_although_it_cannot_be_counted_what_it_moves
     assert brief(found)["Ready"] == "False/HostFileUnreadable"
 
 
+def test_a_restored_node_is_ready_although_something_of_it_cannot_be_read() -> None:
+    failure = HostFileUnreadable(path="/proc/zoneinfo", errno=errno.EIO)
+    found = made(Intent.RESTORE, failure, outcome=Outcome.STOPPED)
+    assert brief(found)["Applied"] == brief(found)["Ready"] == "True/Restored"
+
+
 def test_settings_that_cannot_be_read_name_the_field() -> None:
     error = InvalidObject(kind="NodeTiering", problems=(Problem(field="spec.action", message="is 'Fly'"),))
     found = made(Intent.WAIT, refused=error)

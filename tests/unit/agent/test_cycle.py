@@ -182,6 +182,26 @@ def test_what_cannot_be_read_now_is_shown_as_it_was_before() -> None:
     assert blind.topology == before.topology
 
 
+@pytest.mark.parametrize("unread", ["/sys/devices/system/node/has_memory", "/sys/fs/cgroup/cgroup.controllers"])
+def test_restore_needs_nothing_that_can_be_unreadable(unread: str) -> None:
+    engine = FakeEngine()
+    before = take(ENFORCE, engine)
+    cpuset: dict[str, str | int] = {"/sys/fs/cgroup/cpuset.mems.effective": errno.EIO}
+    host = HostTree(guest_files() | OSRELEASE | cpuset | {unread: errno.EIO})
+    blind = Cycle(host, (engine,), StepLog(io.StringIO())).turn(RESTORE, before)
+    assert engine.applied == ["start", "stop"]
+    assert (blind.intent, blind.outcome, blind.revision) == (Intent.RESTORE, Outcome.STOPPED, "")
+    assert isinstance(blind.failure, HostFileUnreadable)
+
+
+def test_restore_does_not_wait_for_an_engine_that_cannot_be_probed() -> None:
+    engine = FakeEngine()
+    before = take(ENFORCE, engine)
+    engine.failures["probe"] = REFUSED
+    turn = take(RESTORE, engine, before)
+    assert (engine.applied, turn.outcome, turn.failure) == (["start", "stop"], Outcome.STOPPED, REFUSED)
+
+
 def test_settings_that_cannot_be_read_change_nothing() -> None:
     engine = FakeEngine()
     invalid = InvalidObject(kind="NodeTiering", problems=())
