@@ -28,6 +28,7 @@ from terrace_agent.workloads.resolve import resolve
 from terrace_agent.workloads.values import Movable
 from terrace_api.codec import decode_policy_file, encode_node_tiering_spec, encode_status
 from terrace_api.defaults import Json
+from terrace_api.errors import TerraceError
 from terrace_api.node_tiering import Action, NodeTieringSpec, PolicyRef
 from terrace_api.policy import Mode, Settings, TieringPolicy
 
@@ -81,14 +82,20 @@ def stop(host: HostFs, state_dir: Path) -> str:
 
     Raises:
         AnotherAgentRuns: it would start everything again.
-        StoreRefused: the kernel refused; `stop` again goes on where this one ended.
+        StoreRefused: the kernel refused; what else could be brought back was, and `stop` again goes on with the rest.
     """
     lock(state_dir)
-    done = []
+    done, failures = [], []
     for engine in make_engines(host, state_dir):
-        todo = engine.plan_stop()
-        engine.apply(todo)
-        done.append(plan_text(todo) if todo.steps else f"{engine.name.value}: nothing of Terrace was running")
+        try:
+            todo = engine.plan_stop()
+            engine.apply(todo)
+        except TerraceError as error:
+            failures.append(error)
+        else:
+            done.append(plan_text(todo) if todo.steps else f"{engine.name.value}: nothing of Terrace was running")
+    if failures:
+        raise failures[0]
     return "\n".join(done)
 
 

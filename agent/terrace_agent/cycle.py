@@ -189,10 +189,19 @@ class Cycle:
                 return
 
     def _stop(self, run: Running, engines: tuple[Engine, ...]) -> bool:
-        """Stops these engines; returns whether there was anything to stop."""
-        before = run.turn.steps
+        """Stops these engines; returns whether there was anything to stop.
+
+        Raises:
+            Exception: what the first one failed with that could not be stopped; the others were, all the same.
+        """
+        before, failures = run.turn.steps, []
         for engine in engines:
-            self._apply(run, engine, engine.plan_stop())
+            try:
+                self._apply(run, engine, engine.plan_stop())
+            except Exception as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
         return run.turn.steps != before
 
     def _apply(self, run: Running, engine: Engine, plan: Plan) -> None:

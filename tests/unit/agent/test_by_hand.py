@@ -12,9 +12,10 @@ from simkernel.kernel import DAMON_STAT, DEMOTION_ENABLED
 from terrace_agent import byhand
 from terrace_agent.cycle import Cycle
 from terrace_agent.engines import make_engines
-from terrace_agent.errors import AnotherAgentRuns, EngineUnavailable, SettingsRejected, StoreWithheld
+from terrace_agent.errors import AnotherAgentRuns, EngineUnavailable, SettingsRejected, StoreWithheld, UnexpectedContent
 from terrace_agent.lock import held_if_free, lock
 from terrace_agent.main import main
+from terrace_agent.numa_balancing.observe import NUMA_BALANCING
 from terrace_agent.steplog import StepLog
 from terrace_agent.turn import Turn
 from unit.agent.orders import order
@@ -183,6 +184,18 @@ def test_stop_brings_everything_back(state: Path, policy: Path) -> None:
     byhand.stop(host, state)
     assert host.pids() == []
     assert (host.read(DAMON_STAT), host.read(DEMOTION_ENABLED)) == ("Y", "false")
+
+
+def test_stop_brings_back_what_it_can_before_it_says_what_it_could_not(state: Path, policy: Path) -> None:
+    host = SimHost(tiering=True)
+    policy.write_text(ENFORCE.replace("allNodes", "engine: NUMABalancing, allNodes"))
+    found = host.read(NUMA_BALANCING)
+    run(host, state, policy)
+    assert host.read(NUMA_BALANCING) != found
+    (state / "journal.json").write_text("of a version that this one cannot read")
+    with pytest.raises(UnexpectedContent):
+        byhand.stop(host, state)
+    assert host.read(NUMA_BALANCING) == found
 
 
 def test_observe_goes_on_watching_and_says_what_enforce_would_do(state: Path, policy: Path) -> None:

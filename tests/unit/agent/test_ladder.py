@@ -1,5 +1,6 @@
 """The first engine that really can is taken, and every one that was passed over says why."""
 
+import errno
 import io
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from terrace_agent.conditions import conditions
 from terrace_agent.cycle import Cycle
-from terrace_agent.decide import Intent
+from terrace_agent.decide import Intent, Outcome
 from terrace_agent.engines import make_engines
 from terrace_agent.errors import EngineMustStop, EngineUnavailable, StoreRefused
 from terrace_agent.steplog import StepLog
@@ -152,6 +153,17 @@ def test_restore_stops_all_engines() -> None:
     node.balancing.running = node.damon.running
     node.take(order(restore()))
     assert (node.damon.applied, node.balancing.applied) == (["start", "stop"], ["stop"])
+
+
+@pytest.mark.parametrize("failure", ["plan_stop", "apply"])
+def test_an_engine_that_cannot_be_stopped_does_not_keep_the_others_in_force(failure: str) -> None:
+    node = Node()
+    node.take()
+    node.balancing.running = node.damon.running
+    node.damon.failures[failure] = StoreRefused(path="/sys/x", value="off", errno=errno.EBUSY)
+    turn = node.take(order(restore()))
+    assert (node.balancing.applied, turn.failure) == (["stop"], node.damon.failures[failure])
+    assert turn.outcome is Outcome.UNCHANGED
 
 
 def test_from_the_kernels_own_tiering_to_damon_nothing_is_left_behind(tmp_path: Path) -> None:
