@@ -116,7 +116,7 @@ class Cycle:
             case Intent.WAIT | Intent.RESTORE:
                 return
             case Intent.UNSUPPORTED:
-                self._stop(run, tuple(engine for engine in self._engines if not _may_go_on(run.order, engine)))
+                self._stop_what_may_not_go_on(run)
             case Intent.SINGLE_TIER:
                 self._stop(run, self._engines)
             case Intent.OBSERVE:
@@ -128,7 +128,11 @@ class Cycle:
                     raise
                 self._apply(run, engine, plan)
             case Intent.ENFORCE:
-                engine, plan = self._take_over(run)
+                try:
+                    engine, plan = self._take_over(run)
+                except EngineUnavailable:
+                    self._stop_what_may_not_go_on(run)
+                    raise
                 self._persist(run, engine, plan)
 
     def _take_over(self, run: Running) -> tuple[Engine, Plan]:
@@ -156,7 +160,7 @@ class Cycle:
                 first = first or error
                 if isinstance(error, EngineMustStop):
                     self._stop(run, (engine,))
-                    run.see(outcome=Outcome.STOPPED)
+                    self._see_whether_anything_is_left(run)
                 run.pass_over(engine.name, error)
         raise first or ValueError("there is no engine to plan with")
 
@@ -187,6 +191,14 @@ class Cycle:
                 plan = self._plan(run, engine)
             else:
                 return
+
+    def _stop_what_may_not_go_on(self, run: Running) -> None:
+        if self._stop(run, tuple(engine for engine in self._engines if not _may_go_on(run.order, engine))):
+            self._see_whether_anything_is_left(run)
+
+    def _see_whether_anything_is_left(self, run: Running) -> None:
+        if not any(engine.plan_stop().steps for engine in self._engines):
+            run.see(outcome=Outcome.STOPPED)
 
     def _stop(self, run: Running, engines: tuple[Engine, ...]) -> bool:
         """Stops these engines; returns whether there was anything to stop.

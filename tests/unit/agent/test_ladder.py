@@ -11,6 +11,7 @@ from terrace_agent.cycle import Cycle
 from terrace_agent.decide import Intent, Outcome
 from terrace_agent.engines import make_engines
 from terrace_agent.errors import EngineMustStop, EngineUnavailable, StoreRefused
+from terrace_agent.report import Active, activate
 from terrace_agent.steplog import StepLog
 from terrace_agent.turn import Turn
 from terrace_api.conditions import ConditionStatus
@@ -164,6 +165,33 @@ def test_an_engine_that_cannot_be_stopped_does_not_keep_the_others_in_force(fail
     turn = node.take(order(restore()))
     assert (node.balancing.applied, turn.failure) == (["stop"], node.damon.failures[failure])
     assert turn.outcome is Outcome.UNCHANGED
+
+
+def test_where_a_named_engine_cannot_plan_after_all_no_other_one_goes_on() -> None:
+    node = Node()
+    node.take()
+    node.balancing.failures["plan"] = BUSY
+    turn = node.take(order(manage(engine="NUMABalancing", revision="r2")))
+    assert (turn.failure, node.damon.applied) == (BUSY, ["start", "stop"])
+
+
+def test_to_stop_one_engine_is_not_to_have_stopped_what_another_one_runs() -> None:
+    node = Node()
+    node.take()
+    node.damon.failures["plan"] = BUSY
+    node.balancing.failures["plan"] = MUST_STOP
+    turn = node.take()
+    assert (node.damon.applied, turn.running) == (["start"], True)
+    before = Active(revision="r1", since="2026-11-23T21:00:00Z")
+    after = activate(
+        before,
+        outcome=turn.outcome,
+        intent=turn.intent,
+        revision="r1",
+        running=turn.running,
+        now="2026-11-23T22:00:00Z",
+    )
+    assert after == before
 
 
 def test_from_the_kernels_own_tiering_to_damon_nothing_is_left_behind(tmp_path: Path) -> None:
