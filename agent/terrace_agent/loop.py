@@ -14,12 +14,14 @@ from terrace_agent.inbox import Inbox
 from terrace_agent.laststate import LastState
 from terrace_agent.order import Order, read_order
 from terrace_agent.outbox import Outbox, Publisher, Shelf, stamp
+from terrace_agent.present import find
 from terrace_agent.report import Active, activate, make_status, ready
 from terrace_agent.steplog import StepLog
 from terrace_agent.topology.values import Topology
 from terrace_agent.turn import Turn, is_defect
+from terrace_api.conditions import ConditionStatus
 from terrace_api.defaults import Json
-from terrace_api.node_tiering import NodeTieringStatus
+from terrace_api.node_tiering import ConditionType, NodeTieringStatus
 
 OnTurn = Callable[[NodeTieringStatus, Topology, float], None]
 """Told the status of each turn, the topology behind it, and how many seconds the turn took."""
@@ -56,6 +58,7 @@ class Loop:
         self._turn: Turn | None = None
         self._active = Active()
         self._status: NodeTieringStatus | None = None
+        self._told: tuple[int, ConditionStatus, str] | None = None
         self._over = False
 
     def run(self) -> None:
@@ -99,6 +102,7 @@ class Loop:
                 self._shelf.save(self._received, status)
         self._turn, self._status = turn, status
         self._log.flush(worth_it=worth_it)
+        self._tell_whether_ready(status)
         for tell in self._on_turn:
             tell(status, turn.topology, self._clock() - began)
         return status
@@ -126,6 +130,16 @@ class Loop:
         self._order, status = read_order(manifest)
         # Only for the transition times of its conditions: what is in force, an older boot's status cannot know.
         self._status = self._status or status
+
+    def _tell_whether_ready(self, status: NodeTieringStatus) -> None:
+        """Logs the condition that says what stands in the way, if anything does; once for each spec and reason."""
+        if (found := find(status.conditions, ConditionType.READY)) is None:
+            return
+        told = (found.observed_generation, found.status, found.reason)
+        if told != self._told:
+            generation, verdict, reason = told
+            self._log.note("ready", generation=generation, status=verdict.value, reason=reason, why=found.message)
+        self._told = told
 
     def _report_defect(self, turn: Turn) -> None:
         if is_defect(turn.failure) and _name(turn) != _name(self._turn):

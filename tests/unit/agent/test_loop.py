@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from terrace_agent.cycle import Cycle
-from terrace_agent.errors import ApiUnavailable, EngineUnavailable, HostFileUnreadable, SettingsRejected
+from terrace_agent.errors import ApiUnavailable, EngineUnavailable, HostFileUnreadable, SettingsRejected, StoreRefused
 from terrace_agent.forget import forget
 from terrace_agent.inbox import Inbox
 from terrace_agent.journal import JournalState
@@ -304,6 +304,26 @@ def test_a_defect_is_logged_once_with_its_trace(bench: Bench) -> None:
     traces = [line["trace"] for line in bench.lines() if line.get("note") == "defect"]
     assert len(traces) == 1
     assert "ZeroDivisionError" in traces[0]
+
+
+def test_why_a_node_is_not_ready_is_logged_once_and_again_for_another_spec(bench: Bench) -> None:
+    bench.turn(manage(tiers=ABSENT))
+    bench.turn()
+    bench.turn(manage("r2", generation=2, tiers=ABSENT))
+    bench.engine.failures["apply"] = StoreRefused(path="/sys/x", value="on", errno=errno.EBUSY)
+    bench.turn(manage("r3", generation=3))
+    del bench.engine.failures["apply"]
+    bench.turn()
+    bench.turn()
+    told = [line for line in bench.lines() if line.get("note") == "ready"]
+    assert [(line["generation"], line["status"], line["reason"]) for line in told] == [
+        (1, "False", "NidNotFound"),
+        (2, "False", "NidNotFound"),
+        (3, "False", "StoreRefused"),
+        (3, "True", "Enforcing"),
+    ]
+    assert "names nid 7" in told[0]["why"]
+    assert "/sys/x" in told[2]["why"]
 
 
 def test_the_steps_of_a_turn_add_up(bench: Bench) -> None:
