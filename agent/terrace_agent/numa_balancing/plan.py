@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from terrace_agent.engine import Plan
 from terrace_agent.journal import JournalState, Original
 from terrace_agent.numa_balancing.desired import Desired
-from terrace_agent.numa_balancing.observe import Observed
+from terrace_agent.numa_balancing.observe import NUMA_BALANCING, Observed
 from terrace_agent.steps import Begin, End, Reclaim, Remember, Restore, Step, Store
 
 _SOON_S = 1.0
@@ -40,7 +40,6 @@ def plan_stop(journal: JournalState) -> Plan:
 
 
 def _settings(observed: Observed, desired: Desired, journal: JournalState) -> Iterator[Step]:
-    yield from _restored(one for one in journal.originals if one.path not in dict(desired.values))
     if not journal.counted_pages:
         yield Begin()
     for path, value in desired.values:
@@ -48,8 +47,11 @@ def _settings(observed: Observed, desired: Desired, journal: JournalState) -> It
         if found is not None and found != value:
             yield Remember(path=path, value=found)
             yield Store(path=path, value=value)
+    # Behind the switch: while that is on, its limit holds.
+    yield from _restored(one for one in journal.originals if one.path not in dict(desired.values))
 
 
 def _restored(originals: Iterable[Original]) -> Iterator[Restore]:
-    # Remembered in the order of the stores, so the switch is last there and first here.
-    yield from (Restore(path=one.path, value=one.value) for one in reversed(tuple(originals)))
+    # The switch first, whenever it was remembered.
+    for one in sorted(originals, key=lambda one: one.path != NUMA_BALANCING):
+        yield Restore(path=one.path, value=one.value)

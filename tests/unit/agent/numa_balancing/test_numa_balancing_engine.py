@@ -1,5 +1,6 @@
 """The kernel's own tiering is set, bounded, counted, and brought back after whatever happened."""
 
+import contextlib
 import dataclasses
 
 import pytest
@@ -40,7 +41,7 @@ def test_what_was_found_is_brought_back_the_switch_first() -> None:
     machine = Machine()
     machine.run(2)
     plan = machine.engine.plan_stop()
-    assert [store.path for store in stores(plan)] == [SWITCHES[0], SWITCHES[2], SWITCHES[1]]
+    assert [store.path for store in stores(plan)] == list(SWITCHES)
     machine.engine.apply(plan)
     assert machine.switches() == FOUND
     assert not machine.engine.plan_stop().steps
@@ -187,6 +188,41 @@ def test_under_memory_pressure_nothing_is_promoted_and_nothing_asked_for() -> No
     machine.host.kernel.put("/proc/pressure/memory", "some avg10=0.00 avg60=1.00 avg300=1.00 total=1")
     machine.turn()
     assert machine.switches()[0] == "3"
+
+
+PRESSED, RELAXED = "some avg10=40.00 avg60=30.00 avg300=1.00 total=1", "some avg10=0.00 avg60=1.00 avg300=1.00 total=1"
+
+
+def is_unbounded(machine: Machine) -> bool:
+    """Whether the kernel promotes at the rate that was found."""
+    switch, rate, _ = machine.switches()
+    return switch == "3" and rate == FOUND[1]
+
+
+@pytest.mark.parametrize("after_stores", [1, 2])
+def test_killed_while_promotion_is_switched_off_the_agent_leaves_none_without_its_limit(after_stores: int) -> None:
+    machine = Machine()
+    machine.run(1)
+    machine.host.kernel.put("/proc/pressure/memory", PRESSED)
+    machine.host.kernel.kill_after = after_stores
+    with contextlib.suppress(Killed):
+        machine.turn()
+    machine.host.kernel.kill_after = None
+    assert not is_unbounded(machine)
+
+
+@pytest.mark.parametrize("after_stores", [1, 2])
+def test_killed_while_it_stops_after_a_pause_the_agent_leaves_none_without_its_limit(after_stores: int) -> None:
+    machine = Machine()
+    machine.run(1)
+    for pressure in (PRESSED, RELAXED):
+        machine.host.kernel.put("/proc/pressure/memory", pressure)
+        machine.turn()
+    machine.host.kernel.kill_after = after_stores
+    with contextlib.suppress(Killed):
+        machine.stop()
+    machine.host.kernel.kill_after = None
+    assert not is_unbounded(machine)
 
 
 def test_a_cooldown_outlives_the_agent() -> None:
