@@ -8,10 +8,14 @@ from datetime import timedelta
 import pytest
 
 from cases.plugin_fleet import GIB, NOW, a_fleet
+from terrace_api.units import Duration
 from terrace_kubectl import report as reports
+from terrace_kubectl.errors import Unreachable
+from terrace_kubectl.fleet import Fleet
 from terrace_kubectl.page import page
 from terrace_kubectl.report import MOST_NODES, ReportView, Sample, report
 from terrace_kubectl.rows import NodeRow, node_rows
+from terrace_kubectl.sampling import take
 from terrace_kubectl.shapes import cut
 
 FLEET = a_fleet()
@@ -94,3 +98,27 @@ def test_a_page_of_a_cluster_without_slow_memory_says_so() -> None:
 def test_long_names_lose_their_middle() -> None:
     assert cut("ip-10-0-12-34.eu-west-1.compute.internal", 21) == "ip-10-0-12…e.internal"
     assert cut("short", 21) == "short"
+
+
+class Flaky:
+    """An API server that does not answer every look."""
+
+    def __init__(self, *answers: bool) -> None:
+        self._answers = iter(answers)
+
+    def fleet(self) -> Fleet:
+        if next(self._answers):
+            return FLEET
+        raise Unreachable(server="https://api", why="connection refused")
+
+
+def test_a_look_that_fails_costs_no_other_sample(capsys: pytest.CaptureFixture[str]) -> None:
+    cluster = Flaky(True, True, False, True)
+    found, last = take(cluster, Duration.parse("3s"), Duration.parse("1s"), lambda seconds: None)
+    assert (len(found), last) == (3, FLEET)
+    assert "sample 2 is left out: the API server at https://api does not answer" in capsys.readouterr().err
+
+
+def test_without_a_first_look_there_is_no_page() -> None:
+    with pytest.raises(Unreachable):
+        take(Flaky(False), Duration.parse("3s"), Duration.parse("1s"), lambda seconds: None)
