@@ -1,7 +1,8 @@
 """Does the steps of a plan, one by one; decides nothing. What is journaled is journaled before the store."""
 
 import errno
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 
 from terrace_agent.engine import Plan
 from terrace_agent.errors import HostFileMissing, StoreRefused
@@ -29,8 +30,7 @@ class Applier:
 
     def count(self) -> None:
         """Journals what has moved so far."""
-        pages = observe(self._fs).pages
-        self._journal_with(lambda state: counters.advance(state, pages))
+        self._count_with(counters.advance)
 
     def _do(self, step: Step) -> None:
         match step:
@@ -41,11 +41,9 @@ class Applier:
             case Restore():
                 self._restore(step)
             case Begin():
-                pages = observe(self._fs).pages
-                self._journal_with(lambda state: counters.begin(state, pages))
+                self._count_with(counters.begin)
             case End():
-                pages = observe(self._fs).pages
-                self._journal_with(lambda state: counters.end(state, pages))
+                self._count_with(counters.end)
             case CoolDown():
                 self._journal_with(lambda state: cooling(state, step.cooldown))
             case Reclaim():
@@ -65,6 +63,10 @@ class Applier:
         except StoreRefused as error:
             if error.errno not in _LESS_THAN_ASKED:
                 raise
+
+    def _count_with(self, change: Callable[[JournalState, Mapping[str, int], int], JournalState]) -> None:
+        pages, page_bytes = observe(self._fs).pages, os.sysconf("SC_PAGE_SIZE")
+        self._journal_with(lambda state: change(state, pages, page_bytes))
 
     def _journal_with(self, change: Callable[[JournalState], JournalState]) -> None:
         before = self._journal.load()

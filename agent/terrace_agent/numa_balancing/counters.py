@@ -17,13 +17,16 @@ _PROMOTED = "pgpromote_success"
 _DEMOTED = "pgdemote_"
 
 
-def begin(state: JournalState, pages: Mapping[str, int]) -> JournalState:
+def begin(state: JournalState, pages: Mapping[str, int], page_bytes: int) -> JournalState:
     """Returns the journal from where counting begins; where it already counts, it goes on."""
-    return advance(state, pages) if state.counted_pages else replace(state, counted_pages=_sorted(pages))
+    return advance(state, pages, page_bytes) if state.counted_pages else replace(state, counted_pages=_sorted(pages))
 
 
-def advance(state: JournalState, pages: Mapping[str, int], page_bytes: int = 4_096) -> JournalState:
-    """Returns the journal with everything counted up to `pages`; nothing where no counting has begun."""
+def advance(state: JournalState, pages: Mapping[str, int], page_bytes: int) -> JournalState:
+    """Returns the journal with everything counted up to `pages`; nothing where no counting has begun.
+
+    `page_bytes` is this kernel's: 64 KiB on some of arm64.
+    """
     before = dict(state.counted_pages)
     if not before:
         return state
@@ -38,9 +41,9 @@ def advance(state: JournalState, pages: Mapping[str, int], page_bytes: int = 4_0
     )
 
 
-def end(state: JournalState, pages: Mapping[str, int]) -> JournalState:
+def end(state: JournalState, pages: Mapping[str, int], page_bytes: int) -> JournalState:
     """Returns the journal with everything counted, and counting at its end."""
-    return replace(advance(state, pages), counted_pages=())
+    return replace(advance(state, pages, page_bytes), counted_pages=())
 
 
 def _sorted(pages: Mapping[str, int]) -> tuple[tuple[str, int], ...]:

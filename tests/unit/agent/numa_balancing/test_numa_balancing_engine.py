@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import os
 
 import pytest
 
@@ -56,6 +57,13 @@ def test_what_moved_stays_counted_after_the_end_and_nothing_is_added() -> None:
     machine.host.run(1)
     after = machine.engine.verify()
     assert (after.promoted_bytes, after.demoted_bytes) == (before.promoted_bytes, before.demoted_bytes)
+
+
+def test_what_moved_is_counted_in_pages_of_this_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sysconf", lambda name: {"SC_PAGE_SIZE": 65_536}[name])
+    machine = Machine(cold_on_fast=0)
+    moved = machine.run(2)
+    assert moved.promoted_bytes == machine.host.promoted * 16 > 0
 
 
 @pytest.mark.parametrize("after_stores", range(1, 5))

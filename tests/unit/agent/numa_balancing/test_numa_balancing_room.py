@@ -33,16 +33,16 @@ def test_only_cgroups_without_any_below_are_leaves() -> None:
 
 
 def test_counting_goes_on_where_it_was_and_ends() -> None:
-    state = begin(JournalState(), {"pgpromote_success": 100, "pgdemote_kswapd": 10, "pgdemote_direct": 5})
-    state = advance(state, {"pgpromote_success": 103, "pgdemote_kswapd": 11, "pgdemote_direct": 7})
-    state = begin(state, {"pgpromote_success": 104, "pgdemote_kswapd": 11, "pgdemote_direct": 7})
+    state = begin(JournalState(), {"pgpromote_success": 100, "pgdemote_kswapd": 10, "pgdemote_direct": 5}, 4096)
+    state = advance(state, {"pgpromote_success": 103, "pgdemote_kswapd": 11, "pgdemote_direct": 7}, 4096)
+    state = begin(state, {"pgpromote_success": 104, "pgdemote_kswapd": 11, "pgdemote_direct": 7}, 4096)
     assert (state.promoted_bytes, state.demoted_bytes) == (4 * 4096, 3 * 4096)
-    state = end(state, {"pgpromote_success": 105, "pgdemote_kswapd": 11, "pgdemote_direct": 7})
+    state = end(state, {"pgpromote_success": 105, "pgdemote_kswapd": 11, "pgdemote_direct": 7}, 4096)
     assert (state.promoted_bytes, state.counted_pages) == (5 * 4096, ())
-    assert advance(state, {"pgpromote_success": 999}) == state
+    assert advance(state, {"pgpromote_success": 999}, 4096) == state
 
 
 def test_a_candidate_is_not_counted_as_promoted() -> None:
-    state = begin(JournalState(), {"pgpromote_success": 0, "pgpromote_candidate": 0})
-    state = advance(state, {"pgpromote_success": 0, "pgpromote_candidate": 50})
+    state = begin(JournalState(), {"pgpromote_success": 0, "pgpromote_candidate": 0}, 4096)
+    state = advance(state, {"pgpromote_success": 0, "pgpromote_candidate": 50}, 4096)
     assert state.promoted_bytes == 0
