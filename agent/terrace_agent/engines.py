@@ -11,6 +11,9 @@ from terrace_agent.move_pages.engine import MovePagesEngine
 from terrace_agent.numa_balancing.engine import NumaBalancingEngine
 from terrace_agent.onlooker import OnlookerHost, OnlookerJournal
 
+JOURNALS = DAMON, NUMA_BALANCING, MOVE_PAGES = "journal.json", "numa_balancing.json", "move_pages.json"
+"""Their files in the state directory."""
+
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
@@ -32,9 +35,9 @@ def make_engines(host: HostFs, state_dir: Path, *, onlooker: bool = False) -> tu
         return OnlookerJournal(found) if onlooker else found
 
     return (
-        DamonEngine(host, journal("journal.json")),
-        NumaBalancingEngine(host, journal("numa_balancing.json")),
-        MovePagesEngine(host, journal("move_pages.json")),
+        DamonEngine(host, journal(DAMON)),
+        NumaBalancingEngine(host, journal(NUMA_BALANCING)),
+        MovePagesEngine(host, journal(MOVE_PAGES)),
     )
 
 

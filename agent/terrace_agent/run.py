@@ -75,7 +75,7 @@ def run_in_cluster(host: HostFs, options: RunOptions) -> int:
     ended = signals.run_until_one(loop.run, inbox.close, log)
     if loop.left_the_node:
         roster.close()
-        forget(options.state_dir)
+        forget(options.state_dir, boot_id=boot_id)
     return ended
 
 

@@ -16,7 +16,7 @@ from terrace_agent.cycle import Cycle
 from terrace_agent.errors import ApiUnavailable, EngineUnavailable, HostFileUnreadable, SettingsRejected, StoreRefused
 from terrace_agent.forget import forget
 from terrace_agent.inbox import Inbox
-from terrace_agent.journal import JournalState
+from terrace_agent.journal import JournalState, Original
 from terrace_agent.journal_file import FileJournal
 from terrace_agent.laststate import LastState
 from terrace_agent.lock import lock
@@ -412,12 +412,23 @@ def test_an_agent_that_could_not_restore_has_not(bench: Bench) -> None:
     assert not ended(bench, restore())
 
 
+@pytest.mark.parametrize("name", ["journal.json", "numa_balancing.json", "move_pages.json"])
+def test_a_value_that_could_not_come_back_yet_is_not_forgotten(tmp_path: Path, name: str) -> None:
+    """DAMON_STAT cannot be enabled while somebody else's kdamond runs: the next agent has to know that it was."""
+    owed = JournalState(originals=(Original(path="/sys/module/damon_stat/parameters/enabled", value="Y"),))
+    FileJournal(tmp_path, boot_id="a", name=name).save(owed)
+    Bench(tmp_path).turn(restore())
+    forget(tmp_path, boot_id="a")
+    assert FileJournal(tmp_path, boot_id="a", name=name).load() == owed
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 def test_forgetting_leaves_an_empty_directory(tmp_path: Path) -> None:
     held = lock(tmp_path)
     Bench(tmp_path).turn(manage())
     FileJournal(tmp_path, boot_id="a").save(JournalState(promoted_bytes=1))
     (tmp_path / "pods.new").write_text("half")
     assert len(list(tmp_path.iterdir())) == 4
-    forget(tmp_path)
+    forget(tmp_path, boot_id="a")
     assert list(tmp_path.iterdir()) == []
     os.close(held)
