@@ -5,7 +5,7 @@ import json
 import socket
 from pathlib import Path
 
-from terrace_agent.errors import StoreRefused
+from terrace_agent.errors import HostFileMissing, StoreRefused
 from terrace_agent.hostfs import MountedHostFs
 from terrace_agent.numa_balancing.allowed import is_privileged
 
@@ -24,7 +24,11 @@ class RelayedHostFs(MountedHostFs):
         """See `HostFs.store`; a sidecar that does not answer is a store that was refused."""
         if not is_privileged(path) or not self._socket_path.exists():
             super().store(path, value)
-        elif number := self._relayed(path, value):
+            return
+        number = self._relayed(path, value)
+        if number == errno.ENOENT:
+            raise HostFileMissing(path=path, errno=number)
+        if number:
             raise StoreRefused(path=path, value=value, errno=number)
 
     def _relayed(self, path: str, value: str) -> int:
@@ -37,6 +41,9 @@ class RelayedHostFs(MountedHostFs):
             return int(json.loads(answer)["errno"])
         except TimeoutError:
             return errno.ETIMEDOUT
+        except FileNotFoundError:
+            # The socket, not the file.
+            return errno.ECONNREFUSED
         except OSError as error:
             return error.errno or errno.EIO
         except (ValueError, KeyError):

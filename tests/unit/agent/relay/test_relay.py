@@ -67,6 +67,13 @@ def test_what_the_kernel_refuses_is_told_with_its_errno(root: Path) -> None:
     assert (refused.value.path, refused.value.errno) == (SWITCH, errno.EISDIR)
 
 
+def test_a_cgroup_that_is_gone_is_a_missing_file_as_it_would_be_without_the_sidecar(root: Path) -> None:
+    (root / POD.lstrip("/")).unlink()
+    with sidecar(root) as socket_path, pytest.raises(HostFileMissing) as missing:
+        RelayedHostFs(root, socket_path).store(POD, "1048576")
+    assert missing.value.path == POD
+
+
 def test_a_sidecar_that_is_gone_is_a_refused_store(root: Path) -> None:
     with sidecar(root) as socket_path:
         pass
