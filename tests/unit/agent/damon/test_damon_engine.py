@@ -543,6 +543,24 @@ def test_a_kdamond_that_died_is_said_and_not_shown_as_running(kernel: SimKernel,
     assert moved.notes == ("kdamond 0 is off though it should run",)
 
 
+class Dying(SimKernel):
+    """A kernel whose kdamond 1 ends just before it is asked for anything."""
+
+    def store(self, path: str, value: str) -> None:
+        if path == f"{ADMIN}/1/state" and value.startswith("update_") and 1 in self.running:
+            self.kill_kdamond(1)
+        super().store(path, value)
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.name)
+def test_a_kdamond_that_ends_just_when_it_is_asked_is_asked_no_more(profile: Profile, tmp_path: Path) -> None:
+    kernel = Dying(profile)
+    enforce(kernel, tmp_path)
+    moved = engine_on(kernel, tmp_path).verify()
+    assert [kdamond.direction for kdamond in moved.kdamonds] == ["demotion"]
+    assert moved.notes == ("kdamond 1 is off though it should run",)
+
+
 def test_what_moved_before_the_first_look_counts(kernel: SimKernel, tmp_path: Path) -> None:
     enforce(kernel, tmp_path)
     kernel.count(0, sz_applied=4096)
