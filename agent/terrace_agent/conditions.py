@@ -33,6 +33,12 @@ _UNAPPLIED: tuple[tuple[type[Exception], str, str], ...] = (
     (HostFileMissing, "HostFileMissing", "A file of the kernel or a host path of the DaemonSet is missing."),
     (HostFileUnreadable, "HostFileUnreadable", "A file of the kernel could not be read; it is tried again."),
     (UnexpectedContent, "UnexpectedContent", "Please report this with the kernel's version."),
+    (
+        OSError,
+        "StateUnusable",
+        "The agent keeps what it changes in its state directory (/run/terrace of the node) and changes nothing that it "
+        "cannot keep there: make room, or make it writable.",
+    ),
 )
 """Why settings that are right did not come into force: error, reason, what that means or what helps."""
 

@@ -198,6 +198,7 @@ def test_settings_that_cannot_be_read_name_the_field() -> None:
         (HostFileMissing(path="/sys/a", errno=errno.ENOENT), "HostFileMissing", "/sys/a"),
         (HostFileUnreadable(path="/sys/a", errno=errno.EBUSY), "HostFileUnreadable", "/sys/a"),
         (UnexpectedContent(path="/sys/a", content="?"), "UnexpectedContent", "report"),
+        (OSError(errno.ENOSPC, "No space left on device"), "StateUnusable", "/run/terrace"),
         (ZeroDivisionError("division by zero"), "InternalError", "defect of Terrace"),
     ],
 )

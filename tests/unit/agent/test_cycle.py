@@ -171,6 +171,7 @@ def test_a_defect_of_ours_ends_in_the_result_too() -> None:
     turn = take(ENFORCE, FakeEngine(failures={"plan": ZeroDivisionError()}))
     assert is_defect(turn.failure)
     assert not is_defect(REFUSED)
+    assert not is_defect(OSError(errno.ENOSPC, "No space left on device"))
 
 
 def test_what_cannot_be_read_now_is_shown_as_it_was_before() -> None:
