@@ -50,11 +50,17 @@ class Applier:
         return _FIRST_S if self._moved_at_s is None else self._clock() - self._moved_at_s
 
     def apply(self, plan: Plan) -> None:
-        """Does all steps of `plan`; see `Engine.apply` for what it raises."""
+        """Does all steps of `plan`; see `Engine.apply` for what it raises.
+
+        After a mover that was late the other orders are left to the next turn: each of them may take as long.
+        """
         if any(isinstance(step, Move) for step in plan.steps):
             self._moved_at_s = self._clock()
+        late = False
         for step in plan.steps:
-            self._do(step)
+            if not (late and isinstance(step, Move)):
+                self._do(step)
+            late = late or (isinstance(step, Move) and self._pilot.was_late)
 
     def _do(self, step: Step) -> None:
         match step:

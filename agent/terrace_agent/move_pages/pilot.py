@@ -19,13 +19,18 @@ COMMAND = (sys.executable, "-m", "terrace_agent.move_pages.mover")
 
 
 class Pilot:
-    """One mover at a time, started when it is needed."""
+    """One mover at a time, started when it is needed.
+
+    Attributes:
+        was_late: the mover did not answer the last order in time.
+    """
 
     def __init__(self, command: Sequence[str] = COMMAND, *, answer_within_s: float = ANSWER_WITHIN_S) -> None:
         self._command = tuple(command)
         self._answer_within_s = answer_within_s
         self._process: subprocess.Popen[str] | None = None
         self._hangs = False
+        self.was_late = False
         self.longest_call_s = 0.0
 
     @property
@@ -45,7 +50,7 @@ class Pilot:
 
     def carry_out(self, order: Move) -> Outcome:
         """Returns what became of the pages; nothing while the mover hangs, or if it ended over this order."""
-        process = self._ready()
+        process, self.was_late = self._ready(), False
         if process is None or process.stdin is None or process.stdout is None:
             return Outcome()
         try:
@@ -55,6 +60,7 @@ class Pilot:
             self.close()
             return Outcome()
         if not select.select([process.stdout], [], [], self._answer_within_s)[0]:
+            self.was_late = True
             self._end_late()
             return Outcome()
         return self._answer(process.stdout.readline())

@@ -8,6 +8,7 @@ import pytest
 from simkernel import NO_DAMON, SimKernel
 from terrace_agent.engine import Plan
 from terrace_agent.journal import Journal
+from terrace_agent.move_pages.batches import Outcome
 from terrace_agent.move_pages.engine import MovePagesEngine, Tools
 from terrace_agent.move_pages.privilege import Privilege
 from terrace_agent.steps import Move
@@ -145,6 +146,34 @@ def test_promotion_leaves_what_must_stay_free() -> None:
     machine.run(20, touched=(hot,))
     assert machine.procfs.free_pages[0] * 4096 >= 64 * MIB // 10
     assert 0 < hot.on(0) < PAGES
+
+
+class LatePilot(SimPilot):
+    """One whose mover never answers in time."""
+
+    def carry_out(self, order: Move) -> Outcome:
+        self.orders.append(order)
+        self.was_late = True
+        return Outcome()
+
+
+def test_a_mover_that_is_late_holds_up_a_turn_once_however_many_processes_wait() -> None:
+    machine = Machine(fast_free_mib=60)
+    machine.pilot = LatePilot(machine.procfs)
+    machine.engine = machine.started()
+    hot = tuple(SimRange(PAGES, 1) for _ in range(3))
+    for number, one in enumerate(hot):
+        machine.add(7 + number, one)
+    ordered = []
+    for _ in range(6):
+        before = len(machine.pilot.orders)
+        for one in hot:
+            one.touch(range(100), write=True)
+        plan = machine.turn()
+        due = sum(isinstance(step, Move) for step in plan.steps)
+        ordered.append((due, len(machine.pilot.orders) - before))
+    assert (3, 1) in ordered
+    assert all(made == min(due, 1) for due, made in ordered)
 
 
 def test_the_quota_bounds_what_moves_in_a_second() -> None:

@@ -114,10 +114,11 @@ def test_a_mover_that_dies_over_an_order_is_started_again() -> None:
 def test_a_mover_that_is_late_is_killed_and_another_one_answers() -> None:
     late = Pilot((sys.executable, "-c", "import time; time.sleep(60)"), answer_within_s=0.2)
     assert late.carry_out(order()) == Outcome()
-    assert late.problem == ""
+    assert (late.was_late, late.problem) == (True, "")
     late._command = (sys.executable, "-c", f"input(); print({ANSWERS!r})")
     late._answer_within_s = 30
     assert late.carry_out(order()) == Outcome(moved=3)
+    assert (late.was_late, late.problem) == (False, "")
     assert late.longest_call_s == 0.5
     late.close()
 
