@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from terrace_agent.damon.engine import DamonEngine
+from terrace_agent.damon.process_monitor import ProcessMonitor
 from terrace_agent.engine import Engine
 from terrace_agent.hostfs import HostFs
 from terrace_agent.journal import Journal
@@ -11,7 +12,9 @@ from terrace_agent.move_pages.engine import MovePagesEngine
 from terrace_agent.numa_balancing.engine import NumaBalancingEngine
 from terrace_agent.onlooker import OnlookerHost, OnlookerJournal
 
-JOURNALS = DAMON, NUMA_BALANCING, MOVE_PAGES = "journal.json", "numa_balancing.json", "move_pages.json"
+DAMON, NUMA_BALANCING, MOVE_PAGES = "journal.json", "numa_balancing.json", "move_pages.json"
+DAMON_PROCESSES = "damon_processes.json"
+JOURNALS = (DAMON, NUMA_BALANCING, MOVE_PAGES, DAMON_PROCESSES)
 """Their files in the state directory."""
 
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
@@ -34,10 +37,11 @@ def make_engines(host: HostFs, state_dir: Path, *, onlooker: bool = False) -> tu
         found = FileJournal(state_dir, boot_id=boot_id, name=name)
         return OnlookerJournal(found) if onlooker else found
 
+    monitor = ProcessMonitor(host, journal(DAMON_PROCESSES))
     return (
-        DamonEngine(host, journal(DAMON)),
+        DamonEngine(host, journal(DAMON), monitor=monitor),
         NumaBalancingEngine(host, journal(NUMA_BALANCING)),
-        MovePagesEngine(host, journal(MOVE_PAGES)),
+        MovePagesEngine(host, journal(MOVE_PAGES), monitor=monitor),
     )
 
 

@@ -4,7 +4,9 @@ Every case holds on the simulated kernel and on a real one, where both have what
 itself.
 """
 
+import ctypes
 import errno
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -12,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from terrace_agent.damon.features import Feature
 from terrace_agent.damon.patience import Patience
+from terrace_agent.damon.process_monitor import ProcessMonitor
 from terrace_agent.damon.read import TreeReader
 from terrace_agent.damon.stores import NR_KDAMONDS, kdamond_path, kdamond_stores
 from terrace_agent.damon.tree import (
@@ -33,6 +36,8 @@ from terrace_agent.damon.tree import (
 )
 from terrace_agent.errors import HostFileMissing, StoreRefused
 from terrace_agent.hostfs import HostFs
+from terrace_agent.monitor import Touched
+from unit.agent.damon.builders import MemoryJournal
 
 ROOT = kdamond_path(0)
 CONTEXT = f"{ROOT}/contexts/0"
@@ -48,6 +53,8 @@ EVERYTHING = AccessPattern(
 
 NOTHING = replace(EVERYTHING, sz=Range())
 FOREVER_MS = 3_600_000
+NO_PID = 1 << 22
+"""More than any kernel gives (PID_MAX_LIMIT, Linux include/linux/threads.h)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -401,6 +408,46 @@ def the_first_window_of_a_quota_bounds_what_is_tried(fs: HostFs) -> None:
         assert not comes_true(lambda: tried_bytes(fs) > MIB)
 
 
+def processes_are_told_apart_by_a_scheme_for_each(fs: HostFs) -> None:
+    block = bytearray(16 * MIB)
+    address = (ctypes.c_char * len(block)).from_buffer(block)
+    middle = ctypes.addressof(address) + len(block) // 2
+    with without_damon_stat(fs):
+        monitor = ProcessMonitor(fs, MemoryJournal())
+        monitor.watch((1, os.getpid()))
+        try:
+            found = [touching(block, monitor.touched) for _ in range(6)]
+            assert monitor.runs()
+        finally:
+            monitor.stop()
+    assert set(found[-1]) == {1, os.getpid()}
+    assert any(middle in region for one in found for region in one[os.getpid()])
+    assert not any(middle in region for one in found for region in one[1])
+    assert (fs.read(NR_KDAMONDS), monitor.claims) == ("0", False)
+
+
+def touching(block: bytearray, ask: Callable[[], Touched]) -> Touched:
+    """Returns the answer, after the block was written again and again for about half a second."""
+    for _ in range(20):
+        block[:] = bytes(len(block))
+        time.sleep(0.02)
+    return ask()
+
+
+def a_process_that_is_not_there_is_not_watched(fs: HostFs) -> None:
+    with without_damon_stat(fs):
+        monitor = ProcessMonitor(fs, MemoryJournal())
+        try:
+            monitor.watch((os.getpid(), NO_PID))
+        except StoreRefused as error:
+            assert error.errno == errno.EINVAL
+        else:
+            raise AssertionError("it was switched on")
+        finally:
+            monitor.stop()
+    assert (fs.read(NR_KDAMONDS), monitor.claims) == ("0", False)
+
+
 _STAT = frozenset({Feature.REFRESH})
 """DAMON_STAT came with refresh_ms."""
 
@@ -436,6 +483,8 @@ CASES = (
     Case(check=goals_alone_can_be_committed, needs=frozenset({Feature.NODE_GOALS})),
     Case(check=schemes_can_be_taken_away_and_added_while_it_runs),
     Case(check=a_pass_says_how_much_matched),
+    Case(check=processes_are_told_apart_by_a_scheme_for_each),
+    Case(check=a_process_that_is_not_there_is_not_watched),
     Case(check=an_amount_that_was_primed_and_became_effective_bounds_what_is_tried),
     Case(check=an_amount_that_changes_while_its_window_goes_on_has_to_be_primed_anew),
     Case(

@@ -1,6 +1,7 @@
 """The simulated kernel and a real one answer the same."""
 
 import json
+import os
 
 import pytest
 
@@ -34,6 +35,7 @@ def _living(profile: Profile) -> SimKernel:
     """Returns a kernel in which half a second passes with each command."""
     kernel = SimKernel(profile)
     nids = {0: SimNid(total=1024 * MIB, other=512 * MIB), 1: SimNid(total=512 * MIB)}
+    kernel.accessed = {1: (), os.getpid(): ((MIB, 1 << 47),)}
     memory = SimMemory(kernel=kernel, nids=nids)
     kernel.meanwhile = lambda _: memory.run(500)
     return kernel

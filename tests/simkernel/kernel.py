@@ -64,6 +64,7 @@ class SimKernel:
         busy_for: how many more uses of the lock end with EBUSY.
         kill_after: the agent is dead after so many more stores, until this is None again.
         update_errno: what update commands end with.
+        accessed: which addresses processes touch, by pid; there are no others.
         meanwhile: called before each command takes effect: what others do in between.
     """
 
@@ -76,6 +77,7 @@ class SimKernel:
         self.kill_after: int | None = None
         self.update_errno: int | None = None
         self.meanwhile: Callable[[str], None] | None = None
+        self.accessed: dict[int, tuple[tuple[int, int], ...]] = {}
         self._next_pid = 100
         self._was_on: set[int] = set()
         self._files = {DEMOTION_ENABLED: "false", "/proc/sys/kernel/numa_balancing": "0"}
@@ -220,6 +222,7 @@ class SimKernel:
                 | "update_tuned_intervals"
                 | "update_schemes_effective_quotas"
                 | "update_schemes_tried_bytes"
+                | "update_schemes_tried_regions"
             ):
                 return self._update(index, word)
             case _:
@@ -230,7 +233,7 @@ class SimKernel:
         if index in self.running or exclusive:
             return errno.EBUSY
         tree = self._tree(index)
-        if not validity.is_valid(tree):
+        if not validity.is_valid(tree) or not validity.pids(tree) <= set(self.accessed):
             return errno.EINVAL
         if not self._has_cgroups_of(tree):
             return errno.ENOMEM
@@ -300,12 +303,24 @@ class SimKernel:
             for scheme in range(int(running.files["contexts/0/schemes/nr_schemes"])):
                 size = running.passes.get(scheme, validity.monitored_bytes(running.files))
                 self._files[f"{context}/schemes/{scheme}/tried_regions/total_bytes"] = str(size)
+        if word == "update_schemes_tried_regions":
+            self._tell_regions(running, context)
         if word == "update_schemes_stats":
             for scheme, stats in running.stats.items():
                 for name, value in stats.items():
                     if (path := f"{context}/schemes/{scheme}/stats/{name}") in self._files:
                         self._files[path] = str(value)
         return None
+
+    def _tell_regions(self, running: Running, context: str) -> None:
+        """Makes a directory of each region that a scheme tries; none says of which target it is."""
+        for scheme in range(int(running.files["contexts/0/schemes/nr_schemes"])):
+            folder = f"{context}/schemes/{scheme}/tried_regions"
+            total = f"{folder}/total_bytes"
+            self._files = {path: text for path, text in self._files.items() if path == total or folder not in path}
+            for number, (start, end) in enumerate(validity.tried(running.files, scheme, self.accessed)):
+                files = {"start": start, "end": end, "nr_accesses": 1, "age": 0}
+                self._files |= {f"{folder}/{number}/{name}": str(value) for name, value in files.items()}
 
     def _tree(self, index: int) -> dict[str, str]:
         root = f"{ADMIN}/{index}/"

@@ -59,7 +59,8 @@ class SimMemory:
         for _ in range(ms // TICK_MS):
             self.now_ms += TICK_MS
             for running in self.kernel.running.values():
-                self._apply(running)
+                if running.files["contexts/0/operations"] == "paddr":
+                    self._apply(running)
 
     def score(self, metric: str, nid: int) -> int:
         """Returns the current value of a metric: a share of the nid in bp, or time in us."""

@@ -16,6 +16,7 @@ from terrace_agent.damon.meter import Meter
 from terrace_agent.damon.ownership import staged_in
 from terrace_agent.damon.patience import Patience
 from terrace_agent.damon.probe import Prober, missing_interface, scratch_stores
+from terrace_agent.damon.process_monitor import ProcessMonitor
 from terrace_agent.damon.read import TreeReader
 from terrace_agent.damon.seen import Seen, current_intervals, demotion_targets
 from terrace_agent.damon.surroundings import Observed, observe
@@ -44,8 +45,11 @@ class DamonEngine:
         journal: Journal,
         patience: Patience | None = None,
         clock: Callable[[], float] = time.monotonic,
+        monitor: ProcessMonitor | None = None,
     ) -> None:
+        """Makes one; `monitor` is who else of this agent has kdamonds, never while this one has."""
         self._fs = fs
+        self._monitor = monitor
         self._journal = journal
         self._patience = patience or Patience()
         self._clock = clock
@@ -70,7 +74,7 @@ class DamonEngine:
     def probe(self) -> EngineCapability:
         """See `Engine.probe`."""
         try:
-            if not self._runs_alone():
+            if not self._is_known():
                 self._features(self._checked())
         except EngineUnavailable as error:
             return unavailable(self.name, error)
@@ -92,7 +96,10 @@ class DamonEngine:
 
     def plan_stop(self) -> Plan:
         """See `Engine.plan_stop`."""
-        return planning.plan_stop(observe(self._fs, self._reader), self._journal.load())
+        state = self._journal.load()
+        if self._monitor and self._monitor.runs_alone() and not (state.owned or state.originals):
+            return planning.plan_stop(Observed(kdamonds=()), state)
+        return planning.plan_stop(self._others(observe(self._fs, self._reader)), state)
 
     def apply(self, plan: Plan) -> None:
         """See `Engine.apply`."""
@@ -168,8 +175,11 @@ class DamonEngine:
         }
         return watching
 
-    def _runs_alone(self) -> bool:
+    def _is_known(self) -> bool:
         """Returns whether every kdamond of the tree is one that we started: then everything else has been checked."""
+        if self._monitor and self._monitor.runs_alone():
+            features = _journaled(self._journal.load())
+            return features is not None and not missing(features)
         pids = [claim.pid for claim in self._journal.load().owned if claim.in_force]
         return bool(pids) and pids == [self._reader.pid(index) for index in range(self._reader.count())]
 
@@ -193,9 +203,14 @@ class DamonEngine:
         """
         if why := missing_interface(self._fs):
             raise EngineUnavailable(reason=why.reason, message=why.message)
-        observed = observe(self._fs, self._reader)
+        observed = self._others(observe(self._fs, self._reader))
         check_alone(observed, self._journal.load().owned)
         return observed
+
+    def _others(self, observed: Observed) -> Observed:
+        """Returns what was observed without the kdamonds of the monitor: it is stopped before any plan is applied."""
+        theirs = self._monitor.indices() if self._monitor and observed.kdamonds else frozenset()
+        return replace(observed, kdamonds=tuple(one for one in observed.kdamonds if one.index not in theirs))
 
     def _features(self, observed: Observed) -> frozenset[Feature]:
         features = _journaled(self._journal.load())
@@ -207,7 +222,7 @@ class DamonEngine:
 
     def _probe_features(self, observed: Observed) -> frozenset[Feature]:
         prober = Prober(self._fs, self._patience)
-        if any(kdamond.on for kdamond in observed.kdamonds):
+        if any(kdamond.on for kdamond in observed.kdamonds) or (self._monitor and self._monitor.claims):
             return prober.look()
         claim = replace(_SCRATCH_CLAIM, staged=staged_in(observed.kdamonds, _SCRATCH_CLAIM.index))
         self.apply(Plan(steps=(claim,), reason="probe"))

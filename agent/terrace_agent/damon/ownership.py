@@ -13,6 +13,7 @@ from terrace_agent.damon.read import ObservedKdamond
 from terrace_agent.damon.stores import kdamond_stores, makes_directories
 from terrace_agent.damon.tree import FilterType, Kdamond
 from terrace_agent.journal import OwnedKdamond
+from terrace_agent.steps import Store
 
 _TUNED = ("/intervals/sample_us", "/intervals/aggr_us")
 
@@ -46,6 +47,15 @@ def files_of(kdamond: ObservedKdamond) -> dict[str, str]:
     return _files(kdamond.tree, kdamond.index) if kdamond.tree else {}
 
 
+def changing_stores(tree: Kdamond, index: int) -> tuple[Store, ...]:
+    """Returns the stores that turn what the kernel puts into new directories into `tree`: no others are needed there.
+
+    So files that this kernel does not have, and that are not asked for, are not in the way.
+    """
+    fresh = _files(_fresh(tree, type(tree)()), index)
+    return tuple(store for store in kdamond_stores(tree, index) if store.value != _fresh_value(store.path, fresh))
+
+
 def _staged_whole(kdamond: ObservedKdamond, claim: OwnedKdamond) -> bool:
     """Returns whether a kdamond that is on carries all of the claim: `on` comes after the last store."""
     present = files_of(kdamond)
@@ -54,7 +64,7 @@ def _staged_whole(kdamond: ObservedKdamond, claim: OwnedKdamond) -> bool:
 
 def _staged_in_part(kdamond: ObservedKdamond, tree: Kdamond, claim: OwnedKdamond) -> bool:
     """Returns whether the stores of the claim, cut off anywhere, could have left this."""
-    fresh = _files(_fresh(tree, Kdamond()), kdamond.index)
+    fresh = _files(_fresh(tree, type(tree)()), kdamond.index)
     known = {*claim.files, *claim.former, *claim.staged}
     present = files_of(kdamond)
     return all(

@@ -67,11 +67,12 @@ class ObservedKdamond:
 
 
 class TreeReader:
-    """Reads `/sys/kernel/mm/damon/admin/kdamonds`."""
+    """Reads `/sys/kernel/mm/damon/admin/kdamonds`, of each directory the files that `kind` has."""
 
-    def __init__(self, fs: HostFs, patience: Patience) -> None:
+    def __init__(self, fs: HostFs, patience: Patience, kind: type[Kdamond] = Kdamond) -> None:
         self._fs = fs
         self._patience = patience
+        self._kind = kind
 
     def kdamonds(self) -> tuple[ObservedKdamond, ...]:
         """Returns all kdamonds, whoever made them.
@@ -97,6 +98,12 @@ class TreeReader:
         path = f"{kdamond_path(index)}/contexts/0/schemes"
         count = int(self._text(f"{path}/nr_schemes") or 0)
         return tuple(int(self._text(f"{path}/{number}/tried_regions/total_bytes") or 0) for number in range(count))
+
+    def tried_regions(self, index: int, scheme: int) -> tuple[range, ...]:
+        """Returns which addresses a scheme tried in its last pass, as of the last command that asked."""
+        path = f"{kdamond_path(index)}/contexts/0/schemes/{scheme}/tried_regions"
+        found = (self._bounds(f"{path}/{name}") for name in self._fs.folders(path))
+        return tuple(sorted((one for one in found if one), key=lambda one: one.start))
 
     def count(self) -> int:
         """Returns how many kdamonds there are, whoever made them."""
@@ -127,9 +134,13 @@ class TreeReader:
         """Returns whether this kernel has DAMON's sysfs interface."""
         return self._fs.exists(KDAMONDS)
 
+    def _bounds(self, path: str) -> range:
+        start, end = self._text(f"{path}/start"), self._text(f"{path}/end")
+        return range(int(start), int(end)) if start and end else range(0)
+
     def _tree(self, path: str) -> Kdamond | None:
         try:
-            tree: Kdamond = self._directory(path, Kdamond)
+            tree: Kdamond = self._directory(path, self._kind)
         except UnexpectedContent:
             return None
         return tree

@@ -2,7 +2,7 @@
 
 Rule: `procfs` reads and stores below `/proc/PID`, `idle_pages` the idle bits of frames, `syscall` calls move_pages(2),
 to move in `mover` only, a process of its own that `pilot` watches. `heat`, `vmas`, `choose`, `desired`, `batches` and
-`pace` are pure.
+`pace` are pure. Files of DAMON are its own engine's: `monitored` asks through `terrace_agent.monitor`.
 
 Flow::
 

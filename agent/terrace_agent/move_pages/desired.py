@@ -28,6 +28,7 @@ class Condition:
         outcome: of all orders so far.
         too_large: how many processes are not looked at for their size.
         closed: how many may not be looked at.
+        left_out: how many the tracker has no room for.
         longest_stall_s: that a look held up a process.
         unwatched: which guardrail holds nothing on this kernel, in words; empty for none.
     """
@@ -39,6 +40,7 @@ class Condition:
     outcome: Outcome = field(default_factory=Outcome)
     too_large: int = 0
     closed: int = 0
+    left_out: int = 0
     longest_stall_s: float = 0.0
     unwatched: str = ""
 
@@ -102,6 +104,8 @@ def _notes(settings: Settings, condition: Condition) -> Iterator[str]:
         )
     if condition.too_large:
         yield f"{condition.too_large} processes are too large to be looked at by {condition.tracker}"
+    if condition.left_out:
+        yield f"{condition.left_out} processes are not looked at: {condition.tracker} watches the largest only"
     if condition.closed:
         yield f"{condition.closed} processes may not be looked at (CAP_SYS_PTRACE, CAP_DAC_OVERRIDE)"
     if condition.longest_stall_s > 0.1:

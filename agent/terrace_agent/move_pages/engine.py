@@ -13,15 +13,16 @@ from terrace_agent.flows.guarding import Guarding
 from terrace_agent.flows.guards import full_nids, sample
 from terrace_agent.hostfs import HostFs
 from terrace_agent.journal import Journal, JournalState, original
+from terrace_agent.monitor import Monitor
 from terrace_agent.move_pages import desired, privilege
 from terrace_agent.move_pages.apply import Applier
 from terrace_agent.move_pages.choose import interval_s
 from terrace_agent.move_pages.desired import Condition
+from terrace_agent.move_pages.monitored import MonitoredTracker
 from terrace_agent.move_pages.pilot import Pilot
 from terrace_agent.move_pages.privilege import Privilege
 from terrace_agent.move_pages.procfs import Procfs
-from terrace_agent.move_pages.tracker import Tracker
-from terrace_agent.move_pages.trackers import best
+from terrace_agent.move_pages.trackers import TrackerLadder, ladder
 from terrace_agent.move_pages.watch import Watch as Watching
 from terrace_agent.steps import Forget, Remember, Restore, Step, Store, Watch
 from terrace_agent.topology.values import Topology
@@ -44,7 +45,6 @@ class Tools:
 
     procfs: Procfs = field(default_factory=Procfs)
     pilot: Pilot = field(default_factory=Pilot)
-    tracker: Tracker | None = None
     privilege: Callable[[Procfs], Privilege] = privilege.look
     clock: Callable[[], float] = time.monotonic
     cpu_clock: Callable[[], float] = time.thread_time
@@ -53,11 +53,14 @@ class Tools:
 class MovePagesEngine:
     """See `terrace_agent.engine.Engine`."""
 
-    def __init__(self, fs: HostFs, journal: Journal, tools: Tools | None = None) -> None:
+    def __init__(
+        self, fs: HostFs, journal: Journal, tools: Tools | None = None, *, monitor: Monitor | None = None
+    ) -> None:
+        """Makes one; `monitor` sees accesses for it, where there is one."""
         self._fs = fs
         self._journal = journal
         self._tools = tools or Tools()
-        self._tracker = self._tools.tracker or best(self._tools.procfs)
+        self._tracker: TrackerLadder = ladder(self._tools.procfs, monitor, self._tools.clock)
         self._watching = Watching(self._tools.procfs, self._tracker)
         self._guarding = Guarding(fs)
         self._applier = Applier(
@@ -68,7 +71,7 @@ class MovePagesEngine:
             clock=self._tools.clock,
             cpu_clock=self._tools.cpu_clock,
         )
-        self._privileged = False
+        self._privilege: Privilege | None = None
 
     @property
     def name(self) -> EngineName:
@@ -110,7 +113,7 @@ class MovePagesEngine:
 
     def plan_stop(self) -> Plan:
         """See `Engine.plan_stop`."""
-        active = bool(self._watching.tracked) or self._tools.pilot.runs
+        active = bool(self._watching.tracked) or self._tools.pilot.runs or self._tracker.holds
         steps = (*_restores(self._journal.load()), *((Forget(),) if active else ()))
         return Plan(steps=steps, reason="what was set is brought back" if steps else "nothing of ours is here")
 
@@ -151,6 +154,7 @@ class MovePagesEngine:
             too_large=self._watching.too_large,
             closed=self._watching.closed,
             longest_stall_s=self._tracker.longest_stall_s,
+            left_out=self._tracker.left_out,
             unwatched=unwatched,
         )
         return Plan(
@@ -187,13 +191,18 @@ class MovePagesEngine:
         Raises:
             EngineUnavailable: says what is.
         """
-        if self._privileged:
-            return
         if not self._fs.exists(_HOSTS_FIRST):
             raise privilege.NO_HOST_PROC
-        if gap := privilege.missing(self._tools.privilege(self._tools.procfs)):
+        found = self._privilege = self._privilege or self._tools.privilege(self._tools.procfs)
+        if self._may_monitor(found):
+            found = replace(found, tells_pages=True)
+        if gap := privilege.missing(found):
+            self._privilege = None
             raise gap
-        self._privileged = True
+
+    def _may_monitor(self, found: Privilege) -> bool:
+        """Chooses the tracker of this turn, where it may be asked for at all; returns whether it is DAMON."""
+        return found.sees_processes and isinstance(self._tracker.settle(), MonitoredTracker)
 
 
 def _restores(state: JournalState) -> tuple[Step, ...]:

@@ -11,7 +11,7 @@ Each frame costs a walk of all its mappings, so one page of `EVERY` is looked at
 import os
 import time
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from terrace_agent.move_pages.heat import TOUCHED, Look
@@ -70,6 +70,8 @@ class IdlePageTracker:
 
     name = "idle pages"
     blind_spot = f"one page of {EVERY} is looked at and stands for its neighbours"
+    left_out = 0
+    holds = False
 
     def __init__(self, procfs: Procfs, frames: Frames, clock: Callable[[], float] = time.monotonic) -> None:
         self._procfs = procfs
@@ -77,6 +79,10 @@ class IdlePageTracker:
         self._clock = clock
         self._marked: dict[int, Samples] = {}
         self.longest_stall_s = 0.0
+
+    def works(self) -> bool:
+        """Returns whether it can track now: `trackers` has looked."""
+        return True
 
     def may_track(self, resident_bytes: int) -> bool:
         """Returns whether a process of that size is looked at: nothing of it is held up."""
@@ -101,9 +107,9 @@ class IdlePageTracker:
         self._frames.mark(now.values())
         self._marked = {one: samples for one, samples in self._marked.items() if one != pid} | {pid: now}
 
-    def keep(self, pids: Iterable[int]) -> None:
+    def keep(self, started: Mapping[int, int]) -> None:
         """Forgets all processes but these."""
-        self._marked = {pid: self._marked[pid] for pid in pids if pid in self._marked}
+        self._marked = {pid: self._marked[pid] for pid in started if pid in self._marked}
 
 
 def sees_frames(procfs: Procfs) -> bool:

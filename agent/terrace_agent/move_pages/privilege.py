@@ -45,6 +45,11 @@ class Privilege:
     pagemap_errno: int
     tells_pages: bool
 
+    @property
+    def sees_processes(self) -> bool:
+        """Whether pids are the host's, and pages of others may be moved."""
+        return self.namespace == _INITIAL_PID_NAMESPACE and not self.query_errno
+
 
 def look(procfs: Procfs, root: Path = Path("/proc")) -> Privilege:
     """Returns what this process may do now."""

@@ -11,7 +11,7 @@ measured, and processes that are so large that it would take longer than `STALL_
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from terrace_agent.move_pages.heat import TOUCHED, Look, either
 from terrace_agent.move_pages.procfs import Procfs
@@ -28,12 +28,18 @@ class SoftDirtyTracker:
 
     name = "soft-dirty and smaps"
     blind_spot = "reads are seen by whole ranges only, so what is read here and there stays where it is"
+    left_out = 0
+    holds = False
 
     def __init__(self, procfs: Procfs, clock: Callable[[], float] = time.monotonic) -> None:
         self._procfs = procfs
         self._clock = clock
         self._largest_bytes = LARGEST_BYTES
         self.longest_stall_s = 0.0
+
+    def works(self) -> bool:
+        """Returns whether it can track now: `trackers` has looked."""
+        return True
 
     def may_track(self, resident_bytes: int) -> bool:
         """Returns whether a process of that size is looked at: not if it would be held up for too long."""
@@ -52,7 +58,7 @@ class SoftDirtyTracker:
             dirty, present = self._procfs.page_flags(pid, vma.start // PAGE_BYTES, vma.pages)
             yield vma, conclude(vma, dirty, present)
 
-    def keep(self, pids: Iterable[int]) -> None:
+    def keep(self, started: Mapping[int, int]) -> None:
         """Nothing is kept: the kernel has all bits."""
 
     def _note(self, took_s: float, pid: int) -> None:

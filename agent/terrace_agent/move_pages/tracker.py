@@ -1,6 +1,6 @@
 """What a tracker is: the protocol between the engine and whatever tells which pages were touched."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 from terrace_agent.move_pages.heat import Look
@@ -10,11 +10,28 @@ from terrace_agent.move_pages.vmas import Vma
 class Tracker(Protocol):
     """One way to see accesses."""
 
-    name: str
-    blind_spot: str
-    """What it cannot see, in words."""
-    longest_stall_s: float
-    """The longest that one process was held up."""
+    @property
+    def name(self) -> str:
+        """In words, for people."""
+
+    @property
+    def blind_spot(self) -> str:
+        """What it cannot see, in words."""
+
+    @property
+    def longest_stall_s(self) -> float:
+        """The longest that one process was held up."""
+
+    @property
+    def left_out(self) -> int:
+        """How many processes it did not look at, for there are too many."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether `keep` with no processes has anything to bring back."""
+
+    def works(self) -> bool:
+        """Returns whether it can track now."""
 
     def may_track(self, resident_bytes: int) -> bool:
         """Returns whether a process of that size is looked at."""
@@ -33,5 +50,5 @@ class Tracker(Protocol):
             OSError: the process may not be tracked.
         """
 
-    def keep(self, pids: Iterable[int]) -> None:
-        """Forgets all processes but these."""
+    def keep(self, started: Mapping[int, int]) -> None:
+        """Forgets all processes but these, of which each is said when it started."""

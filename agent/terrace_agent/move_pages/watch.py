@@ -47,12 +47,12 @@ class Watch:
             else:
                 known |= {pid: found} if found else {}
         self._known = known
-        self._tracker.keep(known)
+        self._tracker.keep({pid: one.started for pid, one in known.items()})
 
     def forget(self) -> None:
         """Forgets everything."""
         self._known = {}
-        self._tracker.keep(())
+        self._tracker.keep({})
 
     def moved(self, pid: int, runs: Iterable[range], *, promoted: bool) -> None:
         """Takes note that pages were moved, so that they are not moved back before they were seen otherwise."""

@@ -1,0 +1,104 @@
+"""Watches processes by a kdamond of its own, for an engine that moves pages by itself; moves nothing.
+
+Rule: this and the damon engine are never in force together, and each has its own journal. What the other one has
+running is somebody else's to both, but for the engine's look at whether DAMON is free, which asks `indices`.
+
+Before: an engine's tracker, by `terrace_agent.monitor`. After: `processes` has the tree and the steps.
+"""
+
+from collections.abc import Iterable
+
+from terrace_agent.damon.alone import check_alone
+from terrace_agent.damon.apply import Applier
+from terrace_agent.damon.ownership import owner_of
+from terrace_agent.damon.patience import Patience
+from terrace_agent.damon.plan import plan_stop
+from terrace_agent.damon.probe import missing_interface
+from terrace_agent.damon.processes import MOST_TARGETS, ProcessKdamond, start, tree
+from terrace_agent.damon.read import TreeReader
+from terrace_agent.damon.stores import state_path
+from terrace_agent.damon.surroundings import observe
+from terrace_agent.engine import Plan
+from terrace_agent.errors import EngineUnavailable, HostFileMissing
+from terrace_agent.hostfs import HostFs
+from terrace_agent.journal import Journal
+from terrace_agent.monitor import Touched
+
+
+class ProcessMonitor:
+    """See `terrace_agent.monitor.Monitor`."""
+
+    most = MOST_TARGETS
+
+    def __init__(self, fs: HostFs, journal: Journal, patience: Patience | None = None) -> None:
+        self._fs = fs
+        self._journal = journal
+        self._patience = patience or Patience()
+        self._reader = TreeReader(fs, self._patience, ProcessKdamond)
+        self._applier = Applier(fs, self._reader, journal, self._patience, lambda: None)
+        self._core_filters = True
+        self._pids: tuple[int, ...] = ()
+
+    @property
+    def claims(self) -> bool:
+        """See `Monitor.claims`."""
+        state = self._journal.load()
+        return bool(state.owned or state.originals)
+
+    def obstacle(self) -> str:
+        """See `Monitor.obstacle`."""
+        if self.runs_alone():
+            return ""
+        if why := missing_interface(self._fs):
+            return why.message
+        if self._reader.count() and not self.claims:
+            return "somebody else, or the damon engine, has kdamonds"
+        try:
+            check_alone(observe(self._fs, self._reader), self._journal.load().owned)
+        except EngineUnavailable as error:
+            return str(error)
+        return ""
+
+    def watch(self, pids: Iterable[int]) -> None:
+        """See `Monitor.watch`: the kdamond is started anew, since only `on` takes new processes on every kernel."""
+        wanted, self._pids = tuple(pids)[:MOST_TARGETS], ()
+        try:
+            self._start(wanted)
+        except HostFileMissing:
+            if not self._core_filters:
+                raise
+            self._core_filters = False
+            self._start(wanted)
+        self._pids = wanted
+
+    def runs(self) -> bool:
+        """See `Monitor.runs`."""
+        return any(self._reader.runs(claim) for claim in self._journal.load().owned)
+
+    def touched(self) -> Touched:
+        """See `Monitor.touched`: waits for a pass of the schemes."""
+        self._patience.store(self._fs, state_path(0), "update_schemes_tried_regions")
+        return {pid: self._reader.tried_regions(0, number) for number, pid in enumerate(self._pids)}
+
+    def stop(self) -> None:
+        """See `Monitor.stop`."""
+        self._pids = ()
+        if self.claims:
+            self._applier.apply(plan_stop(observe(self._fs, self._reader), self._journal.load()))
+
+    def runs_alone(self) -> bool:
+        """Returns whether the only kdamond of the tree is the one that was started here."""
+        return self._reader.exists() and self._reader.count() == 1 and self.runs()
+
+    def indices(self) -> frozenset[int]:
+        """Returns the kdamonds that are this monitor's; whoever wants DAMON for himself has it stopped first."""
+        owned = self._journal.load().owned
+        if not owned:
+            return frozenset()
+        return frozenset(kdamond.index for kdamond in self._reader.kdamonds() if owner_of(kdamond, owned))
+
+    def _start(self, pids: tuple[int, ...]) -> None:
+        observed, state = observe(self._fs, self._reader), self._journal.load()
+        check_alone(observed, state.owned)
+        steps = tuple(start(observed, state, tree(pids, core_filters=self._core_filters)))
+        self._applier.apply(Plan(steps=steps, reason="other processes are watched"))
