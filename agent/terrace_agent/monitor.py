@@ -8,24 +8,29 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 Touched = Mapping[int, tuple[range, ...]]
-"""Addresses that were touched of late, by pid."""
+"""Addresses that were touched of late, by pid; in order."""
 
 
 class Monitor(Protocol):
     """Watches a few processes."""
 
-    most: int
-    """How many at a time."""
+    @property
+    def most(self) -> int:
+        """How many at a time."""
 
     @property
     def claims(self) -> bool:
-        """Whether anything of it is, or may be, in the kernel: `stop` takes it away."""
+        """Whether `stop` has anything to do now: something of it is, or may be, in the kernel."""
 
     def obstacle(self) -> str:
         """Returns why it cannot watch now, in words; empty if it can."""
 
-    def watch(self, pids: Iterable[int]) -> None:
+    def watch(self, pids: Iterable[int], *, window_s: float) -> None:
         """Watches exactly these from now on; what was seen of others before is forgotten.
+
+        Args:
+            pids: in the namespace of whoever stores them.
+            window_s: for how long a touch is told: it should be as long as from one question to the next.
 
         Raises:
             TerraceError: it cannot; `stop` takes away what is left.
@@ -35,7 +40,7 @@ class Monitor(Protocol):
         """Returns whether it watches: it ends by itself with the last of its processes."""
 
     def touched(self) -> Touched:
-        """Returns what was touched of each process that is watched.
+        """Returns what was touched within the last window of each process that is watched.
 
         Raises:
             TerraceError: it cannot be told now.

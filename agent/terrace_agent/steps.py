@@ -136,9 +136,14 @@ class Reclaim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """Look which pages of the processes in these cgroups were touched since the look before."""
+    """Look which pages of the processes in these cgroups were touched since the look before.
+
+    Attributes:
+        every_s: how often there are such looks.
+    """
 
     cgroups: tuple[str, ...]
+    every_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -414,16 +414,22 @@ def processes_are_told_apart_by_a_scheme_for_each(fs: HostFs) -> None:
     middle = ctypes.addressof(address) + len(block) // 2
     with without_damon_stat(fs):
         monitor = ProcessMonitor(fs, MemoryJournal())
-        monitor.watch((1, os.getpid()))
+        monitor.watch((1, os.getpid()), window_s=1)
         try:
-            found = [touching(block, monitor.touched) for _ in range(6)]
+            comes_true(lambda: holds(middle, touching(block, monitor.touched)[os.getpid()]))
+            found = monitor.touched()
             assert monitor.runs()
         finally:
             monitor.stop()
-    assert set(found[-1]) == {1, os.getpid()}
-    assert any(middle in region for one in found for region in one[os.getpid()])
-    assert not any(middle in region for one in found for region in one[1])
+    assert set(found) == {1, os.getpid()}
+    assert holds(middle, found[os.getpid()])
+    assert not holds(middle, found[1])
     assert (fs.read(NR_KDAMONDS), monitor.claims) == ("0", False)
+
+
+def holds(address: int, regions: tuple[range, ...]) -> bool:
+    """Returns whether any of the regions has the address in it."""
+    return any(address in region for region in regions)
 
 
 def touching(block: bytearray, ask: Callable[[], Touched]) -> Touched:
@@ -438,7 +444,7 @@ def a_process_that_is_not_there_is_not_watched(fs: HostFs) -> None:
     with without_damon_stat(fs):
         monitor = ProcessMonitor(fs, MemoryJournal())
         try:
-            monitor.watch((os.getpid(), NO_PID))
+            monitor.watch((os.getpid(), NO_PID), window_s=1)
         except StoreRefused as error:
             assert error.errno == errno.EINVAL
         else:

@@ -1,29 +1,25 @@
-"""Runs in a guest: an engine without DAMON for some seconds on the guest's own kernel, told as JSON.
+"""Runs in a guest: an engine for some seconds on the guest's own kernel, told as JSON.
 
-Usage: tiering_in_guest.py numa_balancing|move_pages SECONDS; 0 seconds bring back what was set.
+Usage: tiering_in_guest.py numa_balancing|move_pages SECONDS [KILL_AFTER]; 0 seconds bring back what was set. With
+KILL_AFTER the process gets SIGKILL after so many stores.
 """
 
 import json
 import sys
 import time
-from pathlib import Path
 
+from contract.engine_in_guest import STATE, Fuse
 from terrace_agent.engine import Engine
-from terrace_agent.hostfs import MountedHostFs
-from terrace_agent.journal_file import FileJournal
-from terrace_agent.move_pages.engine import MovePagesEngine
-from terrace_agent.numa_balancing.engine import NumaBalancingEngine
+from terrace_agent.engines import make_engines
+from terrace_agent.hostfs import HostFs
 from terrace_agent.topology.discover import discover
 from terrace_agent.topology.read import read_facts
 from terrace_agent.workloads.cgroups import read_cgroups
 from terrace_agent.workloads.resolve import resolve
 from unit.agent.damon.builders import settings
 
-STATE = Path("/run/terrace")
-ENGINES = {"numa_balancing": NumaBalancingEngine, "move_pages": MovePagesEngine}
 
-
-def run(fs: MountedHostFs, engine: Engine, seconds: float) -> dict[str, object]:
+def run(fs: HostFs, engine: Engine, seconds: float) -> dict[str, object]:
     """Returns what the engine says of itself, and what moved."""
     capability = engine.probe()
     told: dict[str, object] = {"reason": capability.reason, "message": capability.message}
@@ -43,7 +39,6 @@ def run(fs: MountedHostFs, engine: Engine, seconds: float) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    STATE.mkdir(exist_ok=True)
-    host = MountedHostFs(Path("/"))
-    journal = FileJournal(STATE, boot_id=host.read("/proc/sys/kernel/random/boot_id"), name=f"{sys.argv[1]}.json")
-    json.dump(run(host, ENGINES[sys.argv[1]](host, journal), float(sys.argv[2])), sys.stdout)
+    host = Fuse(int(sys.argv[3]) if len(sys.argv) > 3 else None)
+    chosen = next(one for one in make_engines(host, STATE) if one.name.value == sys.argv[1])
+    json.dump(run(host, chosen, float(sys.argv[2])), sys.stdout)

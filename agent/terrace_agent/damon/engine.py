@@ -99,7 +99,7 @@ class DamonEngine:
         state = self._journal.load()
         if self._monitor and self._monitor.runs_alone() and not (state.owned or state.originals):
             return planning.plan_stop(Observed(kdamonds=()), state)
-        return planning.plan_stop(self._others(observe(self._fs, self._reader)), state)
+        return planning.plan_stop(observe(self._fs, self._reader), state)
 
     def apply(self, plan: Plan) -> None:
         """See `Engine.apply`."""

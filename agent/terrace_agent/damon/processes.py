@@ -32,13 +32,14 @@ from terrace_agent.journal import JournalState
 from terrace_agent.steps import Claim, Command, Confirm, Remember, Step, Store
 
 MOST_TARGETS = 16
-SAMPLE_US, AGGR_US = 100_000, 1_000_000
+SAMPLE_US = 100_000
 """A page is seen that is touched within a tenth of a second. With 1,000 regions that is 10,000 page table walks a
 second, a hundredth of a CPU at 1 us each (kernel fact 34)."""
 APPLY_US = 200_000
 """How long a question takes at most: it waits for a pass of the schemes, and holds DAMON's one lock (kernel fact 8)."""
-UPDATE_US = 5_000_000
-"""How often the kernel looks what the processes have mapped meanwhile."""
+UPDATE_US = 2_000_000
+"""How often the kernel looks what the processes have mapped meanwhile: less than the three looks of a second each that
+make memory cold, since what is not monitored yet looks untouched."""
 _MOST_REGIONS, _FEWEST_OF_ALL, _FEWEST_OF_ONE = 1_000, 400, 100
 
 
@@ -79,13 +80,16 @@ class ProcessKdamond(Kdamond):
     contexts: tuple[ProcessContext, ...] = ()
 
 
-def tree(pids: tuple[int, ...], *, core_filters: bool) -> ProcessKdamond:
-    """Returns the kdamond that watches these processes; filters by target have their own directory since 6.15."""
+def tree(pids: tuple[int, ...], *, window_us: int, core_filters: bool) -> ProcessKdamond:
+    """Returns the kdamond that watches these processes; filters by target have their own directory since 6.15.
+
+    Accesses are aggregated over the window, so that a pass tells what was touched within it.
+    """
     fewest = max(10, min(_FEWEST_OF_ONE, _FEWEST_OF_ALL // max(1, len(pids))))
     context = ProcessContext(
         operations=Operations.VADDR,
         monitoring_attrs=MonitoringAttrs(
-            intervals=Intervals(sample_us=SAMPLE_US, aggr_us=AGGR_US, update_us=UPDATE_US),
+            intervals=Intervals(sample_us=SAMPLE_US, aggr_us=max(SAMPLE_US, window_us), update_us=UPDATE_US),
             nr_regions=Range(min=fewest, max=_MOST_REGIONS),
         ),
         targets=tuple(ProcessTarget(pid_target=pid) for pid in pids),

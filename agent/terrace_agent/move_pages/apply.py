@@ -67,8 +67,8 @@ class Applier:
             case Watch():
                 self._watch(step)
             case Forget():
-                self._watching.forget()
                 self._pilot.close()
+                self._watching.forget()
             case Move():
                 self._move(step)
             case Remember():
@@ -85,7 +85,7 @@ class Applier:
 
     def _watch(self, step: Watch) -> None:
         began_s, cpu_s = self._clock(), self._cpu_clock()
-        self._watching.look(read_pids(self._fs, step.cgroups))
+        self._watching.look(read_pids(self._fs, step.cgroups), every_s=step.every_s)
         self.pace = Pace(looked_at_s=began_s, cost_s=self._cpu_clock() - cpu_s)
 
     def _move(self, step: Move) -> None:

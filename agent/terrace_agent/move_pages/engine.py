@@ -143,12 +143,13 @@ class MovePagesEngine:
     ) -> Plan:
         asked_s, cpu_percent = interval_s(settings), settings.monitoring.cpu_percent
         pace, now_s = self._applier.pace, self._tools.clock()
+        pause_s = pace.pause_s(asked_s, cpu_percent)
         if pace.is_due(now_s, asked_s, cpu_percent):
-            steps = (*steps, Watch(cgroups=tuple(cgroup.path for cgroup in movable.allowed)))
+            steps = (*steps, Watch(cgroups=tuple(cgroup.path for cgroup in movable.allowed), every_s=pause_s))
         condition = Condition(
             tracker=self._tracker.name,
             blind_spot=self._tracker.blind_spot,
-            pause_s=pace.pause_s(asked_s, cpu_percent),
+            pause_s=pause_s,
             problem=self._tools.pilot.problem,
             outcome=self._applier.outcome,
             too_large=self._watching.too_large,

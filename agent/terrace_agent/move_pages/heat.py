@@ -53,6 +53,11 @@ class Heat:
         return len(self.sure)
 
 
+def blank(pages: int) -> Look:
+    """Returns a look that saw nothing: of no page it is known whether it was touched."""
+    return Look(sure=bytes(pages), maybe=bytes([TOUCHED]) * pages)
+
+
 def unknown(pages: int) -> Heat:
     """Returns the heat of pages that were never looked at."""
     return Heat(sure=bytes(pages), maybe=bytes(pages))
@@ -74,8 +79,15 @@ def seen(heat: Heat, look: Look) -> Heat:
 
 
 def resized(heat: Heat, *, before: int, pages: int) -> Heat:
-    """Returns the heat of a range that now begins `before` pages earlier (later if negative) and has `pages` pages."""
-    return Heat(sure=_resized(heat.sure, before, pages), maybe=_resized(heat.maybe, before, pages), looks=heat.looks)
+    """Returns the heat of a range that now begins `before` pages earlier (later if negative) and has `pages` pages.
+
+    Of pages that are new nothing is known: they may have been touched in every look so far.
+    """
+    return Heat(
+        sure=_resized(heat.sure, before, pages, new=b"\0"),
+        maybe=_resized(heat.maybe, before, pages, new=b"\xff"),
+        looks=heat.looks,
+    )
 
 
 def marked(heat: Heat, runs: Iterable[range], *, hot: bool) -> Heat:
@@ -115,9 +127,9 @@ def _newest(value: int, looks: int) -> int:
     return value >> (LOOKS - looks)
 
 
-def _resized(history: bytes, before: int, pages: int) -> bytes:
-    kept = bytes(max(0, before)) + history[max(0, -before) :]
-    return kept[:pages].ljust(pages, b"\0")
+def _resized(history: bytes, before: int, pages: int, *, new: bytes) -> bytes:
+    kept = new * max(0, before) + history[max(0, -before) :]
+    return kept[:pages].ljust(pages, new)
 
 
 def _runs(flags: bytes) -> Iterator[range]:

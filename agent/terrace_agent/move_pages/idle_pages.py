@@ -107,9 +107,14 @@ class IdlePageTracker:
         self._frames.mark(now.values())
         self._marked = {one: samples for one, samples in self._marked.items() if one != pid} | {pid: now}
 
-    def keep(self, started: Mapping[int, int]) -> None:
+    def keep(self, started: Mapping[int, int], *, every_s: float) -> None:
         """Forgets all processes but these."""
+        del every_s
         self._marked = {pid: self._marked[pid] for pid in started if pid in self._marked}
+
+    def release(self) -> None:
+        """Forgets all processes; bits of frames are nobody's."""
+        self._marked = {}
 
 
 def sees_frames(procfs: Procfs) -> bool:

@@ -58,7 +58,10 @@ class SoftDirtyTracker:
             dirty, present = self._procfs.page_flags(pid, vma.start // PAGE_BYTES, vma.pages)
             yield vma, conclude(vma, dirty, present)
 
-    def keep(self, started: Mapping[int, int]) -> None:
+    def keep(self, started: Mapping[int, int], *, every_s: float) -> None:
+        """Nothing is kept: the kernel has all bits."""
+
+    def release(self) -> None:
         """Nothing is kept: the kernel has all bits."""
 
     def _note(self, took_s: float, pid: int) -> None:

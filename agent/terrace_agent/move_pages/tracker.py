@@ -28,7 +28,7 @@ class Tracker(Protocol):
 
     @property
     def holds(self) -> bool:
-        """Whether `keep` with no processes has anything to bring back."""
+        """Whether `release` has anything to bring back now."""
 
     def works(self) -> bool:
         """Returns whether it can track now."""
@@ -50,5 +50,19 @@ class Tracker(Protocol):
             OSError: the process may not be tracked.
         """
 
-    def keep(self, started: Mapping[int, int]) -> None:
-        """Forgets all processes but these, of which each is said when it started."""
+    def keep(self, started: Mapping[int, int], *, every_s: float) -> None:
+        """Forgets all processes but these.
+
+        What fails ends in a tracker that does not work, never in an error.
+
+        Args:
+            started: when each process started, by pid.
+            every_s: how often there will be looks.
+        """
+
+    def release(self) -> None:
+        """Forgets all processes, and leaves the kernel as it was found.
+
+        Raises:
+            TerraceError: the kernel refused; `holds` what is left.
+        """

@@ -6,7 +6,7 @@ Before: `engine`, which has one chosen before each plan. After: it is named in t
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from terrace_agent.monitor import Monitor
-from terrace_agent.move_pages.heat import Look
+from terrace_agent.move_pages.heat import Look, blank
 from terrace_agent.move_pages.idle_pages import Frames, IdlePageTracker, sees_frames
 from terrace_agent.move_pages.monitored import MonitoredTracker
 from terrace_agent.move_pages.procfs import Procfs
@@ -18,19 +18,19 @@ from terrace_agent.move_pages.vmas import Vma
 class TrackerLadder:
     """A tracker that is the first of several that works; see `tracker.Tracker`.
 
-    What pages of the one before were seen to do stays known when another one takes over.
+    What takes over knows nothing of a process until it has begun with it.
     """
 
     def __init__(self, trackers: Iterable[Tracker]) -> None:
         self._trackers = tuple(trackers)
         self._now = self._trackers[-1]
+        self._begun: frozenset[int] = frozenset()
 
     def settle(self) -> Tracker:
-        """Returns the one to look with from now on; one that it takes over from lets go of the kernel."""
+        """Returns the one to look with from now on; stores nothing: the next `keep` has the one before let go."""
         chosen = next((one for one in self._trackers if one.works()), self._trackers[-1])
-        if chosen is not self._now and not self._now.holds:
-            self._now.keep({})
-        self._now = chosen
+        if chosen is not self._now:
+            self._now, self._begun = chosen, frozenset()
         return chosen
 
     @property
@@ -69,15 +69,25 @@ class TrackerLadder:
     def begin(self, pid: int) -> None:
         """See `tracker.Tracker.begin`."""
         self._now.begin(pid)
+        self._begun |= {pid}
 
     def look(self, pid: int, vmas: Iterable[Vma]) -> Iterator[tuple[Vma, Look]]:
         """See `tracker.Tracker.look`."""
-        return self._now.look(pid, vmas)
+        if pid in self._begun:
+            return self._now.look(pid, vmas)
+        return ((vma, blank(vma.pages)) for vma in vmas)
 
-    def keep(self, started: Mapping[int, int]) -> None:
+    def keep(self, started: Mapping[int, int], *, every_s: float) -> None:
         """See `tracker.Tracker.keep`: whoever does not look has nothing to keep."""
+        self._begun &= started.keys()
         for one in self._trackers:
-            one.keep(started if one is self._now else {})
+            one.keep(started if one is self._now else {}, every_s=every_s)
+
+    def release(self) -> None:
+        """See `tracker.Tracker.release`; the first is the one that can fail."""
+        self._begun = frozenset()
+        for one in reversed(self._trackers):
+            one.release()
 
 
 def ladder(procfs: Procfs, monitor: Monitor | None, clock: Callable[[], float]) -> TrackerLadder:

@@ -35,7 +35,7 @@ class Watch:
         """The processes as of the last look."""
         return tuple(self._known.values())
 
-    def look(self, cgroup_of: Mapping[int, str]) -> None:
+    def look(self, cgroup_of: Mapping[int, str], *, every_s: float) -> None:
         """Looks at these processes, by pid, and forgets all others; those that may not be looked at are counted."""
         self.too_large = self.closed = 0
         known: dict[int, Tracked] = {}
@@ -47,12 +47,12 @@ class Watch:
             else:
                 known |= {pid: found} if found else {}
         self._known = known
-        self._tracker.keep({pid: one.started for pid, one in known.items()})
+        self._tracker.keep({pid: one.started for pid, one in known.items()}, every_s=every_s)
 
     def forget(self) -> None:
-        """Forgets everything."""
+        """Forgets everything; see `Tracker.release` for what it raises."""
         self._known = {}
-        self._tracker.keep({})
+        self._tracker.release()
 
     def moved(self, pid: int, runs: Iterable[range], *, promoted: bool) -> None:
         """Takes note that pages were moved, so that they are not moved back before they were seen otherwise."""

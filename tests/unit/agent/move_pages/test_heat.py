@@ -82,3 +82,4 @@ def test_a_range_that_grew_or_shrank_keeps_the_history_of_its_pages(before: int,
     for page in range(size):
         old = page - before
         assert changed.sure[page] == (old + 1 if 0 <= old < PAGES else 0)
+        assert changed.maybe[page] == (old + 1 if 0 <= old < PAGES else 0xFF)

@@ -91,7 +91,7 @@ def test_frames_that_the_kernel_does_not_tell_are_no_pages(machine: Machine) -> 
 
 def test_a_process_that_is_forgotten_is_looked_at_as_a_new_one(machine: Machine) -> None:
     machine.look()
-    machine.tracker.keep({})
+    machine.tracker.keep({}, every_s=1)
     assert machine.look() == (NOT * 4, TOUCHED * 4)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from simkernel import NO_DAMON, SimKernel
+from simkernel import NO_DAMON, Profile, SimKernel
 from terrace_agent.engine import Plan
 from terrace_agent.journal import Journal
 from terrace_agent.move_pages.batches import Outcome
@@ -36,9 +36,10 @@ class Machine:
     movable: Movable = field(default_factory=lambda: Movable(allowed=(Cgroup(path=POD),)))
     now_s: float = 100.0
     cost_s: float = 0.0
+    profile: Profile = NO_DAMON
 
     def __post_init__(self) -> None:
-        self.kernel = SimKernel(NO_DAMON)
+        self.kernel = SimKernel(self.profile)
         self.kernel.make_cgroup(POD)
         self.kernel.make_cgroup(OTHER)
         self.kernel.put("/proc/1/stat", "1 (systemd) S 0")
@@ -48,14 +49,17 @@ class Machine:
         self.engine = self.started()
 
     def started(self) -> MovePagesEngine:
-        tools = Tools(
+        return MovePagesEngine(self.kernel, self.journal, self.tools)
+
+    @property
+    def tools(self) -> Tools:
+        return Tools(
             procfs=self.procfs,
             pilot=self.pilot,
             privilege=lambda _: self.privilege,
             clock=lambda: self.now_s,
             cpu_clock=self._cpu_clock,
         )
-        return MovePagesEngine(self.kernel, self.journal, tools)
 
     def add(self, pid: int, *ranges: SimRange, cgroup: str = POD) -> SimProcess:
         for number, one in enumerate(ranges):
