@@ -1,4 +1,4 @@
-"""The move_pages engine where DAMON looks for it, on a real kernel: what it moves, what it leaves, what SIGKILL leaves."""
+"""The move_pages engine where DAMON looks for it, on a real kernel: what moves, and what SIGKILL leaves."""
 
 from collections.abc import Iterator
 

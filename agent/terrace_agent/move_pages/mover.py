@@ -11,7 +11,7 @@ import sys
 import time
 from array import array
 from dataclasses import asdict
-from errno import EACCES, ESRCH
+from errno import EACCES, EBUSY, EINVAL, ESRCH
 from itertools import chain, islice
 from typing import Any
 
@@ -38,12 +38,13 @@ class Mover:
         return json.dumps({"outcome": asdict(done), "longest_s": self._longest_s})
 
     def _carry_out(self, order: Order) -> Outcome:
-        if self._procfs.started(order["pid"]) != order["started"]:
-            return Outcome(gone=1)
         done = Outcome()
         addresses = chain.from_iterable(range(start, end, PAGE_BYTES) for start, end in order["runs"])
         try:
             while done.moved < order["limit_pages"] and (batch := array("Q", islice(addresses, self._pages))):
+                # A process may end between two calls, and its pid may be one by then that must not be moved.
+                if self._procfs.started(order["pid"]) != order["started"]:
+                    return done + Outcome(gone=1)
                 done += self._batch(order, batch, order["limit_pages"] - done.moved)
         except OSError as error:
             done += _ended(error)
@@ -64,19 +65,25 @@ class Mover:
         self._longest_s = max(self._longest_s, took_s)
         if len(leaving) * 2 >= self._pages or next_size(self._pages, took_s) < self._pages:
             self._pages = next_size(self._pages, took_s)
-        if UNTOLD in statuses:
-            # Where one page of a batch failed, the kernel tells nothing of those that it moved with it.
+        if not _UNSURE.isdisjoint(statuses):
             now = query(pid, leaving)
-            statuses = array("i", map(_told, statuses, now, [nid] * len(now)))
+            statuses = array("i", map(settled, statuses, now, [nid] * len(now)))
         return outcome(statuses, nid)
 
 
-def _told(status: int, now: int, nid: int) -> int:
-    return nid if status == UNTOLD and now == nid else status
+_UNSURE = frozenset({UNTOLD, -EBUSY})
+"""Where one page of a batch failed, the kernel tells nothing of those that it moved with it; and the second page of a
+huge one is busy, for the first one has it taken along (`do_pages_move()`, Linux mm/migrate.c)."""
+
+
+def settled(status: int, now: int, nid: int) -> int:
+    """Returns the status of a page that is on `now`, as it counts: one that is where it was to go has moved. Pure."""
+    return nid if status in _UNSURE and now == nid else status
 
 
 def _ended(error: OSError) -> Outcome:
-    if error.errno == ESRCH:
+    # A process that has ended and was not waited for has no memory: EINVAL (`find_mm_struct()`, Linux mm/migrate.c).
+    if error.errno in {ESRCH, EINVAL}:
         return Outcome(gone=1)
     return Outcome(denied=1) if error.errno == EACCES else Outcome(busy=1)
 

@@ -78,7 +78,7 @@ def _gaps(found: Privilege) -> Iterator[tuple[str, str]]:
     if not found.tells_pages:
         yield (
             "NoTracker",
-            "This kernel tells no accesses (CONFIG_IDLE_PAGE_TRACKING, CONFIG_MEM_SOFT_DIRTY).",
+            "This kernel tells no accesses (CONFIG_DAMON_VADDR, CONFIG_IDLE_PAGE_TRACKING, CONFIG_MEM_SOFT_DIRTY).",
         )
 
 

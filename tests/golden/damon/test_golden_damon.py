@@ -9,16 +9,17 @@ from cases.pods import a_pod, known, make_host, make_pod, opted_out
 from golden.damon import recipes
 from golden.damon.differences import explain
 from golden.update import Golden
-from simkernel import LINUX_7_2, SimKernel
+from simkernel import LINUX_6_12, LINUX_7_2, Profile, SimKernel
 from terrace_agent.damon.desired import Desired, DesiredKdamond, desired
 from terrace_agent.damon.features import Feature
+from terrace_agent.damon.process_monitor import ProcessMonitor
 from terrace_agent.damon.seen import Seen
 from terrace_agent.damon.stores import KDAMONDS, kdamond_stores
 from terrace_agent.damon.tree import Kdamond
 from terrace_agent.workloads.cgroups import read_cgroups
 from terrace_agent.workloads.resolve import resolve
 from terrace_api.codec import decode_policy_file
-from unit.agent.damon.builders import EVERYTHING, GIB, MIB, nid, topology
+from unit.agent.damon.builders import EVERYTHING, GIB, MIB, MemoryJournal, nid, topology
 
 HERE = Path(__file__).parent
 SAMPLES = HERE.parents[2] / "deploy/samples"
@@ -106,6 +107,18 @@ def test_a_policy_is_these_words(name: str, golden: Golden) -> None:
     found = compiled(name)
     assert found.effective
     golden.check(HERE / f"{name}.policy.words", "\n".join((*found.words, "", *found.effective.notes)).strip() + "\n")
+
+
+@pytest.mark.parametrize("profile", [LINUX_6_12, LINUX_7_2], ids=lambda one: one.name)
+def test_a_watch_over_two_processes_is_these_stores(profile: Profile, golden: Golden) -> None:
+    kernel = SimKernel(profile)
+    kernel.accessed = {41: (), 42: ()}
+    monitor = ProcessMonitor(kernel, MemoryJournal())
+    monitor.watch((41, 42), window_s=1.25)
+    kernel.stored.append(("and", "back"))
+    monitor.stop()
+    text = "".join(f"{path.removeprefix(f'{KDAMONDS}/')} {value}\n" for path, value in kernel.stored)
+    golden.check(HERE / f"processes-{profile.name}.stores", text)
 
 
 @pytest.mark.parametrize("name", RECIPES)

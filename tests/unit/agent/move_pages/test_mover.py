@@ -7,14 +7,15 @@ import os
 import sys
 from array import array
 from collections.abc import Iterator
+from errno import EACCES, EBUSY
 
 import pytest
 
-from terrace_agent.move_pages.batches import LEAST_PAGES, MOST_PAGES, Outcome, next_size, outcome
-from terrace_agent.move_pages.mover import Mover
+from terrace_agent.move_pages.batches import FIRST_PAGES, LEAST_PAGES, MOST_PAGES, Outcome, next_size, outcome
+from terrace_agent.move_pages.mover import Mover, settled
 from terrace_agent.move_pages.pilot import Pilot
 from terrace_agent.move_pages.procfs import Procfs
-from terrace_agent.move_pages.syscall import query
+from terrace_agent.move_pages.syscall import UNTOLD, query
 from terrace_agent.steps import Move
 
 PAGE = 4096
@@ -102,6 +103,43 @@ def test_a_process_that_is_gone_is_data(pilot: Pilot, block: array[int]) -> None
 
 def test_another_process_that_has_the_pid_by_now_is_left_alone(pilot: Pilot, block: array[int]) -> None:
     assert pilot.carry_out(order(os.getpid(), started=STARTED + 1, runs=(pages(block),))) == Outcome(gone=1)
+
+
+def test_a_process_that_has_ended_and_was_not_waited_for_is_gone(pilot: Pilot, block: array[int]) -> None:
+    pid = os.posix_spawn("/bin/true", ["true"], {})
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    try:
+        ended = order(pid, started=Procfs().started(pid), runs=(pages(block),))
+        assert pilot.carry_out(ended) == Outcome(gone=1)
+    finally:
+        os.waitpid(pid, 0)
+
+
+class Reused(Procfs):
+    """A pid that is another process' after it was asked for once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._asked = 0
+
+    def started(self, pid: int) -> int:
+        self._asked += 1
+        return STARTED if self._asked == 1 else STARTED + 1
+
+
+def test_a_pid_that_becomes_another_process_between_two_calls_is_left_alone_from_then_on(block: array[int]) -> None:
+    wanted = json.loads(told(pages(block), source=NO_NID, nid=0))
+    wanted["runs"] *= 2 * FIRST_PAGES // len(pages(block))
+    answer = json.loads(Mover(Reused()).answer(json.dumps(wanted)))
+    assert answer["outcome"] == outcome_of(there=FIRST_PAGES, gone=1)
+
+
+@pytest.mark.parametrize(
+    ("status", "now", "kind"),
+    [(UNTOLD, 1, "moved"), (-EBUSY, 1, "moved"), (-EBUSY, 0, "busy"), (-EACCES, 1, "shared"), (UNTOLD, 0, "busy")],
+)
+def test_where_the_kernel_is_not_sure_of_a_page_the_place_where_it_is_decides(status: int, now: int, kind: str) -> None:
+    assert outcome([settled(status, now, 1)], 1) == Outcome(**{kind: 1})
 
 
 def test_a_mover_that_dies_over_an_order_is_started_again() -> None:
