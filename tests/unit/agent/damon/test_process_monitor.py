@@ -13,7 +13,7 @@ from terrace_agent.damon.patience import Patience
 from terrace_agent.damon.process_monitor import ProcessMonitor
 from terrace_agent.damon.processes import MOST_TARGETS
 from terrace_agent.errors import EngineUnavailable, HostFileMissing, StoreRefused
-from terrace_agent.journal import Journal
+from terrace_agent.journal import Journal, JournalState
 from unit.agent.damon.builders import MemoryJournal
 
 FIRST, SECOND = 41, 42
@@ -242,3 +242,28 @@ def test_after_sigkill_at_any_store_the_next_agent_leaves_the_kernel_as_it_was(
         monitor_on(kernel, journal).stop()
         assert (kernel.read(NR_KDAMONDS), kernel.running) == ("0", {})
         assert not kernel.exists(DAMON_STAT) or kernel.read(DAMON_STAT) == "Y"
+
+
+class DyingJournal(MemoryJournal):
+    """A journal whose agent gets SIGKILL as soon as it has saved."""
+
+    def __init__(self, journal: Journal) -> None:
+        super().__init__()
+        super().save(journal.load())
+
+    def save(self, state: JournalState) -> None:
+        super().save(state)
+        raise Killed
+
+
+def test_what_a_failed_start_has_staged_is_ours_when_the_next_start_is_killed_before_its_first_store() -> None:
+    kernel, journal = booted(LINUX_6_12), MemoryJournal()
+    with pytest.raises(StoreRefused):
+        watching(kernel, journal, FIRST, 77)
+    dying = DyingJournal(journal)
+    with pytest.raises(Killed):
+        watching(kernel, dying, SECOND)
+    monitor = monitor_on(kernel, dying)
+    assert monitor.obstacle() == ""
+    monitor_on(kernel, journal).stop()
+    assert kernel.read(NR_KDAMONDS) == "0"
