@@ -49,7 +49,8 @@ def plan_text(plan: Plan) -> str:
     if plan.effective:
         lines += [f"# {note}" for note in plan.effective.notes]
     made = [str(store) for store in stores(plan)]
-    return "\n".join([*lines, *(made or ["# nothing to store: this is in force already"])])
+    done = [] if plan.steps else ["# nothing to store: this is in force already"]
+    return "\n".join([*lines, *(made or done)])
 
 
 def status_line(status: NodeTieringStatus) -> str:

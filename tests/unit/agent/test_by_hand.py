@@ -11,8 +11,10 @@ from simkernel import NO_DAMON
 from simkernel.kernel import DAMON_STAT, DEMOTION_ENABLED
 from terrace_agent import byhand
 from terrace_agent.cycle import Cycle
+from terrace_agent.damon.process_monitor import ProcessMonitor
 from terrace_agent.engines import make_engines
 from terrace_agent.errors import AnotherAgentRuns, EngineUnavailable, SettingsRejected, StoreWithheld, UnexpectedContent
+from terrace_agent.journal_file import FileJournal
 from terrace_agent.lock import held_if_free, lock
 from terrace_agent.main import main
 from terrace_agent.numa_balancing.observe import NUMA_BALANCING
@@ -208,6 +210,17 @@ def test_observe_goes_on_watching_and_says_what_enforce_would_do(state: Path, po
     assert {kdamond.direction for kdamond in turn.moved.kdamonds} == {"monitoring"}
     assert turn.plan
     assert any("promote" in word for word in turn.plan.words)
+
+
+def test_stop_ends_the_watch_over_processes_that_a_killed_agent_has_left(state: Path) -> None:
+    host = SimHost()
+    host.kernel.accessed = {41: ()}
+    state.mkdir()
+    ProcessMonitor(host, FileJournal(state, boot_id="boot-1", name="damon_processes.json")).watch((41,), window_s=1)
+    assert len(host.pids()) == 1
+    text = byhand.stop(host, state)
+    assert (host.pids(), host.read(DAMON_STAT)) == ([], "Y")
+    assert "in force" not in text
 
 
 def test_stop_says_when_there_was_nothing(state: Path) -> None:
