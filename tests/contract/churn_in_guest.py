@@ -92,14 +92,20 @@ def churning() -> Iterator[Path]:
     file = STATE.parent / "churn"
     pid = os.fork()
     if not pid:
-        (CGROUPS / FREE / "cgroup.procs").write_text(str(os.getpid()))
-        churn = Churn()
-        threading.Timer(SECONDS - 5, churn.stop).start()
-        churn.run()
-        file.write_text(str(churn.ended))
-        os._exit(0)
+        try:
+            _churn_into(file)
+        finally:
+            os._exit(0)
     yield file
     os.waitpid(pid, 0)
+
+
+def _churn_into(file: Path) -> None:
+    (CGROUPS / FREE / "cgroup.procs").write_text(str(os.getpid()))
+    churn = Churn()
+    threading.Timer(SECONDS - 5, churn.stop).start()
+    churn.run()
+    file.write_text(str(churn.ended))
 
 
 def turns(fs: HostFs, engine: Engine) -> dict[str, object]:
@@ -120,7 +126,7 @@ def run(fs: HostFs) -> dict[str, object]:
     """Returns everything that came of it."""
     random.seed(SEED)
     for path in (FREE, EXCLUDED, NARROW):
-        make_cgroup(path)
+        make_cgroup(path, mems="0-1")
     processes = {path: steady(path) for path in (FREE, EXCLUDED, NARROW)}
     # Not sooner: memory that is elsewhere when a cpuset becomes narrow is moved by the kernel itself.
     (CGROUPS / NARROW / "cpuset.mems").write_text("1")

@@ -15,6 +15,8 @@ pytestmark = [pytest.mark.kernel, pytest.mark.matrix]
 
 LIMIT_S = 900
 LEAKED_MIB = 8
+PIPES = 4
+"""Open files of an agent whose mover was started later."""
 PAGES = 16 * 256
 STEADY_PAGES = 48 * 256
 
@@ -87,7 +89,7 @@ def test_while_processes_come_and_go_the_hot_pod_is_moved_and_no_page_of_those_t
 
 def test_while_processes_come_and_go_the_agent_does_not_leak(churn: dict[str, Any]) -> None:
     files, mib = churn["settled"]
-    assert churn["after"][0] <= files
+    assert churn["after"][0] <= files + PIPES
     assert churn["after"][1] - mib <= LEAKED_MIB
 
 
