@@ -16,7 +16,7 @@ from terrace_api.errors import TerraceError
 from terrace_operator.events import Event
 from terrace_operator.logs import fields
 from terrace_operator.metrics import Metrics
-from terrace_operator.series import SERIES_S, EventWrite, Told, tell
+from terrace_operator.series import EventWrite, Told, over, tell
 
 _log = logging.getLogger(__name__)
 
@@ -42,15 +42,16 @@ class Recorder:
     def tell(self, events: Iterable[Event]) -> None:
         """Takes events over, as many as there is room for; what they say comes later."""
         now_s, now = time.monotonic(), datetime.now(UTC)
-        self._told = {event: told for event, told in self._told.items() if told.told_s + SERIES_S > now_s}
+        for event in over(self._told, now_s):
+            del self._told[event]
         for event in events:
             told, write = tell(event, self._told.get(event), now_s=now_s, now=now)
-            if write is None:
-                self._told[event] = told
-            elif self._queue.qsize() >= (QUEUED_OF_NODES if event.regarding.kind == "Node" else QUEUED):
+            if write is not None and self._queue.qsize() >= _room(event):
                 self._count("dropped")
-            else:
-                self._told[event] = told
+                continue
+            self._told.pop(event, None)  # what was told last comes last
+            self._told[event] = told
+            if write is not None:
                 self._queue.put_nowait(write)
 
     async def run(self) -> None:
@@ -67,3 +68,7 @@ class Recorder:
 
     def _count(self, result: str) -> None:
         self._metrics.writes.labels(verb="apply", kind="Event", result=result).inc()
+
+
+def _room(event: Event) -> int:
+    return QUEUED_OF_NODES if event.regarding.kind == "Node" else QUEUED

@@ -4,8 +4,10 @@ Before: `events`. After: `recorder` writes what comes out.
 """
 
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 
 from terrace_operator.events import Event
 
@@ -54,6 +56,11 @@ def tell(event: Event, before: Told | None, *, now_s: float, now: datetime) -> t
     if now_s < before.written_s + _AGAIN_S:
         return Told(write=write, told_s=now_s, written_s=before.written_s), None
     return Told(write=write, told_s=now_s, written_s=now_s), write
+
+
+def over(told: Mapping[Event, Told], now_s: float) -> tuple[Event, ...]:
+    """Returns the events that can be forgotten; those that were told last must come last, and are not looked at."""
+    return tuple(event for event, _ in takewhile(lambda one: now_s >= one[1].told_s + SERIES_S, told.items()))
 
 
 def _name(event: Event, now: datetime) -> str:

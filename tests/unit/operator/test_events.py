@@ -18,7 +18,7 @@ from terrace_operator.metrics import Metrics
 from terrace_operator.node_writes import NodeWrite
 from terrace_operator.reconcile import Reconciler
 from terrace_operator.recorder import QUEUED, QUEUED_OF_NODES, Recorder
-from terrace_operator.series import SERIES_S, EventWrite, tell
+from terrace_operator.series import SERIES_S, EventWrite, Told, over, tell
 from terrace_operator.standing import Standing, State
 from terrace_operator.statuses import StatusWrite
 from terrace_operator.wake import Wake
@@ -161,6 +161,14 @@ def test_an_event_that_comes_again_soon_is_counted_on_the_same_object() -> None:
     assert (later.count, later.name != first.name) == (1, True)
 
 
+def test_what_was_told_long_ago_is_forgotten_and_nothing_after_it_is_looked_at() -> None:
+    write = EventWrite(name="a.1", event=AN_EVENT, first=NOON, count=1, last=NOON)
+    at_s = {"old": 0.0, "older than its place": 1.0, "new": 2.0, "never looked at": 0.0}
+    told = {replace(AN_EVENT, note=note): Told(write=write, told_s=s, written_s=s) for note, s in at_s.items()}
+    assert over(told, SERIES_S - 1) == ()
+    assert [event.note for event in over(told, SERIES_S + 1)] == ["old", "older than its place"]
+
+
 def test_an_event_fits_what_the_api_server_takes() -> None:
     write = EventWrite(name="a.1", event=replace(AN_EVENT, note="\u00fc" * 2000), first=NOON, count=2, last=NOON)
     manifest = event_manifest(write)
@@ -212,3 +220,31 @@ def test_too_many_events_are_dropped_and_policies_have_room_left() -> None:
 
 def test_events_that_are_refused_stop_nothing() -> None:
     assert recorded([AN_EVENT, replace(AN_EVENT, note="other")], refuse=True) == []
+
+
+class Hashed(Event):
+    """An event that counts how often it is looked up."""
+
+    times = 0
+
+    def __hash__(self) -> int:
+        Hashed.times += 1
+        return hash((self.regarding.name, self.note))
+
+
+def test_one_event_more_takes_as_long_however_many_were_told() -> None:
+    async def refuse(_: EventWrite) -> None:
+        raise AssertionError
+
+    def times(told: int) -> int:
+        recorder = Recorder(refuse, Metrics())
+        recorder.tell(_hashed(str(number)) for number in range(told))
+        before = Hashed.times
+        recorder.tell([_hashed("one more")])
+        return Hashed.times - before
+
+    assert times(QUEUED_OF_NODES - 1) == times(1)
+
+
+def _hashed(note: str) -> Event:
+    return Hashed(regarding=NODE_A, type=EventType.WARNING, reason="StoreRefused", note=note)
