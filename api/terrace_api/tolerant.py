@@ -4,6 +4,7 @@ Before: `converter`. After: `codec`.
 """
 
 import dataclasses
+from functools import cache
 from typing import Any, TypeVar, get_origin
 
 from terrace_api.converter import structure
@@ -22,10 +23,11 @@ def structure_readable(written: dict[str, Json], to: type[Value], *, kind: str) 
 
     A field is read whole or not at all: half an inventory would look like all of it.
     """
+    cls: type = to
     try:
-        return structure(_blank(to) | written, to, kind=kind)
+        return structure(_blank(cls) | written, to, kind=kind)
     except InvalidObject:
-        return structure(_blank(to) | _readable(written, to), to, kind=kind)
+        return structure(_blank(cls) | _readable(written, to), to, kind=kind)
 
 
 def _readable(written: dict[str, Json], cls: type) -> dict[str, Json]:
@@ -41,7 +43,8 @@ def _reads(name: str, value: Json, cls: type) -> bool:
     return True
 
 
+@cache
 def _blank(cls: type) -> dict[str, Json]:
-    """Returns the fields that a value of a class cannot do without, saying nothing."""
+    """Returns the fields that a value of a class cannot do without, saying nothing; one for all, not to be changed."""
     required = (field for field in dataclasses.fields(cls) if field.default is dataclasses.MISSING)
     return {camel(field.name): _BLANK[get_origin(field.type) or field.type] for field in required}

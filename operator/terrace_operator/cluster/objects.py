@@ -21,7 +21,7 @@ from terrace_api.codec import (
     encode_policy_status,
 )
 from terrace_api.errors import InvalidObject
-from terrace_api.node_tiering import NodeTieringSpec
+from terrace_api.node_tiering import ConditionType, NodeTieringSpec
 from terrace_operator.fleet import Node, Report, Tiering
 from terrace_operator.liveness import AliveWrite
 from terrace_operator.node_writes import NodeWrite
@@ -39,7 +39,10 @@ POLICIES_PATH = f"/apis/{GROUP}/{VERSION}/tieringpolicies"
 
 _NOTE_BYTES = 1024
 _INSTANCE = socket.gethostname()
-_NOT_KEPT: Json = {"numaNodes": [], "engines": [], "kdamonds": [], "plan": [], "pods": [], "unknownFields": []}
+_NOT_KEPT: Json = {
+    **{"numaNodes": [], "engines": [], "kdamonds": [], "plan": [], "pods": [], "unknownFields": []},
+    **{"effective": None, "levels": None},
+}
 """Parts of a status that are large and that no policy's status needs."""
 
 
@@ -54,22 +57,30 @@ def read_tiering(manifest: Json) -> Tiering:
     """Returns a NodeTiering; what cannot be read of it is None."""
     metadata = manifest["metadata"]
     owners = metadata.get("ownerReferences") or ()
+    report = _read_report(manifest.get("status"))
+    known = report.condition(ConditionType.AGENT_ALIVE) if report else None
     return Tiering(
         name=metadata["name"],
         uid=metadata["uid"],
         generation=metadata["generation"],
         node_uid=next((owner["uid"] for owner in owners if owner["kind"] == "Node"), None),
         spec=_read_spec(json.dumps(manifest.get("spec"))),
-        report=_read_report(manifest.get("status")),
+        report=report,
         deleting="deletionTimestamp" in metadata,
         outranked=sys.intern((metadata.get("annotations") or {}).get(OUTRANKED_ANNOTATION, "")),
-        alive=decode_alive(manifest.get("status") or {}),
+        alive=known or decode_alive(manifest.get("status") or {}),
     )
 
 
 def can_wait(before: Tiering, after: Tiering) -> bool:
     """Returns whether only counts and times changed: agents write those all the time, and nobody waits for them."""
-    return _without_counts(before) == _without_counts(after)
+    first, then = before.report, after.report
+    if first is None or then is None:
+        return before == after
+    same = replace(
+        then, heartbeat=first.heartbeat, promoted_bytes=first.promoted_bytes, demoted_bytes=first.demoted_bytes
+    )
+    return before == replace(after, report=same)
 
 
 def tiering_manifest(write: NodeWrite) -> Json:
@@ -81,7 +92,7 @@ def tiering_manifest(write: NodeWrite) -> Json:
         "apiVersion": API_VERSION,
         "kind": "NodeTiering",
         "metadata": {"name": write.name, "ownerReferences": [owner], **uid, **outranked},
-        "spec": encode_node_tiering_spec(write.spec),
+        "spec": _spec_manifest(write.spec),
     }
 
 
@@ -134,13 +145,6 @@ def alive_manifest(write: AliveWrite) -> Json:
     }
 
 
-def _without_counts(tiering: Tiering) -> Tiering:
-    report = tiering.report
-    if report is not None:
-        report = replace(report, heartbeat=None, promoted_bytes=0, demoted_bytes=0)
-    return replace(tiering, report=report)
-
-
 @lru_cache(maxsize=256)
 def _read_spec(text: str) -> NodeTieringSpec | None:
     """Returns a spec from its JSON, decoded once: thousands of nodes follow few policies, and share one value."""
@@ -149,6 +153,12 @@ def _read_spec(text: str) -> NodeTieringSpec | None:
     except InvalidObject:
         return None
     return node.spec
+
+
+@lru_cache(maxsize=256)
+def _spec_manifest(spec: NodeTieringSpec) -> Json:
+    """Returns a spec as JSON, encoded once for all nodes that get it."""
+    return encode_node_tiering_spec(spec)
 
 
 def _read_report(status: Json) -> Report | None:

@@ -329,6 +329,16 @@ def test_whether_the_agent_lives_is_known_without_any_report() -> None:
     assert (tiering.alive.status, tiering.alive.reason) == (ConditionStatus.FALSE, "NoAgent")
 
 
+def test_whether_the_agent_lives_is_known_although_another_condition_cannot_be_read() -> None:
+    alive = READY_JSON | {"type": "AgentAlive"}
+    status = STATUS | {"conditions": [alive, READY_JSON | {"status": "Perhaps"}]}
+    tiering = read_tiering({"metadata": METADATA, "spec": {"action": "Restore"}, "status": status})
+    assert tiering.report is not None
+    assert tiering.report.conditions == ()
+    assert tiering.alive is not None
+    assert tiering.alive.type == "AgentAlive"
+
+
 def test_only_the_one_condition_is_written_into_a_node_tierings_status() -> None:
     async def test(server: FakeApiServer, requests: Requests) -> None:
         found = cluster(requests)
