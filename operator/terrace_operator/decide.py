@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from terrace_api.node_tiering import NodeTieringSpec
+from terrace_api.node_tiering import NodeTieringSpec, PolicyRef
 from terrace_operator.assign import Assignment, Cause
 from terrace_operator.compile import RESTORE
 from terrace_operator.fleet import Agents, Node, Tiering
@@ -23,7 +23,7 @@ class Decision:
 
     Attributes:
         follows: name of the policy that is, or after a wait will be, in force; None with `Restore`.
-        selected_by: names of the valid policies that select the node, best rank first.
+        selected_by: the valid policies that select the node, best rank first.
     """
 
     node: Node
@@ -31,7 +31,7 @@ class Decision:
     cause: Cause
     reason: str
     follows: str | None = None
-    selected_by: tuple[str, ...] = ()
+    selected_by: tuple[PolicyRef, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,22 +86,18 @@ def _at_once(assignment: Assignment) -> Decision:
         cause=assignment.cause,
         reason=assignment.reason,
         follows=assignment.follows,
-        selected_by=_names(assignment),
+        selected_by=assignment.selected_by,
     )
 
 
 def _by_rollout(assignment: Assignment, rollout: Rollout, target: NodeTieringSpec) -> Decision:
     spec = rollout.specs[assignment.node.name]
-    current = (spec.policy, spec.revision) == (target.policy, target.revision)
+    current = spec is target or (spec.policy, spec.revision) == (target.policy, target.revision)
     return Decision(
         node=assignment.node,
         spec=spec,
         cause=Cause.FOLLOWS if current else Cause.WAITS,
         reason=assignment.reason if current else rollout.message,
         follows=assignment.follows,
-        selected_by=_names(assignment),
+        selected_by=assignment.selected_by,
     )
-
-
-def _names(assignment: Assignment) -> tuple[str, ...]:
-    return tuple(policy.name for policy in assignment.selected_by)

@@ -7,10 +7,11 @@ Before: `cluster` has the state. After: `reconcile` carries out what was decided
 """
 
 import time
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import datetime
 from typing import Protocol
 
+from terrace_api.node_tiering import NodeTieringSpec
 from terrace_api.policy import TieringPolicy
 from terrace_operator.assign import Assignment, assign, held_specs
 from terrace_operator.decide import Decided, decide
@@ -56,7 +57,8 @@ class Decider:
         """Returns what every node shall have now; see `Member.unsure`."""
         now_s = time.monotonic()
         running = tuple(policy for policy in policies.valid if not is_over(policy, now))
-        goals = tuple(Goal.of(policy, policies.statuses.get(policy.uid)) for policy in running)
+        present = _distinct(tiering.spec for tiering in self._seen.tierings.values())
+        goals = tuple(Goal.of(policy, policies.statuses.get(policy.uid)).shared(present) for policy in running)
         decided = decide(
             self._assign(policies, running),
             goals,
@@ -83,3 +85,8 @@ class Decider:
         if self._assigned is None or self._assigned[0] != basis:
             self._assigned = (basis, assign(running, self._seen.nodes.values(), held))
         return self._assigned[1]
+
+
+def _distinct(specs: Iterable[NodeTieringSpec | None]) -> tuple[NodeTieringSpec, ...]:
+    """Returns each object once; `cluster.objects` makes one of all that say the same."""
+    return tuple({id(spec): spec for spec in specs if spec is not None}.values())

@@ -63,7 +63,10 @@ class Report:
 
     def condition(self, type_: str) -> Condition | None:
         """Returns the condition of that type."""
-        return next((condition for condition in self.conditions if condition.type == type_), None)
+        for condition in self.conditions:
+            if condition.type == type_:
+                return condition
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,11 +51,12 @@ class Member:
         present = self.present
         if present is None or spec is None:
             return False
-        return present.policy == spec.policy and present.revision == spec.revision
+        return present is spec or (present.revision == spec.revision and present.policy == spec.policy)
 
     def follows(self, spec: NodeTieringSpec) -> bool:
         """Returns whether the node was told any revision of the policy of `spec`."""
-        return self.present is not None and self.present.policy == spec.policy
+        present = self.present
+        return present is not None and (present is spec or present.policy == spec.policy)
 
 
 def enroll(assignment: Assignment, tierings: Mapping[str, Tiering], agents: Agents, unsure: Container[str]) -> Member:

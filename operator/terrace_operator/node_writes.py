@@ -84,4 +84,5 @@ def _outranked(decision: Decision) -> str:
     """Returns the names of the policies that would like to have the node and do not, the best rank first."""
     if decision.follows is None:
         return ""
-    return ",".join([name for name in decision.selected_by if name != decision.follows][:_OUTRANKED])
+    others = [policy.name for policy in decision.selected_by if policy.name != decision.follows]
+    return ",".join(others[:_OUTRANKED])

@@ -4,7 +4,7 @@ Before: `member`. After: `rollout` decides what follows.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from terrace_api.node_tiering import NodeTieringSpec
@@ -42,6 +42,14 @@ class Goal:
             good=compile_good(policy, last_good) if last_good else None,
             stopped=stopped if stopped and stopped.revision == target.revision else None,
         )
+
+    def shared(self, present: Iterable[NodeTieringSpec]) -> Self:
+        """Returns the same goal whose specs are those of `present` that are equal, if any is.
+
+        To compare one value with itself takes no time; thousands of nodes were told the same, and all are compared.
+        """
+        specs = tuple(present)
+        return replace(self, target=_one_of(specs, self.target), good=self.good and _one_of(specs, self.good))
 
     @property
     def key(self) -> tuple[str, str]:
@@ -97,10 +105,14 @@ def look(goal: Goal, members: Sequence[Member]) -> Progress:
     """Returns how far the goal's revision has come; nodes without an agent are left out of everything."""
     members = [member for member in members if member.agent is not Agent.NONE]
     behind = _behind(goal, members)
+    if goal.reached and not behind:
+        return Progress(nodes=len(members), updating=frozenset(), behind=behind)
+    following = [(member, _answer(member)) for member in members if member.follows(goal.target)]
+    updating = frozenset(member.name for member, answer in following if answer.state is State.PENDING)
     if goal.reached:
-        return Progress(nodes=len(members), updating=_updating(goal, members) if behind else frozenset(), behind=behind)
+        return Progress(nodes=len(members), updating=updating, behind=behind)
     earlier = set(goal.stopped.nodes) if goal.stopped and not goal.has_stopped else set()
-    standings = tuple(_answer(member) for member in members if member.was_told(goal.target))
+    standings = tuple(answer for member, answer in following if member.was_told(goal.target))
     failed = tuple(one for one in standings if one.state in {State.DEGRADED, State.SILENT})
     aside = tuple(one.node for one in failed if one.node in earlier)
     unsupported = sum(one.state is State.UNSUPPORTED for one in standings)
@@ -111,7 +123,7 @@ def look(goal: Goal, members: Sequence[Member]) -> Progress:
         unsettled=tuple(one for one in standings if one.state in {State.PENDING, State.UNREADY}),
         proven=any(one.state is State.READY for one in standings),
         aside=aside,
-        updating=_updating(goal, members) if behind else frozenset(),
+        updating=updating if behind else frozenset(),
         behind=tuple(one for one in behind if goal.good is None or one.follows(goal.target)),
         joining=tuple(one for one in behind if goal.good is not None and not one.follows(goal.target)),
     )
@@ -132,9 +144,8 @@ def _behind(goal: Goal, members: Iterable[Member]) -> tuple[Member, ...]:
     return tuple(sorted(able, key=order))
 
 
-def _updating(goal: Goal, members: Iterable[Member]) -> frozenset[str]:
-    following = (member for member in members if member.follows(goal.target))
-    return frozenset(member.name for member in following if _answer(member).state is State.PENDING)
+def _one_of(specs: Iterable[NodeTieringSpec], wanted: NodeTieringSpec) -> NodeTieringSpec:
+    return next((spec for spec in specs if spec == wanted), wanted)
 
 
 def _answer(member: Member) -> Standing:

@@ -53,11 +53,11 @@ def tally(
             without_agent[decision.follows] += 1
         elif decision.follows in followers:
             followers[decision.follows].append(_stand(decision, agent, tierings.get(decision.node.name)))
-        for name in decision.selected_by:
+        for policy in decision.selected_by:
             if decision.cause is Cause.OPTED_OUT:
-                opted_out[name] += 1
-            elif decision.follows and name != decision.follows:
-                lost[name][decision.follows] += 1
+                opted_out[policy.name] += 1
+            elif decision.follows and policy.name != decision.follows:
+                lost[policy.name][decision.follows] += 1
     return {
         name: Tally(
             followers=tuple(followers[name]),
