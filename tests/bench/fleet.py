@@ -26,7 +26,7 @@ from testbed import command, progress, waiting
 SIZES = (100, 1000, 5000)
 KOPF_UP_TO = 1000
 POLICY = "fleet"
-KINDS = ("NodeTiering", "NodeTiering/status", "TieringPolicy")
+_WAITING, _WRITTEN = "terrace_operator_writes_waiting", "terrace_operator_writes_total"
 _EACH_S = 0.1
 
 
@@ -195,10 +195,9 @@ def _settle(operator: Process, limit_s: float) -> None:
     quiet = Counter[str]()
 
     def still() -> bool:
-        idle = all(operator.metric("terrace_operator_writes_waiting", kind=kind) == 0 for kind in KINDS)
-        written = operator.metric("terrace_operator_writes_total")
-        quiet["looks"] = quiet["looks"] + 1 if idle and written == quiet["written"] else 0
-        quiet["written"] = int(written)
+        found = operator.metrics(_WAITING, _WRITTEN)
+        quiet["looks"] = quiet["looks"] + 1 if not found[_WAITING] and found[_WRITTEN] == quiet["written"] else 0
+        quiet["written"] = int(found[_WRITTEN])
         return quiet["looks"] >= 3
 
     waiting.until(still, "the operator to have nothing to do", limit_s=limit_s, every_s=1.0)
