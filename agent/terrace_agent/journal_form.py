@@ -2,11 +2,13 @@
 
 A node's agent may be replaced by an older one while kdamonds run (`helm rollback`), and that one must find what was
 left to it. The first release refuses fields that it does not know, so `state` holds its fields and no others. What came
-later is in `since`, which it overlooks, and drops when it saves: then it reads as blank here.
+later is in `since`, which it overlooks, and drops when it saves: then it reads as blank here. The directions of a
+kdamond do not: without them the kdamonds of an older agent would be taken for such as move nothing, and made anew.
 
 Before: `journal`, which keeps the file.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -24,6 +26,8 @@ _ENTRIES = {
     ),
 }
 """The fields of the first release: none may be added or taken away."""
+_SCHEME_FILE = re.compile(r"schemes/(\d+)/(action|target_nid)$")
+_PROMOTES = {"migrate_hot": True, "migrate_cold": False}
 
 
 def encode(state: JournalState) -> Json:
@@ -70,5 +74,16 @@ def _owned(entry: Json) -> OwnedKdamond:
         tuple((path, value) for path, value in pairs)
         for pairs in (entry.pop("files"), entry.pop("former"), entry.pop("staged", ()))
     )
-    directions = tuple((promotes, nid) for promotes, nid in entry.pop("directions", ()))
+    told = entry.pop("directions", None)
+    directions = _directions(files) if told is None else tuple((promotes, nid) for promotes, nid in told)
     return OwnedKdamond(files=files, former=former, staged=staged, directions=directions, **entry)
+
+
+def _directions(files: tuple[tuple[str, str], ...]) -> tuple[tuple[bool, int], ...]:
+    """Returns what schemes that were to be staged say of directions."""
+    schemes: dict[str, dict[str, str]] = {}
+    for path, value in files:
+        if found := _SCHEME_FILE.search(path):
+            schemes.setdefault(found[1], {})[found[2]] = value
+    moving = (scheme for scheme in schemes.values() if scheme.get("action") in _PROMOTES and "target_nid" in scheme)
+    return tuple(dict.fromkeys((_PROMOTES[scheme["action"]], int(scheme["target_nid"])) for scheme in moving))

@@ -111,6 +111,18 @@ def test_a_journal_of_the_first_release_is_read_and_what_it_lacks_is_blank(tmp_p
     assert (found.demoted_bytes, found.tallies, found.cooldown, found.easing) == (8192, (), None, 0)
 
 
+def test_what_kdamonds_of_the_first_release_move_is_told_by_their_schemes(tmp_path: Path) -> None:
+    schemes = "/sys/kernel/mm/damon/admin/kdamonds/0/contexts/0/schemes"
+    files = [
+        *([f"{schemes}/0/action", "stat"], [f"{schemes}/0/target_nid", "-1"]),
+        *([f"{schemes}/1/action", "migrate_cold"], [f"{schemes}/1/target_nid", "1"]),
+        *([f"{schemes}/2/action", "migrate_hot"], [f"{schemes}/2/target_nid", "2"]),
+    ]
+    state = FIRST_RELEASE | {"owned": [CLAIM | {"files": files}]}
+    (tmp_path / "journal.json").write_text(json.dumps({"boot_id": "a", "state": state}))
+    assert FileJournal(tmp_path, boot_id="a").load().owned[0].directions == ((False, 1), (True, 2))
+
+
 def test_an_agent_of_the_first_release_finds_what_is_left_to_it_and_no_field_that_it_does_not_know(
     tmp_path: Path,
 ) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import errno
+import json
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,17 @@ def test_a_restarted_agent_adopts_its_kdamonds(kernel: SimKernel, tmp_path: Path
     before = dataclasses.replace(kernel.running[0]), dataclasses.replace(kernel.running[1])
     assert enforce(kernel, tmp_path).reason == "the configuration is in force"
     assert (kernel.running[0], kernel.running[1]) == before
+
+
+def test_kdamonds_in_a_journal_of_the_first_release_are_adopted(kernel: SimKernel, tmp_path: Path) -> None:
+    enforce(kernel, tmp_path)
+    pids = [kdamond.pid for kdamond in kernel.running.values()]
+    file = tmp_path / "journal.json"
+    file.write_text(
+        json.dumps({name: value for name, value in json.loads(file.read_text()).items() if name != "since"})
+    )
+    assert enforce(kernel, tmp_path).reason == "the configuration is in force"
+    assert [kdamond.pid for kdamond in kernel.running.values()] == pids
 
 
 def test_a_changed_goal_is_committed_online(kernel: SimKernel, tmp_path: Path) -> None:
