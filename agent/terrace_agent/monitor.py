@@ -30,7 +30,7 @@ class Monitor(Protocol):
 
         Args:
             pids: in the namespace of whoever stores them.
-            window_s: for how long a touch is told: it should be as long as from one question to the next.
+            window_s: for how long a touch is told.
 
         Raises:
             TerraceError: it cannot; `stop` takes away what is left.

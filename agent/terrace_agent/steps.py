@@ -139,7 +139,7 @@ class Watch:
     """Look which pages of the processes in these cgroups were touched since the look before.
 
     Attributes:
-        every_s: how often there are such looks.
+        every_s: how often such looks are asked for; they are rarer where they cost too much.
     """
 
     cgroups: tuple[str, ...]

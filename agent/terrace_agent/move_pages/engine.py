@@ -145,7 +145,7 @@ class MovePagesEngine:
         pace, now_s = self._applier.pace, self._tools.clock()
         pause_s = pace.pause_s(asked_s, cpu_percent)
         if pace.is_due(now_s, asked_s, cpu_percent):
-            steps = (*steps, Watch(cgroups=tuple(cgroup.path for cgroup in movable.allowed), every_s=pause_s))
+            steps = (*steps, Watch(cgroups=tuple(cgroup.path for cgroup in movable.allowed), every_s=asked_s))
         condition = Condition(
             tracker=self._tracker.name,
             blind_spot=self._tracker.blind_spot,

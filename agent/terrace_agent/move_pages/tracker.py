@@ -57,7 +57,7 @@ class Tracker(Protocol):
 
         Args:
             started: when each process started, by pid.
-            every_s: how often there will be looks.
+            every_s: how often looks are asked for: eight of them are the age that demotion asks for.
         """
 
     def release(self) -> None:

@@ -204,3 +204,11 @@ def test_the_damon_engine_takes_over_and_back() -> None:
     machine.run(3)
     assert machine.tracker == "DAMON (vaddr)"
     assert [kdamond.files["contexts/0/operations"] for kdamond in machine.kernel.running.values()] == ["vaddr"]
+
+
+def test_looks_that_cost_too_much_do_not_make_the_window_of_damon_longer() -> None:
+    machine = ByDamon(cost_s=0.6)
+    machine.add(41, SimRange(PAGES, 1))
+    machine.run(60)
+    attrs = "contexts/0/monitoring_attrs/intervals/aggr_us"
+    assert [kdamond.files[attrs] for kdamond in machine.kernel.running.values()] == ["1000000"]
