@@ -147,9 +147,12 @@ def install(cluster: Cluster, release: Release = THIS) -> None:
 
 
 def upgrade(cluster: Cluster, release: Release) -> None:
-    """Replaces what is installed, by an older release as well, and waits for both workloads."""
+    """Replaces what is installed, by an older release as well, and waits for both workloads.
+
+    What a test has applied of a newer release's objects is taken over.
+    """
     with progress.step(f"helm upgrade terrace to {release.tag}", usually="40 s until operator and agent are replaced"):
-        _helm(cluster, "upgrade", release, "--reset-values")
+        _helm(cluster, "upgrade", release, "--reset-values", "--take-ownership")
 
 
 def _helm(cluster: Cluster, command: str, release: Release, *flags: str) -> None:
