@@ -42,7 +42,7 @@ class Loop:
         last: LastState | None,
         log: StepLog,
         on_turn: tuple[OnTurn, ...],
-        interval_s: float = 5.0,
+        interval_s: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cycle = cycle

@@ -81,7 +81,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         help="host:port for /metrics and /healthz, as in 127.0.0.1:9465 or, for everyone, [::]:9465 (default: none)",
     )
     parser.add_argument(
-        "--interval", type=_interval, default=5.0, help="seconds between two looks, 0.1 to 30 (default: 5)"
+        "--interval", type=_interval, default=10.0, help="most seconds between two looks, 0.1 to 30 (default: 10)"
     )
 
 

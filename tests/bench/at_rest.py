@@ -25,7 +25,7 @@ from terrace_agent.steplog import StepLog
 from testbed.errors import BedError
 from unit.agent.sim_host import SimHost
 
-SETTLED_S = 15.0
+SETTLED_S = 60.0
 MEASURED_S = 120.0
 _TOPS = ("/sys", "/proc")
 

@@ -21,5 +21,5 @@ class Resting(MountedHostFs):
 
 if __name__ == "__main__":
     host, state, file = map(Path, sys.argv[1:])
-    options = RunOptions(node="rest", state_dir=state, interval_s=5.0, listen=None)
+    options = RunOptions(node="rest", state_dir=state, interval_s=10.0, listen=None)
     sys.exit(run_file(Resting(host), options, file))

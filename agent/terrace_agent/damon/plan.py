@@ -30,7 +30,7 @@ from terrace_agent.journal import JournalState
 from terrace_agent.steps import Bank, Claim, Command, Confirm, Disclaim, Recount, Step, Store
 
 _SOON_S = 1.0
-_LATER_S = 5.0
+_LATER_S = 10.0
 
 
 def plan(
