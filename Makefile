@@ -19,7 +19,7 @@ help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 # It does not outlive a move of the tree (its programs name their interpreter) nor another version of Python.
-MADE_FOR = $(CURDIR) $(shell $(VENV)/bin/python -V 2>&1)
+MADE_FOR = $(CURDIR) $(shell [ ! -x $(VENV)/bin/python ] || $(VENV)/bin/python -V)
 ifneq ($(shell cat $(VENV)/ready 2>/dev/null),$(MADE_FOR))
 $(VENV)/ready: outdated
 endif
@@ -118,7 +118,7 @@ node: root $(VENV)/ready packages ## A node with a fast and a slow NUMA node, jo
 	@$(BIN)/python -m testbed node --kernel $(KERNEL) $(if $(NAME),--name $(NAME))
 
 .PHONY: down
-down: $(VENV)/ready ## Ends what `make cluster` and `make node` started
+down: $(VENV)/ready ## Ends what `make cluster`, `make node` and `make demo KEEP=1` started
 	@$(BIN)/python -m testbed down
 
 .PHONY: generate

@@ -61,7 +61,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """What an engine runs now, and what arrived since the policy began; never what was only tried.
+    """What an engine runs now, and what arrived in this boot; never what was only tried.
 
     Attributes:
         kdamonds: those of ours that are on; their counters begin at their own start.

@@ -10,6 +10,7 @@ from pathlib import Path
 from demo.options import kernel_argument, runs_argument
 from demo.scenes import play
 from story.figures import Figures, Unsupported
+from story.placement import ARRIVED, WITHIN_S
 from story.runs import summary
 from story.stage import Stage, stage
 from testbed import byhand, command, progress
@@ -34,17 +35,13 @@ def _options() -> argparse.Namespace:
 def _run(options: argparse.Namespace) -> int:
     if options.keep:
         byhand.stop_all(byhand.directory())
-        return _code(_play(byhand.directory(), options.kernel, keep=True).good)
-    told = [_play_and_clean_up(options.kernel) for _ in range(options.runs)]
-    if options.runs == 1:
-        return _code(told[0].good)
+        told = [_play(byhand.directory(), options.kernel, keep=True)]
+    else:
+        told = [_play_and_clean_up(options.kernel) for _ in range(options.runs)]
     runs = summary(told)
-    print(runs.json_line(), flush=True)
-    return _code(runs.all_good)
-
-
-def _code(good: bool) -> int:
-    return 0 if good else command.FAILED
+    if options.runs > 1:
+        print(runs.json_line(), flush=True)
+    return 0 if runs.all_good else command.FAILED
 
 
 def _play_and_clean_up(kernel: Kernel | None) -> Figures | Unsupported:
@@ -57,16 +54,25 @@ def _play(directory: Path, kernel: Kernel | None, *, keep: bool) -> Figures | Un
         figures = play(ready, keep=keep)
         if keep:
             _say_how_to_use(ready)
+    _say_how_it_went(figures)
     print(figures.json_line(), flush=True)
     return figures
 
 
+def _say_how_it_went(figures: Figures | Unsupported) -> None:
+    if isinstance(figures, Figures) and (seconds := figures.placement.seconds_to_99_percent) is not None:
+        aim = f"aim: {WITHIN_S:.0f} s on a machine that does nothing else"
+        progress.say(f"{ARRIVED:.0%} of the hot set was on the fast nid {seconds} s after state=on ({aim})")
+    problems = tuple(figures.problems())
+    for problem in problems:
+        progress.say(f"not as it should be: {problem}")
+    if problems and (busy := command.load_hint()):
+        progress.say(busy)
+
+
 def _say_how_to_use(ready: Stage) -> None:
-    exports = " ".join(f"{name}={value}" for name, value in ready.cluster.environment.items())
     progress.say("the cluster stays up, with the policy in force. To use it:")
-    # The plugin is beside this Python.
-    path = f"{ready.cluster.layout.programs}:{Path(sys.executable).parent}"
-    print(f"  export {exports} PATH={path}:$PATH", file=sys.stderr)
+    print(f"  {byhand.how_to_use(ready.cluster)}", file=sys.stderr)
     print("  kubectl get nodetierings -o wide", file=sys.stderr)
     print("  kubectl terrace status", file=sys.stderr)
     print("To end it: make down", file=sys.stderr)

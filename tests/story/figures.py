@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
-from story.placement import ARRIVED, BROKEN_AFTER_S, WITHIN_S, Sample, cold_promoted_ratio, seconds_to
+from story.placement import ARRIVED, BROKEN_AFTER_S, COLD_AT_MOST, WITHIN_S, Sample, cold_promoted_ratio, seconds_to
 
 RSS_LIMIT_BYTES = 60 << 20
 """What the agent may keep resident; 0 is no answer either."""
@@ -27,11 +27,14 @@ class Placement:
     seconds_to_99_percent: float | None
     within_aim: bool
 
-    @property
-    def good(self) -> bool:
-        """Whether the hot set arrived, in time that a working Terrace needs at most, and the cold set stayed down."""
-        in_time = self.seconds_to_99_percent is not None and self.seconds_to_99_percent <= BROKEN_AFTER_S
-        return in_time and self.hot_fast_ratio >= ARRIVED and self.cold_promoted_ratio <= 0.01
+    def problems(self) -> Iterator[str]:
+        """Yields what was not as it should be: not only late, but later than a working Terrace needs at most."""
+        if self.hot_fast_ratio < ARRIVED:
+            yield f"{self.hot_fast_ratio:.1%} of the hot set are on the fast nid in the end, not {ARRIVED:.0%}"
+        elif self.seconds_to_99_percent is None or self.seconds_to_99_percent > BROKEN_AFTER_S:
+            yield f"the hot set needed more than {BROKEN_AFTER_S:.0f} s to arrive"
+        if self.cold_promoted_ratio > COLD_AT_MOST:
+            yield f"{self.cold_promoted_ratio:.1%} of the cold set moved up, not at most {COLD_AT_MOST:.0%}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +57,16 @@ class Figures:
     agent_rss_bytes: int
     operator_rss_bytes: int
 
-    @property
-    def good(self) -> bool:
-        """Whether the run did what it is to show."""
-        moved = self.placement.good and self.at_rest
-        told = self.tables_agree and self.restored is not False
-        return moved and told and _fits(self.agent_rss_bytes, self.operator_rss_bytes)
+    def problems(self) -> Iterator[str]:
+        """Yields what the run was to show and did not."""
+        yield from self.placement.problems()
+        if not self.at_rest:
+            yield "memory did not come to rest"
+        if not self.tables_agree:
+            yield "the tables do not tell what the workload and the kernel counted"
+        if self.restored is False:
+            yield "not every setting of the node came back"
+        yield from _oversize(self.agent_rss_bytes, self.operator_rss_bytes)
 
     def json_line(self) -> str:
         """Returns the figures as one line of flat JSON."""
@@ -79,11 +86,13 @@ class Unsupported:
     agent_rss_bytes: int
     operator_rss_bytes: int
 
-    @property
-    def good(self) -> bool:
-        """Whether the run did what it is to show."""
-        told = not self.engine_available and bool(self.message)
-        return told and self.unchanged and _fits(self.agent_rss_bytes, self.operator_rss_bytes)
+    def problems(self) -> Iterator[str]:
+        """Yields what the run was to show and did not."""
+        if self.engine_available or not self.message:
+            yield "the node does not say why no engine can run there"
+        if not self.unchanged:
+            yield "settings of the node were changed"
+        yield from _oversize(self.agent_rss_bytes, self.operator_rss_bytes)
 
     def json_line(self) -> str:
         """Returns the figures as one line of JSON."""
@@ -102,8 +111,11 @@ def placement(samples: Sequence[Sample], *, on_s: float) -> Placement:
     )
 
 
-def _fits(agent_rss_bytes: int, operator_rss_bytes: int) -> bool:
-    return 0 < agent_rss_bytes <= RSS_LIMIT_BYTES and operator_rss_bytes > 0
+def _oversize(agent_rss_bytes: int, operator_rss_bytes: int) -> Iterator[str]:
+    if not 0 < agent_rss_bytes <= RSS_LIMIT_BYTES:
+        yield f"the agent keeps {agent_rss_bytes >> 20} MiB resident, not 1 to {RSS_LIMIT_BYTES >> 20}"
+    if operator_rss_bytes <= 0:
+        yield "the operator was not found running"
 
 
 def _rounded(seconds: float | None) -> float | None:

@@ -95,7 +95,8 @@ def tables(stage: Stage, run: Run) -> Tables:
         seen = _tables(stage, run)
         return seen.agree
 
-    with progress.step("waiting until the totals are in both statuses", usually="up to 70 s"), suppress(WaitError):
+    step = progress.step("waiting until both statuses tell what was counted", usually=f"up to {TOTALS_LIMIT_S:.0f} s")
+    with step, suppress(WaitError):
         waiting.until(agree, "the totals", limit_s=TOTALS_LIMIT_S, every_s=2)
     return seen
 
@@ -103,7 +104,7 @@ def tables(stage: Stage, run: Run) -> Tables:
 def restored(stage: Stage, run: Run) -> bool:
     """Deletes the policy and returns whether every setting came back, and no kdamond runs any more."""
     stage.cluster.kubectl("delete", "tieringpolicy", POLICY)
-    with progress.step("waiting until the node is as it was", usually="10 s"), suppress(WaitError):
+    with progress.step("waiting until the node is as it was", usually="about 10 s"), suppress(WaitError):
         waiting.until(lambda: host.settings(stage.guest) == run.before, "settings", limit_s=RESTORE_LIMIT_S)
     after = host.settings(stage.guest)
     progress.say(f"settings after:  {after}")

@@ -13,6 +13,8 @@ from typing import Any
 
 ARRIVED = 0.99
 """The share of the hot set on the fast nid that counts as all of it."""
+COLD_AT_MOST = 0.01
+"""The share of the cold set that may move up."""
 WITHIN_S = 30.0
 """The aim: from `state=on` until the hot set has arrived, on the newest kernel and a machine that does nothing else."""
 BROKEN_AFTER_S = 90.0

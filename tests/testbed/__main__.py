@@ -51,9 +51,8 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _say_how_to_use(cluster: Cluster) -> None:
-    exports = " ".join(f"{name}={value}" for name, value in cluster.environment.items())
     progress.say("the cluster is up. To use it:")
-    print(f"export {exports} PATH={cluster.layout.programs}:$PATH")
+    print(byhand.how_to_use(cluster))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 from testbed import cache, kernels, leftovers, node, progress
@@ -55,6 +56,13 @@ def start_node(name: str, kernel_version: str) -> Guest:
     kernel = kernels.newest() if kernel_version == "newest" else kernels.kernel(kernel_version)
     images = (*workload().images, *(project_images() if DOCKERFILE.exists() else ()))
     return node.join(cluster, name, directory=where, images=images, kernel=kernel, append=node.ALONE, outlive=True)
+
+
+def how_to_use(cluster: Cluster) -> str:
+    """Returns what makes kubectl, helm and the plugin of this tree work with the cluster, for a shell."""
+    exports = " ".join(f"{name}={value}" for name, value in cluster.environment.items())
+    # The plugin is beside this Python.
+    return f"export {exports} PATH={cluster.layout.programs}:{Path(sys.executable).parent}:$PATH"
 
 
 def stop_all(where: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -23,7 +24,25 @@ def run(body: Callable[[], int]) -> int:
         return body()
     except BedError as error:
         progress.say(f"failed: {error}")
+        if busy := load_hint():
+            progress.say(busy)
         return FAILED
     except KeyboardInterrupt:
         progress.say("interrupted")
         return INTERRUPTED
+
+
+def load_hint(load: float | None = None, cpus: int | None = None) -> str:
+    """Returns what a busy machine may have to do with a failure; empty if it is not busy.
+
+    Args:
+        load: runnable tasks, of the last minute; this machine's if None. A guest and a control plane come to about 3.
+        cpus: likewise.
+    """
+    load, cpus = os.getloadavg()[0] if load is None else load, cpus or os.cpu_count() or 1
+    if load <= 2 * cpus:
+        return ""
+    return (
+        f"the machine is busy (load {load:.1f} on {cpus} CPUs): its guests are emulated and may just have been too "
+        "slow. Try again when nothing else runs"
+    )

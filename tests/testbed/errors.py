@@ -6,10 +6,13 @@ ran out, a guest that died (it may be booted again), and a kernel that no suite 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 TAIL_LINES = 40
+_ESCAPES = re.compile(r"\x1b(\[[0-9;?]*[ -/]*[@-~]|[ -/]*[0-~])|[\x00-\x08\x0b-\x1f]")
+"""What a serial console writes to move a cursor; in a message it would move the reader's."""
 
 
 class BedError(Exception):
@@ -57,5 +60,6 @@ def tail(path: Path, lines: int = TAIL_LINES) -> str:
 
 
 def last_lines(text: str, lines: int = TAIL_LINES) -> str:
-    """The last lines of a text."""
-    return "\n".join(text.splitlines()[-lines:])
+    """The last lines of a text that say something, without what steers a terminal."""
+    said = (line.rstrip() for line in _ESCAPES.sub("", text.replace("\r", "\n")).splitlines())
+    return "\n".join([line for line in said if line][-lines:])

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from testbed.command import load_hint
+from testbed.errors import tail
+
 BODY = """
 import sys, tempfile, time
 from testbed import command
@@ -48,3 +51,14 @@ def test_an_error_of_the_testbed_is_told_without_a_traceback(tmp_path: Path) -> 
     assert process.returncode == 1
     assert "failed: no such thing" in told
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize(("load", "busy"), [(3.0, False), (4.0, False), (9.3, True)])
+def test_a_busy_machine_is_named_as_what_may_be_the_reason(load: float, busy: bool) -> None:
+    assert ("load 9.3 on 2 CPUs" in load_hint(load, 2)) is busy
+
+
+def test_a_consoles_log_does_not_steer_the_readers_terminal(tmp_path: Path) -> None:
+    log = tmp_path / "console.log"
+    log.write_bytes(b"\x1bc\x1b[?7l\x1b[2J\x1b[0mSeaBIOS\r\n\r\n\x1b[01;31mpanic\x1b[0m:\tint3\r\n")
+    assert tail(log) == "SeaBIOS\npanic:\tint3"

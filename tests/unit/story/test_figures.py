@@ -44,36 +44,50 @@ def arrived_after(seconds: float | None) -> Figures:
     return replace(GOOD, placement=replace(PLACED, seconds_to_99_percent=seconds, within_aim=within))
 
 
+def is_good(run: Figures | Unsupported) -> bool:
+    return not list(run.problems())
+
+
 def test_a_run_that_shows_everything_is_good() -> None:
-    assert GOOD.good
+    assert is_good(GOOD)
+
+
+def test_what_was_not_good_is_told_in_words() -> None:
+    placed = replace(PLACED, hot_fast_ratio=0.5, cold_promoted_ratio=0.25, seconds_to_99_percent=None)
+    assert list(replace(GOOD, placement=placed, tables_agree=False).problems()) == [
+        "50.0% of the hot set are on the fast nid in the end, not 99%",
+        "25.0% of the cold set moved up, not at most 1%",
+        "the tables do not tell what the workload and the kernel counted",
+    ]
+    assert list(arrived_after(None).problems()) == ["the hot set needed more than 90 s to arrive"]
 
 
 @pytest.mark.parametrize(("restored", "good"), [(True, True), (False, False), (None, True)])
 def test_a_node_is_to_be_restored_unless_the_policy_is_kept(restored: bool | None, good: bool) -> None:
     figures = replace(GOOD, restored=restored)
-    assert figures.good is good
+    assert is_good(figures) is good
     assert json.loads(figures.json_line())["restored"] is restored
 
 
 @pytest.mark.parametrize(("seconds", "good"), [(25.0, True), (45.0, True), (200.0, False), (None, False)])
 def test_slowness_that_noise_does_not_explain_is_not_good(seconds: float | None, good: bool) -> None:
-    assert arrived_after(seconds).good is good
+    assert is_good(arrived_after(seconds)) is good
 
 
 def test_memory_that_did_not_come_to_rest_is_not_good() -> None:
-    assert not replace(GOOD, at_rest=False).good
+    assert not is_good(replace(GOOD, at_rest=False))
 
 
 @pytest.mark.parametrize("rss", [0, RSS_LIMIT_BYTES + 1])
 def test_an_agent_that_is_not_there_or_too_big_is_not_good(rss: int) -> None:
-    assert not replace(GOOD, agent_rss_bytes=rss).good
-    assert not replace(UNSUPPORTED, agent_rss_bytes=rss).good
+    assert not is_good(replace(GOOD, agent_rss_bytes=rss))
+    assert not is_good(replace(UNSUPPORTED, agent_rss_bytes=rss))
 
 
 def test_an_operator_that_is_not_there_is_not_good() -> None:
-    assert UNSUPPORTED.good
-    assert not replace(GOOD, operator_rss_bytes=0).good
-    assert not replace(UNSUPPORTED, operator_rss_bytes=0).good
+    assert is_good(UNSUPPORTED)
+    assert not is_good(replace(GOOD, operator_rss_bytes=0))
+    assert not is_good(replace(UNSUPPORTED, operator_rss_bytes=0))
 
 
 @pytest.mark.parametrize(("arrives", "within"), [(29, True), (31, False)])
