@@ -1,23 +1,20 @@
 """Fixtures for tests on real parts, and the evidence that a failed test leaves in `artifacts/`.
 
-`cluster` is one control plane for all tests. `node` and `guest` are factories: what they boot runs until its
-`with` block, or else the session, ends. A guest takes one of the machine's few CPUs: keep few at a time.
+`cluster` is one control plane for all tests. `guest` is a factory: what it boots runs until its `with` block, or else
+the session, ends. A guest takes one of the machine's few CPUs: keep few at a time.
 """
 
 from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Generator, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Generator, Iterator
 from typing import Protocol
 
 import pytest
 
 from testbed import evidence, kernels
-from testbed import node as nodes
 from testbed.build_node import node_root
-from testbed.build_workload import workload
 from testbed.cluster import Cluster
 from testbed.guest import Guest
 from testbed.machine import Machine
@@ -31,20 +28,6 @@ class BootGuest(Protocol):
     """Boots a guest without Kubernetes."""
 
     def __call__(self, *, kernel: str = NEWEST, topology: Topology = TWO_TIERS, append: str = "") -> Guest: ...
-
-
-class BootNode(Protocol):
-    """Boots a guest that joins the cluster."""
-
-    def __call__(
-        self,
-        name: str,
-        *,
-        kernel: str = NEWEST,
-        topology: Topology = TWO_TIERS,
-        images: Sequence[Path] = (),
-        append: str = "",
-    ) -> Guest: ...
 
 
 @pytest.fixture(scope="session")
@@ -75,38 +58,6 @@ def guest(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         one = Guest(f"guest-{len(booted)}", machine, tmp_path_factory.mktemp("guest"))
         _remember(request, booted, one)
         one.boot()
-        return one
-
-    yield boot
-    _forget(request, booted)
-
-
-@pytest.fixture(scope="session")
-def node(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, cluster: Cluster
-) -> Iterator[BootNode]:
-    """Boots nodes of the cluster. They hold the workload's images and those that are given."""
-    booted: list[Guest] = []
-
-    def boot(
-        name: str,
-        *,
-        kernel: str = NEWEST,
-        topology: Topology = TWO_TIERS,
-        images: Sequence[Path] = (),
-        append: str = "",
-    ) -> Guest:
-        one = nodes.prepare(
-            cluster,
-            name,
-            directory=tmp_path_factory.mktemp(name),
-            images=(*workload().images, *images),
-            kernel=_kernel(kernel),
-            topology=topology,
-            append=append,
-        )
-        _remember(request, booted, one)
-        nodes.start(cluster, one)
         return one
 
     yield boot

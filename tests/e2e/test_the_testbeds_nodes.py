@@ -1,34 +1,40 @@
-"""A guest that joined is a node like any other."""
+"""A guest that joined is a node like any other: what the tests of the main job take for granted."""
 
 from collections.abc import Iterator
 
 import pytest
 import yaml
 
+from story.stage import Stage
 from testbed import waiting
 from testbed.build_workload import HOTCOLD_IMAGE
 from testbed.cluster import Cluster
-from testbed.fixtures import BootNode
 from testbed.guest import Guest
 
 pytestmark = pytest.mark.e2e
 CLIENT = "/var/run/secrets/kubernetes.io/serviceaccount"
+POD = "small"
 
 
 @pytest.fixture(scope="module")
-def joined(node: BootNode) -> Iterator[Guest]:
-    with node("joined") as machine:
-        yield machine
+def cluster(tiered: Stage) -> Cluster:
+    return tiered.cluster
 
 
 @pytest.fixture(scope="module")
-def pod(cluster: Cluster, joined: Guest) -> str:
-    container = {"name": "hotcold", "image": HOTCOLD_IMAGE, "args": ["--hot-mib=8", "--cold-mib=8", "--interval-s=1"]}
+def joined(tiered: Stage) -> Guest:
+    return tiered.guest
+
+
+@pytest.fixture(scope="module")
+def pod(cluster: Cluster, joined: Guest) -> Iterator[str]:
+    container = {"name": POD, "image": HOTCOLD_IMAGE, "args": ["--hot-mib=8", "--cold-mib=8", "--interval-s=1"]}
     spec = {"nodeName": joined.name, "containers": [container], "terminationGracePeriodSeconds": 1}
-    manifest = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "hotcold"}, "spec": spec}
+    manifest = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": POD}, "spec": spec}
     cluster.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(manifest))
-    cluster.kubectl("wait", "--for=condition=Ready", "pod/hotcold", "--timeout=300s", limit_s=310)
-    return "hotcold"
+    cluster.kubectl("wait", "--for=condition=Ready", f"pod/{POD}", "--timeout=300s", limit_s=310)
+    yield POD
+    cluster.kubectl("delete", "pod", POD)
 
 
 def test_logs_of_a_pod_come_through_the_api_server(cluster: Cluster, pod: str) -> None:
