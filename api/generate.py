@@ -42,8 +42,8 @@ def _node_tiering_crd(policy_crd: Schema) -> str:
     for schema in node["status"]["properties"].values():
         _make_atomic(schema)
     node["status"]["properties"]["conditions"] = policy["status"]["properties"]["conditions"] | {
-        "description": "Accepted, EngineAvailable, Applied, WorkloadsResolved, GuardrailTripped and Ready by the "
-        "agent, AgentAlive by the operator."
+        "description": "Accepted, EngineAvailable, Applied, WorkloadsResolved, GuardrailTripped, TiersInverted and "
+        "Ready by the agent, AgentAlive by the operator."
     }
     return HEADER + yaml.safe_dump(crd, sort_keys=False, width=120)
 

@@ -5,11 +5,12 @@ Before: `cycle`. After: `cluster` writes it, `metrics` shows it, `main` prints i
 
 from dataclasses import dataclass, replace
 
-from terrace_agent.conditions import Situation, conditions
+from terrace_agent.conditions import conditions
 from terrace_agent.decide import Intent, Outcome
 from terrace_agent.engine import Moved
 from terrace_agent.inventory import fast_used, numa_nodes, placements
 from terrace_agent.pods import PodMemory
+from terrace_agent.situation import Situation
 from terrace_agent.topology.values import Topology
 from terrace_agent.workloads.values import Decision
 from terrace_api.node_tiering import ConditionType, Effective, EngineName, Levels, NodeTieringStatus

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from terrace_agent.conditions import Situation
 from terrace_agent.decide import Intent, Outcome
 from terrace_agent.engine import Moved, Plan
 from terrace_agent.errors import EngineUnavailable, SettingsRejected
@@ -15,6 +14,7 @@ from terrace_agent.ladder import choose, passed_over, without
 from terrace_agent.order import Order
 from terrace_agent.pods import PodMemory
 from terrace_agent.report import Active, Observed
+from terrace_agent.situation import Situation
 from terrace_agent.topology.values import Topology
 from terrace_agent.workloads.resolve import Workloads
 from terrace_api.errors import InvalidObject, TerraceError
@@ -106,6 +106,7 @@ class Turn:
             problem=self.workloads.problem,
             details=self._details(),
             tripped=self.plan.tripped if self.plan and self.intent is Intent.ENFORCE else (),
+            against_kernel=self.topology.against_kernel,
         )
 
     def _details(self) -> str:

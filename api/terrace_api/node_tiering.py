@@ -59,6 +59,7 @@ class ConditionType(StrEnum):
     APPLIED = "Applied"
     WORKLOADS_RESOLVED = "WorkloadsResolved"
     GUARDRAIL_TRIPPED = "GuardrailTripped"
+    TIERS_INVERTED = "TiersInverted"
     AGENT_ALIVE = "AgentAlive"
     READY = "Ready"
 

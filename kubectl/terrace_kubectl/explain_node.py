@@ -21,6 +21,8 @@ from terrace_operator.fleet import InvalidPolicy, Node, Policies
 from terrace_operator.rank import ranked
 from terrace_operator.trial import is_over
 
+_BAD_WHEN_TRUE = (ConditionType.GUARDRAIL_TRIPPED.value, ConditionType.TIERS_INVERTED.value)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
@@ -133,8 +135,8 @@ def _unreadable(policy: InvalidPolicy) -> str:
 
 
 def _blocking(row: NodeRow, status: NodeTieringStatus) -> tuple[Condition, ...]:
-    """A guardrail that is hit is what matters of that condition; of all others that they do not hold."""
-    bad = {"GuardrailTripped": ConditionStatus.TRUE}
+    """Returns what does not hold, and of `_BAD_WHEN_TRUE` what does."""
+    bad: dict[str, ConditionStatus] = dict.fromkeys(_BAD_WHEN_TRUE, ConditionStatus.TRUE)
     found = [one for one in status.conditions if one.status is bad.get(one.type, ConditionStatus.FALSE)]
     unsaid = [one for one in found if one.message != row.message]
     return tuple({one.message: one for one in reversed(unsaid)}.values())[::-1]

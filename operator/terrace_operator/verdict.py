@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from terrace_api.conditions import ConditionStatus
 from terrace_api.errors import Problem
+from terrace_api.node_tiering import ConditionType
+from terrace_operator.fleet import Report
 from terrace_operator.phase import Phase, Rollout
 from terrace_operator.standing import Standing, State
 from terrace_operator.tally import Tally
@@ -111,7 +113,21 @@ def _all_ready(tally: Tally) -> Verdict:
         message += f"; no engine can run on {nodes(len(unsupported))}: {some(unsupported)}"
     if silent := _silent(tally):
         message += f"; {silent}"
+    message += _against_kernel(ready)
     return Verdict("Ready", ConditionStatus.TRUE, "AllNodesReady", message + _left_out(tally))
+
+
+def _against_kernel(ready: tuple[Standing, ...]) -> str:
+    inverted = [one.node for one in ready if one.report and _is_inverted(one.report)]
+    if not inverted:
+        return ""
+    where = "the order of tiers is against the kernel's (see TiersInverted there)"
+    return f"; on {nodes(len(inverted))} {where}: {a_few(inverted)}"
+
+
+def _is_inverted(report: Report) -> bool:
+    condition = report.condition(ConditionType.TIERS_INVERTED)
+    return condition is not None and condition.status is ConditionStatus.TRUE
 
 
 def _progressing(tally: Tally, rollout: Rollout | None) -> Verdict:

@@ -12,7 +12,8 @@ PAGE = (ROOT / "docs/troubleshooting.md").read_text()
 REASON = re.compile(r"[A-Z][a-z0-9]+([A-Z][A-Za-z0-9]*)+")
 OTHERS = {"BearerToken", "InForce", "MemFree", "MemTotal", "NodeTiering"}
 """Other words of that shape in the agent's code."""
-HARMLESS = {"GuardrailTripped", "NotEnforcing", "NotEvaluated", "NotNeeded", "NotProbed", "WithinLimits"}
+HARMLESS = {"AsTheKernelOrders", "GuardrailTripped", "NotEnforcing", "NotEvaluated", "NotNeeded", "NotProbed"}
+HARMLESS |= {"WithinLimits"}
 """Reasons of a condition that asks nothing of anybody."""
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 from cases.fleets import look, statuses
 from cases.policies import policy as policy_manifest
-from terrace_agent.conditions import Situation
 from terrace_agent.decide import Intent, Outcome
 from terrace_agent.engine import Moved, Tripped
 from terrace_agent.errors import EngineUnavailable, StoreRefused
 from terrace_agent.pods import PodMemory
 from terrace_agent.report import Active, Observed, make_status
+from terrace_agent.situation import Situation
 from terrace_agent.topology.values import Nid, TierOfNids, Topology
 from terrace_agent.workloads.values import Decision
 from terrace_api import VERSION, __version__
@@ -111,6 +111,7 @@ class Machine:
 
     Attributes:
         failure: what ended its agent's last turn.
+        inverted: in words, where the tiers that it follows contradict its kernel.
         heard: whether an agent ever reported.
     """
 
@@ -123,6 +124,7 @@ class Machine:
     failure: Exception | None = None
     tripped: tuple[Tripped, ...] = ()
     single: bool = False
+    inverted: str = ""
     heard: bool = True
     promoted: int = 0
     demoted: int = 0
@@ -232,6 +234,7 @@ def _observed(machine: Machine, spec: NodeTieringSpec) -> Observed:
             running=runs,
             active_revision=active.revision,
             tripped=machine.tripped,
+            against_kernel=machine.inverted,
         ),
         active=active,
         topology=_topology(machine),

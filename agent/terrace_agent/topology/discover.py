@@ -13,14 +13,14 @@ socket is not slower memory, and a policy may still say so with `tiers`. They ch
 business.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from terrace_agent.errors import SettingsRejected
 from terrace_agent.topology.facts import Facts, NidFacts
 from terrace_agent.topology.floor import floor_bytes
 from terrace_agent.topology.kinds import kind_of
+from terrace_agent.topology.order import Ranking, against_kernel, by_cpus, by_memory_tier, by_performance
 from terrace_agent.topology.ranges import nid_ranges
-from terrace_agent.topology.speed import DRAM_CLASS, access_class
 from terrace_agent.topology.values import Nid, TierOfNids, Topology
 from terrace_api.node_tiering import MemoryKind
 from terrace_api.policy import Tier
@@ -35,7 +35,8 @@ def discover(facts: Facts, tiers: tuple[Tier, ...] | None) -> Topology:
     """
     nids = tuple(_nid(facts, nid) for nid in facts.nids)
     if tiers:
-        return Topology(nids=nids, tiers=_named_tiers(facts, nids, tiers))
+        named = _named_tiers(facts, nids, tiers)
+        return Topology(nids=nids, tiers=named, against_kernel=against_kernel(facts.nids, named))
     of_devices = {nid.nid for nid in nids if nid.kind is MemoryKind.DEVICE}
     return Topology(nids=nids, tiers=_found_tiers(tuple(nid for nid in facts.nids if nid.nid not in of_devices)))
 
@@ -98,42 +99,19 @@ def _rejected(reason: str, problem: str, facts: Facts) -> SettingsRejected:
 
 
 def _found_tiers(nids: tuple[NidFacts, ...]) -> tuple[TierOfNids, ...]:
-    for find in (_by_memory_tier, _by_performance, _by_cpus):
-        if len(tiers := find(nids)) > 1:
-            return tiers
+    known = tuple(nid.nid for nid in nids)
+    for rank in (by_memory_tier, by_performance, by_cpus):
+        if (ranking := rank(nids)).tells_apart(known):
+            return _grouped(ranking)
     why = "all memory is of one kind: one memory tier, and no NUMA node is without CPUs"
-    return (TierOfNids(name="memory", nids=tuple(nid.nid for nid in nids), why=why),) if nids else ()
+    return (TierOfNids(name="memory", nids=known, why=why),) if nids else ()
 
 
-def _by_memory_tier(nids: tuple[NidFacts, ...]) -> tuple[TierOfNids, ...]:
-    # A smaller N is faster (mm/memory-tiers.c: N = abstract distance >> MEMTIER_CHUNK_BITS).
-    if any(nid.memory_tier is None for nid in nids):
-        return ()
-    return _grouped(nids, lambda nid: nid.memory_tier or 0, lambda tier: f"memory_tier{tier}")
-
-
-def _by_performance(nids: tuple[NidFacts, ...]) -> tuple[TierOfNids, ...]:
-    classes = {nid.nid: found for nid in nids if (found := access_class(nids, nid)) is not None}
-    if len(classes) < len(nids):
-        return ()
-    return _grouped(
-        nids,
-        lambda nid: classes[nid.nid],
-        lambda group: f"access latency and bandwidth (class {group}, DRAM is {DRAM_CLASS})",
-    )
-
-
-def _by_cpus(nids: tuple[NidFacts, ...]) -> tuple[TierOfNids, ...]:
-    return _grouped(nids, lambda nid: int(not nid.cpus), lambda slow: "no CPUs" if slow else "has CPUs")
-
-
-def _grouped(
-    nids: tuple[NidFacts, ...], rank: Callable[[NidFacts], int], why: Callable[[int], str]
-) -> tuple[TierOfNids, ...]:
-    ranks = sorted({rank(nid) for nid in nids})
+def _grouped(ranking: Ranking) -> tuple[TierOfNids, ...]:
+    ranks = sorted(ranking.names.items())
     return tuple(
-        TierOfNids(name=name, nids=tuple(nid.nid for nid in nids if rank(nid) == value), why=why(value))
-        for name, value in zip(_names(len(ranks)), ranks, strict=True)
+        TierOfNids(name=name, nids=tuple(nid for nid, found in ranking.by_nid.items() if found == rank), why=why)
+        for name, (rank, why) in zip(_names(len(ranks)), ranks, strict=True)
     )
 
 

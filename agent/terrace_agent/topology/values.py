@@ -59,10 +59,12 @@ class Topology:
 
     Attributes:
         tiers: one tier only on a node with a single kind of memory.
+        against_kernel: in words, where the policy's order of tiers contradicts the kernel's; empty if nowhere.
     """
 
     nids: tuple[Nid, ...]
     tiers: tuple[TierOfNids, ...]
+    against_kernel: str = ""
 
     def nid(self, nid: int) -> Nid:
         """Returns the NUMA node `nid`.

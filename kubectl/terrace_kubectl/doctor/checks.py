@@ -26,6 +26,7 @@ CHECKS: tuple[Check, ...] = (
     nodes.nowhere,
     nodes.engines,
     nodes.failures,
+    nodes.inverted,
     nodes.guardrails,
     nodes.opted_out_nodes,
     policies.readiness,

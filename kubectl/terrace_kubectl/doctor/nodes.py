@@ -73,6 +73,15 @@ def guardrails(facts: Facts) -> Iterator[Finding]:
         yield about_nodes(Level.NOTE, "Guardrail", names, f"{reason}: {alike[0][2].message}")
 
 
+def inverted(facts: Facts) -> Iterator[Finding]:
+    """Where do hot pages move to what the kernel takes for slower memory?"""
+    for _, alike in _by_reason(facts, ConditionType.TIERS_INVERTED, status=ConditionStatus.TRUE).items():
+        names = (name for name, _, _ in alike)
+        what = f"the order of tiers is against the kernel's: {alike[0][2].message}"
+        cure = "swap the tiers in spec.tiers; if the kernel is wrong about that memory, leave them"
+        yield about_nodes(Level.PROBLEM, ConditionType.TIERS_INVERTED.value, names, what, cure)
+
+
 def skew(facts: Facts) -> Iterator[Finding]:
     """Which agents do not know all that they are told?"""
     names = [name for name, status in _statuses(facts) if status.unknown_fields]

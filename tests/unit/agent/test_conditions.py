@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from terrace_agent.conditions import Situation, conditions
+from terrace_agent.conditions import conditions
 from terrace_agent.decide import Intent, Outcome
 from terrace_agent.engine import Tripped
 from terrace_agent.errors import (
@@ -18,6 +18,7 @@ from terrace_agent.errors import (
     UnexpectedContent,
 )
 from terrace_agent.ladder import choose
+from terrace_agent.situation import Situation
 from terrace_agent.workloads.resolve import Problem as ResolutionProblem
 from terrace_api.conditions import Condition, ConditionStatus
 from terrace_api.errors import InvalidObject, Problem
@@ -43,6 +44,7 @@ def made(
     now: str = NOW,
     tripped: tuple[Tripped, ...] = (),
     problem: ResolutionProblem | None = None,
+    against_kernel: str = "",
 ) -> dict[str, Condition]:
     situation = Situation(
         intent=intent,
@@ -57,6 +59,7 @@ def made(
         details="moving",
         tripped=tripped,
         problem=problem,
+        against_kernel=against_kernel,
     )
     return {one.type: one for one in conditions(situation, generation=4, now=now, before=before)}
 
@@ -73,6 +76,7 @@ def test_enforcing_is_ready_and_says_what_it_does() -> None:
         "Applied": "True/Enforcing",
         "WorkloadsResolved": "True/Resolved",
         "GuardrailTripped": "False/WithinLimits",
+        "TiersInverted": "False/AsTheKernelOrders",
         "Ready": "True/Enforcing",
     }
     assert found["Ready"].message == "moving"
@@ -86,6 +90,27 @@ def test_a_node_at_its_guardrails_is_ready_and_says_why_it_moves_nothing() -> No
     found = made(Intent.ENFORCE, tripped=hit)
     assert brief(found) | {"GuardrailTripped": "True/SlowFreeMin", "Ready": "True/GuardrailTripped"} == brief(found)
     assert found["GuardrailTripped"].message == found["Ready"].message == "nid 1 is full. Tasks wait."
+
+
+def test_tiers_against_the_kernels_order_leave_a_node_ready_and_are_said_there() -> None:
+    found = made(Intent.ENFORCE, against_kernel="nid 1 is slower.")
+    assert brief(found) | {"TiersInverted": "True/AgainstKernel", "Ready": "True/Enforcing"} == brief(found)
+    assert found["TiersInverted"].message == "nid 1 is slower."
+    assert found["Ready"].message == "nid 1 is slower. moving"
+
+
+def test_tiers_against_the_kernels_order_are_said_at_a_guardrail_too() -> None:
+    hit = (Tripped(reason="MemoryPressure", message="Tasks wait."),)
+    found = made(Intent.ENFORCE, tripped=hit, against_kernel="nid 1 is slower.")
+    assert found["Ready"].message == "nid 1 is slower. Tasks wait."
+
+
+@pytest.mark.parametrize(("running", "reason"), [(False, "NotNeeded"), (True, "NotEvaluated")])
+@pytest.mark.parametrize("intent", [Intent.WAIT, Intent.RESTORE])
+def test_without_a_policy_there_is_no_order_of_tiers(intent: Intent, running: bool, reason: str) -> None:
+    found = made(intent, running=running, against_kernel="as the turn before had it")
+    assert brief(found)["TiersInverted"] == f"Unknown/{reason}"
+    assert "turn before" not in found["Ready"].message
 
 
 def test_a_failure_is_said_before_a_guardrail() -> None:
@@ -109,6 +134,7 @@ def test_a_single_tier_is_ready_and_neither_degraded_nor_unsupported(capability:
         "Applied": "True/SingleTier",
         "WorkloadsResolved": "Unknown/NotNeeded",
         "GuardrailTripped": "False/NotEnforcing",
+        "TiersInverted": "False/AsTheKernelOrders",
         "Ready": "True/SingleTier",
     }
 
@@ -121,6 +147,7 @@ def test_no_engine_is_unsupported_and_never_degraded() -> None:
         "Applied": "Unknown/NoEngine",
         "WorkloadsResolved": "Unknown/NotNeeded",
         "GuardrailTripped": "False/NotEnforcing",
+        "TiersInverted": "False/AsTheKernelOrders",
         "Ready": "False/NoDamonSysfs",
     }
     assert "a newer kernel helps" in found["Ready"].message
@@ -142,6 +169,7 @@ def test_rejected_settings_say_what_exists_and_the_rest_is_about_those_before() 
         "Applied": "False/SettingsRejected",
         "WorkloadsResolved": "True/Resolved",
         "GuardrailTripped": "False/WithinLimits",
+        "TiersInverted": "False/AsTheKernelOrders",
         "Ready": "False/NidNotFound",
     }
     assert found["Ready"].message == "nid 7 is not there; nids 0 and 1 are"

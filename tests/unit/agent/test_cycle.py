@@ -94,6 +94,13 @@ def test_without_an_engine_observe_still_stops_what_runs_and_enforce_does_not() 
     assert engine.applied == ["start", "stop"]
 
 
+def test_tiers_against_the_kernels_order_are_followed_and_told() -> None:
+    swapped = [{"name": "near", "nids": [1]}, {"name": "far", "nids": [0]}]
+    turn = take(order(manage(tiers=swapped)), FakeEngine())
+    assert turn.intent is Intent.ENFORCE
+    assert "nid 1 of tier near is slower" in turn.situation("r1").against_kernel
+
+
 def test_a_wrong_nid_is_refused_before_the_engine_is_asked() -> None:
     engine = FakeEngine()
     turn = take(order(manage(tiers=ABSENT)), engine)

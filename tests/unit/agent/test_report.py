@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from terrace_agent.conditions import Situation
 from terrace_agent.decide import Intent, Outcome
 from terrace_agent.engine import Moved
 from terrace_agent.errors import KdamondDied, StoreRefused
 from terrace_agent.inventory import share_text
 from terrace_agent.pods import PodMemory
 from terrace_agent.report import Active, Observed, activate, is_due, make_status
+from terrace_agent.situation import Situation
 from terrace_agent.topology.discover import discover
 from terrace_agent.topology.read import read_facts
 from terrace_agent.workloads.values import Decision

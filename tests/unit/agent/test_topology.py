@@ -11,7 +11,7 @@ from terrace_agent.topology.floor import floor_bytes
 from terrace_agent.topology.read import read_facts
 from terrace_agent.topology.values import PhysicalRange
 from terrace_agent.topology.zoneinfo import parse_zoneinfo
-from terrace_api.policy import Tier
+from terrace_api.policy import MemoryType, Tier
 from unit.agent.host_tree import MIB, HostTree, guest_files, zone_text
 
 NODE = "/sys/devices/system/node"
@@ -101,6 +101,49 @@ def test_the_policys_tiers_win_and_keep_their_order() -> None:
         ("near", (1,), "named by the policy"),
         ("far", (0,), "named by the policy"),
     ]
+
+
+SWAPPED = (Tier(name="near", nids=(1,)), Tier(name="far", nids=(0,)))
+
+
+def test_tiers_in_an_order_that_contradicts_the_kernels_are_followed_and_say_so() -> None:
+    said = discover(facts_of(guest_files()), SWAPPED).against_kernel
+    assert said.startswith(
+        "nid 1 of tier near is slower memory than nid 0 of tier far to the kernel: memory_tier120 against "
+        "memory_tier4, and a smaller number is faster. Hot pages move to what it takes for slow memory."
+    )
+    assert "swap them in spec.tiers" in said
+
+
+def test_tiers_in_the_kernels_order_contradict_nothing() -> None:
+    assert discover(facts_of(guest_files()), tuple(reversed(SWAPPED))).against_kernel == ""
+    assert discover(facts_of(guest_files()), None).against_kernel == ""
+
+
+def test_equals_to_the_kernel_may_be_in_any_order_and_a_nid_without_cpus_first() -> None:
+    assert discover(facts_of(guest_files(hmat=False)), SWAPPED).against_kernel == ""
+
+
+def test_one_tier_alone_contradicts_nothing() -> None:
+    assert discover(facts_of(guest_files()), SWAPPED[:1]).against_kernel == ""
+
+
+@pytest.mark.parametrize(("latency", "bandwidth", "contradicts"), [(300, 5000, True), (50, 40000, False)])
+def test_performance_contradicts_tiers_where_the_memory_tiers_do_not(
+    latency: int, bandwidth: int, contradicts: bool
+) -> None:
+    files = (
+        guest_files(hmat=False)
+        | with_performance(0, "access1", 100, 10000)
+        | with_performance(1, "access0", latency, bandwidth)
+    )
+    assert ("access latency and bandwidth" in discover(facts_of(files), SWAPPED).against_kernel) == contradicts
+
+
+def test_tiers_by_type_can_contradict_the_kernel_too() -> None:
+    types = [(MemoryType.SLOW,), (MemoryType.DRAM,)]
+    tiers = tuple(Tier(name=kinds[0].value.lower(), types=kinds) for kinds in types)
+    assert "nid 1 of tier slow is slower" in discover(facts_of(guest_files()), tiers).against_kernel
 
 
 def test_a_nid_that_does_not_exist_is_rejected_with_what_exists() -> None:

@@ -238,6 +238,14 @@ def test_a_cluster_on_which_nothing_can_be_tiered() -> None:
     assert "a slow tier, and no engine can run on any of them" in {one.what for one in bad(found)}
 
 
+def test_tiers_against_the_kernels_order_are_a_problem_with_two_ways_out() -> None:
+    one = only(well(STORY["batch-1"], replace(STORY["batch-2"], inverted="nid 1 is slower.")))
+    assert (one.topic, one.sample) == ("TiersInverted", ("batch-2",))
+    assert one.what.endswith("against the kernel's: nid 1 is slower.")
+    assert "swap" in one.cure
+    assert "leave them" in one.cure
+
+
 def test_single_tiers_guardrails_and_opted_out_nodes_are_notes() -> None:
     found = well(*(STORY[name] for name in ("batch-1", "batch-3", "web-4", "web-5")), policies=(BATCH, EVERYWHERE))
     assert bad(found) == []

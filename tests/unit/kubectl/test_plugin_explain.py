@@ -53,6 +53,13 @@ def test_the_operators_own_words_say_who_wins() -> None:
     assert node("batch-1").why == "policy batch wins over everywhere, watch: priority 20 is above 10"
 
 
+def test_tiers_against_the_kernels_order_are_in_the_way_and_others_not() -> None:
+    held = next(one for one in MACHINES if one.name == "batch-3")
+    (found,) = node("batch-3", a_fleet(objects(machines=(replace(held, inverted="nid 1 is slower."),)))).blocking
+    assert (found.type, found.message) == ("TiersInverted", "nid 1 is slower.")
+    assert node("batch-3").blocking == ()
+
+
 def test_a_selector_that_does_not_match_says_which_part_of_it() -> None:
     found = node("edge-1")
     assert why_not(found, "batch") == "does not select it: it wants pool=batch, and the node has pool=edge"

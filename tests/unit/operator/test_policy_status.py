@@ -88,6 +88,15 @@ def test_a_degraded_node_is_named_with_what_it_said() -> None:
     assert degraded.message == "1 node refused or failed: n1 (StoreRefused: storing 'on' in state: EBUSY)"
 
 
+def test_a_policy_whose_tiers_contradict_the_kernel_says_where() -> None:
+    inverted = replace(IS_READY, conditions=(*IS_READY.conditions, a_condition("TiersInverted", "True")))
+    other = replace(IS_READY, conditions=(*IS_READY.conditions, a_condition("TiersInverted", "False")))
+    ready = condition(status_of(inverted, other, inverted, IS_READY), "Ready")
+    assert (ready.status, ready.reason) == ("True", "AllNodesReady")
+    assert "; on 2 nodes the order of tiers is against the kernel's (see TiersInverted there): n0, n2" in ready.message
+    assert "kernel" not in condition(status_of(other), "Ready").message
+
+
 def test_progress_ends_when_every_node_has_answered() -> None:
     assert condition(status_of(IS_READY, None), "Progressing").status == "True"
     assert condition(status_of(IS_READY, DEGRADED, CONVERGING), "Progressing").status == "False"
