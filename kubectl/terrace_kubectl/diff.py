@@ -6,13 +6,14 @@ Before: `fleet`, and the policy as the API server would have it. After: `show.di
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from terrace_api.node_tiering import NodeTieringSpec
 from terrace_api.policy import TieringPolicy
 from terrace_kubectl.fleet import Fleet
+from terrace_kubectl.forewarn import forewarn
 from terrace_kubectl.rows import node_row
 from terrace_kubectl.settings import lines
 from terrace_operator.assign import Assignment, assign, held_specs
@@ -73,7 +74,7 @@ class DiffView:
         same: how many nodes would not change.
         pace: how the change would reach them, in words.
         unvalidated: why the API server did not check the file; empty if it did.
-        warnings: what is in the way of the change.
+        warnings: what is in the way of the change, or to mind of it.
     """
 
     policy: str
@@ -101,6 +102,7 @@ def compare(fleet: Fleet, policy: TieringPolicy, now: datetime, *, unvalidated: 
     after = _goals(fleet, (*others, policy), unreadable, now)
     changes = _changes(fleet, before, after)
     ours = [one.assignment for one in after if policy.name in {ref.name for ref in one.assignment.selected_by}]
+    followers = tuple(one.node.name for one in ours if one.follows == policy.name)
     return DiffView(
         policy=policy.name,
         exists=any(known.name == policy.name for known in fleet.policies.all),
@@ -109,9 +111,9 @@ def compare(fleet: Fleet, policy: TieringPolicy, now: datetime, *, unvalidated: 
         changes=changes,
         untouched=_untouched(policy, ours),
         same=len(after) - sum(len(change.nodes) for change in changes),
-        pace=_pace(policy, sum(one.follows == policy.name for one in ours)),
+        pace=_pace(policy, len(followers)),
         unvalidated=unvalidated,
-        warnings=tuple(_warnings(fleet, policy, unreadable, now)),
+        warnings=tuple(forewarn(fleet, policy, followers, unreadable, now)),
     )
 
 
@@ -193,13 +195,3 @@ def _pace(policy: TieringPolicy, nodes: int) -> str:
     if limits.canary >= nodes:
         return "all at once"
     return f"{limits.canary} first, then {limits.wave} at a time, each well for {bake} before the next"
-
-
-def _warnings(fleet: Fleet, policy: TieringPolicy, unreadable: Iterable[InvalidPolicy], now: datetime) -> Iterator[str]:
-    if is_over(policy, now):
-        yield "its trial is over already: it would select no node"
-    for one in unreadable:
-        yield f"policy {one.name} cannot be read: its nodes keep what they have"
-    status = fleet.policies.statuses.get(policy.uid)
-    if status is not None and status.stopped is not None:
-        yield f"its last rollout failed: {status.stopped.message}"

@@ -287,6 +287,7 @@ def _nid(nid: int, kind: MemoryKind, total_gib: int, free_gib: int) -> Nid:
         distances={0: 10, 1: 20},
         ranges=(),
         floor_bytes=0,
+        memory_tier=4 if nid == 0 else 22,
     )
 
 

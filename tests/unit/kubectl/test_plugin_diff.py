@@ -154,6 +154,35 @@ def warnings(fleet: Fleet) -> list[str]:
     return list(compare(fleet, batch(), NOW).warnings)
 
 
+def of_tiers(fast: list[int], slow: list[int], **changes: Any) -> list[str]:
+    tiers = [{"name": "fast", "nids": fast}, {"name": "slow", "nids": slow}]
+    return list(compare(FLEET, batch(tiers=tiers, **changes), NOW).warnings)
+
+
+def test_a_nid_that_nodes_do_not_have_is_foretold_with_their_names() -> None:
+    assert of_tiers([0], [1, 7]) == [
+        "tier slow names nid 7, which 3 of 3 nodes do not have: batch-1, batch-2, batch-3; they would refuse the policy"
+    ]
+
+
+def test_a_nid_that_one_node_lacks_names_it_and_counts_only_nodes_that_would_follow_and_said_what_they_have() -> None:
+    web = {"matchLabels": {"pool": "web"}}
+    assert of_tiers([0], [1], nodeSelector=web) == [
+        "tier slow names nid 1, which 1 of 4 nodes does not have: web-4; it would refuse the policy"
+    ]
+
+
+def test_tiers_against_the_kernels_order_are_foretold_with_the_nodes() -> None:
+    assert of_tiers([1], [0]) == [
+        "tier fast is before tier slow, and nid 1 is slower memory than nid 0 to the kernel (memory_tier22 against "
+        "memory_tier4), on 3 nodes: batch-1, batch-2, batch-3; hot pages would move to what the kernel takes for slow"
+    ]
+
+
+def test_tiers_that_nodes_have_in_the_kernels_order_are_worth_no_word() -> None:
+    assert of_tiers([0], [1]) == []
+
+
 def test_an_empty_fleet_is_no_mistake() -> None:
     empty = Fleet(nodes=(), seen={}, policies=a_fleet(objects(policies=(EVERYWHERE, WATCH), machines=())).policies)
     assert compare(empty, batch(), NOW).changes == ()

@@ -1,0 +1,84 @@
+"""What is in the way of a policy file, or would go another way than meant, said before it is applied. Pure.
+
+Nodes themselves judge a policy's tiers once they have it (`terrace_agent.topology`); this foretells the part that their
+reports allow to.
+
+Before: `diff`. After: its view.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from itertools import combinations
+
+from terrace_api.node_tiering import NumaNode
+from terrace_api.policy import Tier, TieringPolicy
+from terrace_kubectl.fleet import Fleet
+from terrace_operator.fleet import InvalidPolicy
+from terrace_operator.trial import is_over
+from terrace_operator.wording import a_few, nodes
+
+Inventory = Mapping[int, NumaNode]
+"""The NUMA nodes of one node, by nid."""
+
+
+def forewarn(
+    fleet: Fleet, policy: TieringPolicy, followers: Iterable[str], unreadable: Iterable[InvalidPolicy], now: datetime
+) -> Iterator[str]:
+    """Yields what to mind, of a policy that the nodes `followers` would follow."""
+    if is_over(policy, now):
+        yield "its trial is over already: it would select no node"
+    for one in unreadable:
+        yield f"policy {one.name} cannot be read: its nodes keep what they have"
+    status = fleet.policies.statuses.get(policy.uid)
+    if status is not None and status.stopped is not None:
+        yield f"its last rollout failed: {status.stopped.message}"
+    tiers = tuple(tier for tier in policy.spec.tiers or () if tier.nids)
+    known = _inventories(fleet, followers)
+    yield from _absent(tiers, known)
+    yield from _inverted(tiers, known)
+
+
+def _inventories(fleet: Fleet, names: Iterable[str]) -> dict[str, Inventory]:
+    """Returns what nodes have, of those that said so."""
+    statuses = {name: fleet.seen[name].status for name in names if name in fleet.seen}
+    return {
+        name: {numa.nid: numa for numa in status.numa_nodes}
+        for name, status in statuses.items()
+        if status is not None and status.numa_nodes
+    }
+
+
+def _absent(tiers: tuple[Tier, ...], known: Mapping[str, Inventory]) -> Iterator[str]:
+    for tier in tiers:
+        for nid in tier.nids or ():
+            without = [name for name, inventory in known.items() if nid not in inventory]
+            if without:
+                verb, refuse = ("does", "it") if len(without) == 1 else ("do", "they")
+                yield (
+                    f"tier {tier.name} names nid {nid}, which {len(without)} of {nodes(len(known))} {verb} not have: "
+                    f"{a_few(without)}; {refuse} would refuse the policy"
+                )
+
+
+def _inverted(tiers: tuple[Tier, ...], known: Mapping[str, Inventory]) -> Iterator[str]:
+    alike: defaultdict[str, list[str]] = defaultdict(list)
+    for name, inventory in known.items():
+        if (contradiction := _contradiction(tiers, inventory)) is not None:
+            alike[contradiction].append(name)
+    for what, names in alike.items():
+        yield f"{what}, on {nodes(len(names))}: {a_few(names)}; hot pages would move to what the kernel takes for slow"
+
+
+def _contradiction(tiers: tuple[Tier, ...], inventory: Inventory) -> str | None:
+    """Returns the first two nids that the kernel has the other way; None if there are none, or it is not known."""
+    by_nid = {nid: one.memory_tier for nid, one in inventory.items() if one.memory_tier is not None}
+    for faster, slower in combinations(tiers, 2):
+        for nid in faster.nids or ():
+            for than in slower.nids or ():
+                if nid in by_nid and than in by_nid and by_nid[nid] > by_nid[than]:
+                    return (
+                        f"tier {faster.name} is before tier {slower.name}, and nid {nid} is slower memory than nid "
+                        f"{than} to the kernel (memory_tier{by_nid[nid]} against memory_tier{by_nid[than]})"
+                    )
+    return None
