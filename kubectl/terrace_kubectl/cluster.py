@@ -13,7 +13,7 @@ from terrace_api.defaults import Json
 from terrace_kubectl.connection import JSON, Server
 from terrace_kubectl.errors import Expired, NotInstalled, NotThere
 from terrace_kubectl.fleet import Fleet, Pod, Seen
-from terrace_kubectl.objects import read_node, read_pod, read_seen
+from terrace_kubectl.objects import read_namespaces, read_node, read_pod, read_seen
 from terrace_operator.fleet import Node, Policies
 from terrace_operator.policies import read_policies
 
@@ -74,6 +74,11 @@ class Cluster:
             NotThere: there is none of that name.
         """
         return read_pod(self.server.get(f"/api/v1/namespaces/{quote(namespace)}/pods/{quote(name)}"))
+
+    def namespaces_of_pod(self, name: str) -> tuple[str, ...]:
+        """Returns the namespaces in which agents report a pod of that name."""
+        found = self._ours(TIERINGS_PATH, lambda manifest: read_namespaces(manifest, name))
+        return tuple(sorted(set().union(*found)))
 
     def pod_names(self, namespace: str) -> tuple[str, ...]:
         """Returns the names of a namespace's pods."""

@@ -14,7 +14,7 @@ from rich.console import RenderableType
 
 from terrace_api import __version__
 from terrace_api.units import Duration
-from terrace_kubectl import completion, explain_node, explain_pod, fleet_view, node_view, policy_view
+from terrace_kubectl import completion, explain_node, explain_pod, fleet_view, lookup, node_view, policy_view
 from terrace_kubectl import diff as differences
 from terrace_kubectl import report as reports
 from terrace_kubectl.cluster import Cluster
@@ -105,7 +105,7 @@ def status(
         most = None if everything else _MOST_NODES
         _print(policy, output, lambda: show_policy.show(policy, most=most, now=_now()))
         return
-    node = node_view.view(cluster.node(one.name), cluster.seen(one.name))
+    node = node_view.view(lookup.node(cluster, one.name), cluster.seen(one.name))
     _print(node, output, lambda: show_node.show(node, now=_now()))
 
 
@@ -121,10 +121,10 @@ def explain(
     one = parse(target, accepted=(Kind.NODE, Kind.POD))
     cluster = Cluster(connect(kubeconfig, context))
     if one.kind is Kind.NODE:
-        node = explain_node.explain(cluster.node(one.name), cluster.seen(one.name), cluster.policies(), _now())
+        node = explain_node.explain(lookup.node(cluster, one.name), cluster.seen(one.name), cluster.policies(), _now())
         _print(node, output, lambda: show_explain.show_node(node))
         return
-    found = cluster.pod(namespace or cluster.server.namespace, one.name)
+    found = lookup.pod(cluster, namespace or cluster.server.namespace, one.name)
     seen = cluster.seen(found.node) if found.node else None
     pod = explain_pod.explain(found, _row(cluster, found.node, seen), seen)
     _print(pod, output, lambda: show_explain.show_pod(pod))

@@ -113,7 +113,7 @@ def compare(fleet: Fleet, policy: TieringPolicy, now: datetime, *, unvalidated: 
         same=len(after) - sum(len(change.nodes) for change in changes),
         pace=_pace(policy, len(followers)),
         unvalidated=unvalidated,
-        warnings=tuple(forewarn(fleet, policy, followers, unreadable, now)),
+        warnings=tuple(forewarn(fleet, policy, followers, unreadable, now, selects=bool(ours))),
     )
 
 

@@ -13,7 +13,9 @@ from itertools import combinations
 
 from terrace_api.node_tiering import NumaNode
 from terrace_api.policy import Tier, TieringPolicy
+from terrace_api.selectors import matches
 from terrace_kubectl.fleet import Fleet
+from terrace_kubectl.policy_rows import requirements
 from terrace_operator.fleet import InvalidPolicy
 from terrace_operator.trial import is_over
 from terrace_operator.wording import a_few, nodes
@@ -23,9 +25,15 @@ Inventory = Mapping[int, NumaNode]
 
 
 def forewarn(
-    fleet: Fleet, policy: TieringPolicy, followers: Iterable[str], unreadable: Iterable[InvalidPolicy], now: datetime
+    fleet: Fleet,
+    policy: TieringPolicy,
+    followers: Iterable[str],
+    unreadable: Iterable[InvalidPolicy],
+    now: datetime,
+    *,
+    selects: bool,
 ) -> Iterator[str]:
-    """Yields what to mind, of a policy that the nodes `followers` would follow."""
+    """Yields what to mind, of a policy that the nodes `followers` would follow; `selects`: whether it selects any."""
     if is_over(policy, now):
         yield "its trial is over already: it would select no node"
     for one in unreadable:
@@ -33,10 +41,27 @@ def forewarn(
     status = fleet.policies.statuses.get(policy.uid)
     if status is not None and status.stopped is not None:
         yield f"its last rollout failed: {status.stopped.message}"
+    if not selects and not is_over(policy, now):
+        yield _nobody(fleet, policy)
     tiers = tuple(tier for tier in policy.spec.tiers or () if tier.nids)
     known = _inventories(fleet, followers)
     yield from _absent(tiers, known)
     yield from _inverted(tiers, known)
+
+
+def _nobody(fleet: Fleet, policy: TieringPolicy) -> str:
+    """Says of a policy that selects no node which requirement is in the way; opting out or an agent never is."""
+    spec, every = policy.spec, len(fleet.nodes)
+    wants = [
+        f"{words}, which {sum(matches(one, node.labels) for node in fleet.nodes)} of {nodes(every)} meet"
+        for words, one in requirements(spec.node_selector)
+    ]
+    if spec.trial is not None:
+        there = [name for name in spec.trial.node_names if fleet.node(name)]
+        names = ", ".join(spec.trial.node_names)
+        wants.append(f"a trial on {names}, of which {len(there)} of {len(spec.trial.node_names)} are there")
+    why = f": it wants {'; '.join(wants)}" if wants and every else f": there are {nodes(every)}"
+    return f"it selects no node{why}"
 
 
 def _inventories(fleet: Fleet, names: Iterable[str]) -> dict[str, Inventory]:

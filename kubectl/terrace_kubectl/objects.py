@@ -58,6 +58,12 @@ def read_pod(manifest: Json) -> Pod:
     )
 
 
+def read_namespaces(manifest: Json, pod: str) -> set[str]:
+    """Returns the namespaces in which a NodeTiering's status has a pod of that name."""
+    pods = (manifest.get("status") or {}).get("pods") or ()
+    return {one["namespace"] for one in pods if one.get("name") == pod and one.get("namespace")}
+
+
 def _spec(manifest: Json) -> NodeTieringSpec | None:
     try:
         node, _ = decode_node_tiering({"metadata": manifest["metadata"], "spec": manifest.get("spec")})

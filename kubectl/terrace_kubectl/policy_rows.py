@@ -3,6 +3,7 @@
 Before: `fleet`. After: `fleet_view`, `policy_view`, `report`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from terrace_api.conditions import Condition
@@ -80,8 +81,15 @@ def selection(spec: TieringPolicySpec) -> str:
 
 def selector_words(selector: LabelSelector | None) -> str:
     """Returns a selector as `kubectl get -l` takes it."""
-    labels = (f"{key}={value}" for key, value in ((selector and selector.match_labels) or ()))
-    return ",".join((*labels, *map(requirement_words, (selector and selector.match_expressions) or ())))
+    return ",".join(words for words, _ in requirements(selector))
+
+
+def requirements(selector: LabelSelector | None) -> Iterator[tuple[str, LabelSelector]]:
+    """Yields each requirement of a selector, in words and as a selector of its own."""
+    for label in (selector and selector.match_labels) or ():
+        yield f"{label[0]}={label[1]}", LabelSelector(match_labels=(label,))
+    for one in (selector and selector.match_expressions) or ():
+        yield requirement_words(one), LabelSelector(match_expressions=(one,))
 
 
 def requirement_words(requirement: Requirement) -> str:

@@ -10,6 +10,7 @@ from terrace_api.conditions import Condition
 from terrace_api.policy import TieringPolicy, TieringPolicyStatus
 from terrace_kubectl.errors import BadInput
 from terrace_kubectl.fleet import Fleet
+from terrace_kubectl.near import there_are
 from terrace_kubectl.policy_rows import PolicyRow, policy_row, selection
 from terrace_kubectl.problems import Problem, problems
 from terrace_kubectl.rows import WELL, NodeRow, TierUse, add_up, by_urgency, node_rows
@@ -75,8 +76,7 @@ def find(policies: Iterable[TieringPolicy | InvalidPolicy], name: str) -> Tierin
     """
     known = {policy.name: policy for policy in policies}
     if name not in known:
-        there = f"there are {', '.join(sorted(known))}" if known else "there is none at all"
-        raise BadInput(f"there is no TieringPolicy {name}; {there}")
+        raise BadInput(f"there is no TieringPolicy {name}; {there_are(name, known)}")
     return known[name]
 
 

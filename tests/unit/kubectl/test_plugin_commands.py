@@ -296,7 +296,26 @@ def test_names_that_are_not_there(capsys: Said) -> None:
     assert fails(capsys, "status", "policy", "nope") == (
         "error: there is no TieringPolicy nope; there are batch, everywhere, gpu-nodes, watch\n"
     )
-    assert fails(capsys, "status", "node", "nope") == 'error: nodes "nope" not found\n'
+    for command in ("status", "explain"):
+        assert fails(capsys, command, "node", "nope") == (
+            'error: nodes "nope" not found; there are batch-1, batch-2, batch-3, edge-1, web-1, ...\n'
+        )
+        assert "there are batch-1, " in fails(capsys, command, "node", "bach-1")
+    assert fails(capsys, "explain", "pod", "nope") == (
+        'error: pods "nope" not found; looked in namespace shop; -n takes another\n'
+    )
+
+
+def test_a_pod_of_another_namespace_is_pointed_at(capsys: Said) -> None:
+    assert fails(capsys, "explain", "pod", "train-x2k") == (
+        'error: pods "train-x2k" not found; looked in namespace shop; there is one in namespace batch: add -n batch\n'
+    )
+
+
+def test_a_name_that_is_not_there_stays_the_error_where_others_may_not_be_listed(
+    server: SmallApiServer, capsys: Said
+) -> None:
+    server.refuse = {TIERINGS: 403}
     assert fails(capsys, "explain", "pod", "nope") == 'error: pods "nope" not found\n'
 
 

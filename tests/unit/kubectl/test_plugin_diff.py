@@ -183,6 +183,24 @@ def test_tiers_that_nodes_have_in_the_kernels_order_are_worth_no_word() -> None:
     assert of_tiers([0], [1]) == []
 
 
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        (
+            {"nodeSelector": {"matchLabels": {"pool": "batch", "gpu": "yes"}}},
+            "gpu=yes, which 0 of 10 nodes meet; pool=batch, which 3 of 10 nodes meet",
+        ),
+        (
+            {"nodeSelector": EVERYBODY, "trial": {"nodeNames": ["gone"], "duration": "1h"}},
+            "kubernetes.io/os=linux, which 10 of 10 nodes meet; a trial on gone, of which 0 of 1 are there",
+        ),
+    ],
+)
+def test_a_policy_that_selects_no_node_says_which_requirement_is_in_the_way(changes: Any, says: str) -> None:
+    running = replace(batch(**changes), created=NOW.isoformat())
+    assert compare(FLEET, running, NOW).warnings == (f"it selects no node: it wants {says}",)
+
+
 def test_an_empty_fleet_is_no_mistake() -> None:
     empty = Fleet(nodes=(), seen={}, policies=a_fleet(objects(policies=(EVERYWHERE, WATCH), machines=())).policies)
     assert compare(empty, batch(), NOW).changes == ()
