@@ -13,6 +13,7 @@ One turn of the loop::
     moved = engine.verify()                                  # what really changed nid
 """
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -47,6 +48,7 @@ class Plan:
         effective: the numbers behind it; None when the plan is to stop.
         tripped: guardrails that are hit now.
         levels: how much memory is on the wrong tier, where that is watched.
+        no_levels: where it is to be watched and there are none (yet), why, for people; empty otherwise.
         recheck_s: look again after this many seconds; short while the kernel is still tuning its intervals.
     """
 
@@ -56,6 +58,7 @@ class Plan:
     effective: Effective | None = None
     tripped: tuple[Tripped, ...] = ()
     levels: Levels | None = None
+    no_levels: str = ""
     recheck_s: float = 10.0
 
 
@@ -123,6 +126,11 @@ class Engine(Protocol):
 
     def verify(self) -> Moved:
         """Returns what arrived, never what was only tried. Call it at least as often as `Plan.recheck_s` says."""
+
+
+def levels_wait(after_s: float) -> str:
+    """Returns when levels are known, for people; the same at each look, so that no status is written for it."""
+    return f"Levels are known once this node has been watched for about {math.ceil(after_s)}s."
 
 
 def unavailable(name: EngineName, error: EngineUnavailable) -> EngineCapability:

@@ -113,7 +113,7 @@ class Turn:
         if self.plan is None:
             return ""
         if self.intent is Intent.OBSERVE:
-            return levels_text(self.plan.levels) if self.plan.levels else ""
+            return levels_text(self.plan.levels) if self.plan.levels else self.plan.no_levels
         return "; ".join(self.plan.words) if self.intent is Intent.ENFORCE else ""
 
 

@@ -66,6 +66,8 @@ def test_observe_watches_says_what_enforce_would_do_and_moves_nothing(tiered: St
         assert len(status["plan"]) >= 2
         during = dataclasses.replace(before, nr_kdamonds="2", damon_stat="N")
         assert host.settings(tiered.guest) == during
+        ready = next(one for one in status["conditions"] if one["type"] == "Ready")
+        assert "levels" in status or "Levels are known once" in ready["message"]
         waiting.until(lambda: "levels" in tiered.node_tiering()["status"], "levels in the status", limit_s=100)
         levels = tiered.node_tiering()["status"]["levels"]
         assert 0 <= levels["forecastBytes"] <= levels["hotOnSlowBytes"]

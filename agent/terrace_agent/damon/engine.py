@@ -21,17 +21,19 @@ from terrace_agent.damon.read import TreeReader
 from terrace_agent.damon.seen import Seen, current_intervals, demotion_targets
 from terrace_agent.damon.surroundings import Observed, observe
 from terrace_agent.damon.verify import Look
+from terrace_agent.damon.watchers import Watchers
 from terrace_agent.damon.ways import quota_control
 from terrace_agent.engine import Moved, Plan, unavailable
 from terrace_agent.errors import EngineUnavailable
 from terrace_agent.hostfs import HostFs
-from terrace_agent.journal import Journal, JournalState, OwnedKdamond
+from terrace_agent.journal import Journal, JournalState
 from terrace_agent.steps import Bank, Claim, Disclaim, Store
 from terrace_agent.topology.values import Topology
 from terrace_agent.workloads.values import EVERYTHING, Movable
 from terrace_api.node_tiering import EngineCapability, EngineName, QuotaControl
 from terrace_api.policy import Settings
 
+_SOON_S = 1.0
 _LISTS_EVERY_S = 5.0
 """Pods that come and go are one reason to commit in that time, however many they are."""
 
@@ -62,7 +64,7 @@ class DamonEngine:
         self._meter = Meter(fs, self._reader, journal, self._patience)
         self._adapter = Adapter(fs)
         self._applier = Applier(fs, self._reader, journal, self._patience, self._bank)
-        self._passed: set[tuple[int, int | None]] = set()
+        self._watchers = Watchers(fs, self._reader, self._meter, clock)
         self._intervals: Mapping[int, CurrentIntervals] = {}
         self._quiet_looks = 0
 
@@ -115,7 +117,7 @@ class DamonEngine:
         self._passing = passing.advance(self._passing, looks)
         state = self._journal.load()
         promoted, demoted = verify.totals(state)
-        watching = self._watch(state)
+        watching = self._watchers.ask(state)
         off = [claim.index for claim in state.owned if claim.in_force and not self._reader.runs(claim)]
         return Moved(
             kdamonds=(*verify.describe(state, looks, self._meter.pids(state)), *observing.watchers(watching)),
@@ -152,28 +154,15 @@ class DamonEngine:
         may_list = self._clock() - self._listed_at >= _LISTS_EVERY_S
         plan = planning.plan(observed, wanted, state, quiet_looks=self._count_quiet_looks(seen), may_list=may_list)
         plan = carried(plan, wanted, adaptation, state, settings.guardrails)
-        return plan if moves else replace(plan, levels=observing.levels(wanted, self._passes(state)))
+        if moves:
+            return plan
+        known_after_s = observing.known_after_s(wanted, settings, seen.current)
+        return _with_levels(plan, observing.seen(wanted, self._watchers.passes(state), known_after_s))
 
     def _count_quiet_looks(self, seen: Seen) -> int:
         self._quiet_looks = 0 if is_tuning(self._intervals, seen.current) else self._quiet_looks + 1
         self._intervals = seen.current
         return self._quiet_looks
-
-    def _passes(self, state: JournalState) -> observing.Passes:
-        """Returns what the kdamonds that watch have seen, as of the last `verify` of this agent."""
-        return {
-            claim.source_nid: self._reader.tried_bytes(claim.index)
-            for claim in state.owned
-            if claim.source_nid is not None and (claim.index, claim.pid) in self._passed
-        }
-
-    def _watch(self, state: JournalState) -> tuple[OwnedKdamond, ...]:
-        """Asks for one pass of every kdamond of ours that only watches, and returns those that run."""
-        watching = tuple(claim for claim in state.owned if observing.watches(claim) and self._reader.runs(claim))
-        self._passed = {
-            (claim.index, claim.pid) for claim in watching if self._meter.ask(claim.index, "update_schemes_tried_bytes")
-        }
-        return watching
 
     def _is_known(self) -> bool:
         """Returns whether every kdamond of the tree is one that we started: then everything else has been checked."""
@@ -237,6 +226,12 @@ class DamonEngine:
 
 
 _SCRATCH_CLAIM = Claim(index=0, source_nid=None, files=scratch_stores(), made_from="probe")
+
+
+def _with_levels(plan: Plan, seen: observing.Seen) -> Plan:
+    """Returns the plan with what was seen, and with the next look not long after more can be known."""
+    recheck_s = plan.recheck_s if seen.left_s is None else min(plan.recheck_s, max(_SOON_S, seen.left_s))
+    return replace(plan, levels=seen.levels, no_levels=seen.why, recheck_s=recheck_s)
 
 
 def _journaled(state: JournalState) -> frozenset[Feature] | None:

@@ -1,6 +1,6 @@
 """Mode Observe: kdamonds that only watch, and what their passes say about memory on the wrong tier. Pure.
 
-Before: `desired`, as for Enforce. After: `plan` (the same stores and commands), the report.
+Before: `desired`, as for Enforce; `watchers` asks for passes. After: `plan` (the same stores and commands), the report.
 
 The action `stat` moves nothing. Its counters add the same memory up at every pass, so they cannot tell how much would
 move; `tried_regions/total_bytes` is what matched in one pass (`update_schemes_tried_bytes`, Linux 6.6 and later).
@@ -9,15 +9,21 @@ accessed bits that reclaim needs.
 
 A pass counts physical addresses: what is free has no accesses either and is no cold memory, and a region is hot as a
 whole. So these are estimates, from above.
+
+A kdamond that was just started has seen nothing be hot or cold for as long as the policy asks: every pass would match
+nothing, which is no level of zero. So a pass counts once its kdamond has watched for the ages and one aggregation.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from terrace_agent.damon import cadence
+from terrace_agent.damon.cadence import CurrentIntervals
 from terrace_agent.damon.desired import Desired, DesiredKdamond
 from terrace_agent.damon.features import Feature
 from terrace_agent.damon.schemes import Flow, access_pattern
 from terrace_agent.damon.tree import Action, GoalTuner, Quotas, Scheme
+from terrace_agent.engine import levels_wait
 from terrace_agent.flows.limits import share_bytes
 from terrace_agent.journal import OwnedKdamond
 from terrace_api.node_tiering import NOWHERE, Kdamond, Levels
@@ -26,8 +32,42 @@ from terrace_api.policy import Settings
 _LONGEST_APPLY_US = 1_000_000
 """A pass is asked for at each look and takes an apply interval, in which nothing else can be asked of the kernel."""
 
-Passes = Mapping[int, tuple[int, ...]]
-"""Bytes that matched in the last pass, by source nid, one for each direction in the order of `DesiredKdamond.flows`."""
+_NEXT_PASS = "Levels are known after the kernel's next pass."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """How far a kdamond that only watches has come.
+
+    Attributes:
+        since_s: how long it has watched by now.
+        passed_s: how long it had at its last pass; 0 before one.
+        matched: bytes that matched in that pass, one for each direction in the order of `DesiredKdamond.flows`.
+    """
+
+    since_s: float
+    passed_s: float = 0.0
+    matched: tuple[int, ...] = ()
+
+
+_UNWATCHED = Watched(since_s=0.0)
+Passes = Mapping[int, Watched]
+"""By source nid."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What mode Observe knows.
+
+    Attributes:
+        levels: None while not known.
+        why: for people, why not; empty otherwise.
+        left_s: how long until the next look can know more; None for no haste.
+    """
+
+    levels: Levels | None
+    why: str = ""
+    left_s: float | None = None
 
 
 def watching(wanted: Desired, settings: Settings, features: frozenset[Feature]) -> Desired:
@@ -64,11 +104,31 @@ def watchers(claims: Iterable[OwnedKdamond]) -> tuple[Kdamond, ...]:
     )
 
 
-def levels(wanted: Desired, passes: Passes) -> Levels | None:
-    """Returns what the last pass of each kdamond says; None before there was one of all."""
-    if any(len(passes.get(one.source_nid, ())) != len(one.flows) for one in wanted.kdamonds):
-        return None
-    matched = [pair for one in wanted.kdamonds for pair in zip(one.flows, passes[one.source_nid], strict=True)]
+def known_after_s(wanted: Desired, settings: Settings, current: Mapping[int, CurrentIntervals]) -> Mapping[int, float]:
+    """Returns how long each source nid has to be watched, before what matches is all that the ages are about."""
+    return {one.source_nid: _known_after_us(one, settings, current) / 1e6 for one in wanted.kdamonds}
+
+
+def seen(wanted: Desired, passes: Passes, known_after_s: Mapping[int, float]) -> Seen:
+    """Returns what the last pass of each kdamond says, once each has watched for long enough before it."""
+    found = [(one, passes.get(one.source_nid, _UNWATCHED), known_after_s[one.source_nid]) for one in wanted.kdamonds]
+    if any(watched.passed_s < after_s for _, watched, after_s in found):
+        left_s = max(after_s - watched.since_s for _, watched, after_s in found)
+        return Seen(levels=None, why=levels_wait(max(after_s for *_, after_s in found)), left_s=max(0.0, left_s))
+    if any(len(watched.matched) != len(one.flows) for one, watched, _ in found):
+        return Seen(levels=None, why=_NEXT_PASS)
+    pairs = (pair for one, watched, _ in found for pair in zip(one.flows, watched.matched, strict=True))
+    return Seen(levels=_levels(list(pairs)))
+
+
+def _known_after_us(kdamond: DesiredKdamond, settings: Settings, current: Mapping[int, CurrentIntervals]) -> int:
+    """Returns the longest age that is asked for, also as the kernel counts it, and one aggregation."""
+    aggr_us = (current.get(kdamond.source_nid) or cadence.start(settings.monitoring)).aggr_us
+    asked = [rule.min_age.us for rule in (settings.promotion, settings.demotion) if rule.enabled]
+    return max(*asked, *(flow.min_age * aggr_us for flow in kdamond.flows)) + aggr_us
+
+
+def _levels(matched: list[tuple[Flow, int]]) -> Levels:
     hot = [(flow, min(size, _used_bytes(flow))) for flow, size in matched if flow.pair.promotes]
     cold = [(flow, max(0, size - flow.pair.source.free_bytes)) for flow, size in matched if not flow.pair.promotes]
     return Levels(

@@ -34,11 +34,16 @@ def read_health(fs: HostFs) -> Health:
     pressure = _SOME_AVG60.search(_text(fs, _PRESSURE))
     counters = dict(line.split()[:2] for line in _text(fs, _VMSTAT).splitlines() if len(line.split()) > 1)
     return Health(
-        uptime_s=float((_text(fs, _UPTIME) or "0").split()[0]),
+        uptime_s=read_uptime_s(fs),
         pressure_bp=int(pressure[1]) * 100 + int(pressure[2]) if pressure else None,
         huge_moved=int(counters.get("thp_migration_success", 0)),
         huge_split=int(counters.get("thp_migration_split", 0)),
     )
+
+
+def read_uptime_s(fs: HostFs) -> float:
+    """Returns how long ago this boot was; 0 where that cannot be read."""
+    return float((_text(fs, _UPTIME) or "0").split()[0])
 
 
 def _text(fs: HostFs, path: str) -> str:

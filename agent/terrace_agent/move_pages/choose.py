@@ -6,6 +6,7 @@ Demotion is asked for while the fast nid lacks its free target, and then for no 
 as the nid keeps what it must leave free. Both stay within what the quota allows since the last orders.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -53,6 +54,16 @@ def cold_looks(settings: Settings) -> int:
     """Returns how many looks in a row must not have seen a page touched, before it is demoted."""
     wanted = -(-settings.demotion.min_age.us // round(interval_s(settings) * 1e6))
     return max(_OF_LOOKS, min(LOOKS, wanted))
+
+
+def first_looks(settings: Settings, blind: int) -> int:
+    """Returns how many looks it takes to know what is hot or cold for as long as the policy asks.
+
+    The first one only begins, and so many `blind` ones after it know nothing.
+    """
+    up, down = settings.promotion, settings.demotion
+    hot_looks = max(_OF_LOOKS, math.ceil(up.min_age.us / 1e6 / interval_s(settings))) if up.enabled else 0
+    return 1 + blind + max(hot_looks, cold_looks(settings) if down.enabled else 0)
 
 
 def room_bytes(settings: Settings, flow: Flow, elapsed_s: float) -> int:

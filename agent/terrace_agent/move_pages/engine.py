@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from terrace_agent.engine import Moved, Plan, unavailable
+from terrace_agent.engine import Moved, Plan, levels_wait, unavailable
 from terrace_agent.errors import EngineUnavailable, HostFileMissing
 from terrace_agent.flows import directions
 from terrace_agent.flows.demotion import DEMOTION_ENABLED, confined
@@ -16,7 +16,7 @@ from terrace_agent.journal import Journal, JournalState, original
 from terrace_agent.monitor import Monitor
 from terrace_agent.move_pages import desired, privilege
 from terrace_agent.move_pages.apply import Applier
-from terrace_agent.move_pages.choose import interval_s
+from terrace_agent.move_pages.choose import first_looks, interval_s
 from terrace_agent.move_pages.desired import Condition
 from terrace_agent.move_pages.monitored import MonitoredTracker
 from terrace_agent.move_pages.pilot import Pilot
@@ -108,8 +108,12 @@ class MovePagesEngine:
         self._check()
         flows = self._flows(settings, topology, movable)
         steps = tuple(_restores(self._journal.load()))
-        levels = desired.levels(settings, flows, self._watching.tracked)
-        return replace(self._plan(settings, flows, movable, steps), levels=levels)
+        plan = self._plan(settings, flows, movable, steps)
+        needed = first_looks(settings, self._tracker.blind_looks)
+        if self._watching.looks < needed:
+            pause_s = self._applier.pace.pause_s(interval_s(settings), settings.monitoring.cpu_percent)
+            return replace(plan, no_levels=levels_wait((needed - 1) * pause_s))
+        return replace(plan, levels=desired.levels(settings, flows, self._watching.tracked))
 
     def plan_stop(self) -> Plan:
         """See `Engine.plan_stop`."""

@@ -70,6 +70,7 @@ class IdlePageTracker:
 
     name = "idle pages"
     blind_spot = f"one page of {EVERY} is looked at and stands for its neighbours"
+    blind_looks = 0
     left_out = 0
     holds = False
 

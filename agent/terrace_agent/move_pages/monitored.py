@@ -10,6 +10,7 @@ that happens at most every `STEADY_S`.
 Before: a `terrace_agent.monitor.Monitor`. After: `watch`, as with every tracker.
 """
 
+import math
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -36,6 +37,7 @@ class MonitoredTracker:
 
     name = "DAMON (vaddr)"
     blind_spot = "one page of a region of similar ones is looked at and stands for it"
+    blind_looks = math.ceil(WARM_WINDOWS) - 1
     longest_stall_s = 0.0
 
     def __init__(self, procfs: Procfs, monitor: Monitor, clock: Callable[[], float] = time.monotonic) -> None:

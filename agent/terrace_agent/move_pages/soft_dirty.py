@@ -28,6 +28,7 @@ class SoftDirtyTracker:
 
     name = "soft-dirty and smaps"
     blind_spot = "reads are seen by whole ranges only, so what is read here and there stays where it is"
+    blind_looks = 0
     left_out = 0
     holds = False
 

@@ -19,6 +19,10 @@ class Tracker(Protocol):
         """What it cannot see, in words."""
 
     @property
+    def blind_looks(self) -> int:
+        """How many looks at a process, after the one that begins with it, know nothing yet."""
+
+    @property
     def longest_stall_s(self) -> float:
         """The longest that one process was held up."""
 

@@ -44,6 +44,11 @@ class TrackerLadder:
         return self._now.blind_spot
 
     @property
+    def blind_looks(self) -> int:
+        """See `tracker.Tracker.blind_looks`."""
+        return self._now.blind_looks
+
+    @property
     def longest_stall_s(self) -> float:
         """See `tracker.Tracker.longest_stall_s`."""
         return max(one.longest_stall_s for one in self._trackers)

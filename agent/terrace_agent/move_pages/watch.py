@@ -21,6 +21,7 @@ class Watch:
     Attributes:
         too_large: processes that the tracker does not look at for their size, at the last look.
         closed: processes that may not be looked at.
+        looks: how many there were since everything was forgotten.
     """
 
     def __init__(self, procfs: Procfs, tracker: Tracker) -> None:
@@ -29,6 +30,7 @@ class Watch:
         self._known: dict[int, Tracked] = {}
         self.too_large = 0
         self.closed = 0
+        self.looks = 0
 
     @property
     def tracked(self) -> tuple[Tracked, ...]:
@@ -47,11 +49,12 @@ class Watch:
             else:
                 known |= {pid: found} if found else {}
         self._known = known
+        self.looks += 1
         self._tracker.keep({pid: one.started for pid, one in known.items()}, every_s=every_s)
 
     def forget(self) -> None:
         """Forgets everything; see `Tracker.release` for what it raises."""
-        self._known = {}
+        self._known, self.looks = {}, 0
         self._tracker.release()
 
     def moved(self, pid: int, runs: Iterable[range], *, promoted: bool) -> None:

@@ -25,6 +25,8 @@ from terrace_api.policy import PageCache, Settings
 
 _NOT_ALLOWED = {errno.EPERM, errno.EACCES, errno.EROFS}
 
+_NO_LEVELS = "NUMA balancing sees no hotness, so there are no levels."
+
 
 class NumaBalancingEngine:
     """See `terrace_agent.engine.Engine`."""
@@ -72,7 +74,7 @@ class NumaBalancingEngine:
         """See `Engine.plan_observe`; this engine sees no hotness, so it has no levels to tell."""
         observed, state = self._checked(), self._journal.load()
         wanted = self._desired(settings, topology, movable, observed, state, halted=False)
-        return replace(self.plan_stop(), words=wanted.words, effective=wanted.effective)
+        return replace(self.plan_stop(), words=wanted.words, effective=wanted.effective, no_levels=_NO_LEVELS)
 
     def plan_stop(self) -> Plan:
         """See `Engine.plan_stop`."""

@@ -99,6 +99,10 @@ def test_counters_are_these_totals_and_this_status(tmp_path: Path, golden: Golde
 
 def test_observe_comes_to_this_status(tmp_path: Path, golden: Golden) -> None:
     machine = Machine(tmp_path)
+    machine.host.kernel.put("/proc/uptime", "5000.00 1.00")
+    for pid in (101, 102):
+        # Started with the boot: what it says is known.
+        machine.host.kernel.put(f"/proc/{pid}/stat", f"{pid} (kdamond.0) S {' '.join(['0'] * 30)}")
     machine.status("observe")
     golden.check(HERE / "observe.node-status.yaml", as_yaml(encode_status(machine.status("observe"))))
 

@@ -68,6 +68,7 @@ class FakeEngine:
             words=planned.words,
             effective=EFFECTIVE,
             levels=LEVELS if self.watching else None,
+            no_levels="" if self.watching else "levels in a while",
         )
 
     def plan_stop(self) -> Plan:

@@ -52,7 +52,7 @@ def test_observe_watches_moves_nothing_and_says_what_would_be_done() -> None:
     assert (engine.applied, engine.running) == (["watch"], None)
     assert first.plan
     assert first.plan.words == ("promote from nid 1 to nid 0",)
-    assert first.situation("").details == ""
+    assert first.situation("").details == "levels in a while"
     assert "200Mi are hot on slow nids and 1Gi cold on fast ones" in second.situation("").details
     assert "would promote about 150Mi" in second.situation("").details
 

@@ -1,17 +1,21 @@
 """Mode Observe: kdamonds that watch, what they see, and what is brought back."""
 
 import dataclasses
+import os
 
 import pytest
 
 from simkernel import LINUX_7_2, SimKernel
+from terrace_agent.damon.cadence import CurrentIntervals
 from terrace_agent.damon.desired import desired
-from terrace_agent.damon.observing import levels, watches, watching
+from terrace_agent.damon.observing import Seen, Watched, known_after_s, seen, watches, watching
+from terrace_agent.damon.seen import Seen as NodeSeen
 from terrace_agent.engine import Plan
 from terrace_agent.journal import OwnedKdamond
 from terrace_agent.topology.values import Topology
 from terrace_api.node_tiering import NOWHERE, Levels
 from terrace_api.policy import Settings
+from terrace_api.units import Duration
 from unit.agent.damon.builders import EVERYTHING, GIB, MIB, MemoryJournal, engine_on, guest, nid, settings, topology
 
 DAMON_STAT = "/sys/module/damon_stat/parameters/enabled"
@@ -25,7 +29,22 @@ class Node:
     def __init__(self) -> None:
         self.kernel = SimKernel(LINUX_7_2)
         self.journal = MemoryJournal()
-        self.engine = engine_on(self.kernel, self.journal)
+        self.now_s = 0.0
+        self.restart()
+
+    def restart(self) -> None:
+        self.engine = engine_on(self.kernel, self.journal, lambda: self.now_s)
+
+    def wait(self, seconds: float) -> None:
+        self.now_s += seconds
+
+    def shows_its_threads(self, *, since_s: float, name: str = "kdamond.0") -> None:
+        """The host's `/proc` is there, and so long ago every kdamond was started."""
+        self.kernel.put("/proc/uptime", "5000.00 1.00")
+        started = int((5000 - since_s) * os.sysconf("SC_CLK_TCK"))
+        for kdamond in self.kernel.running.values():
+            fields = ["0"] * 18 + [str(started), "0", "0"]
+            self.kernel.put(f"/proc/{kdamond.pid}/stat", f"{kdamond.pid} ({name}) S {' '.join(fields)}")
 
     def observe(self, chosen: Settings | None = None) -> Plan:
         return self._apply(self.engine.plan_observe(chosen or settings(), guest()))
@@ -136,22 +155,116 @@ def test_levels_come_from_the_last_pass_of_each_kdamond() -> None:
     assert node.observe().levels is None
     node.sees(0, 0, 1024 * MIB)
     node.sees(1, 0, 250 * MIB)
+    node.wait(60)
     node.engine.verify()
     free = guest().nid(0).free_bytes
-    seen = node.observe().levels
-    assert seen == Levels(hot_on_slow_bytes=250 * MIB, cold_on_fast_bytes=1024 * MIB - free, forecast_bytes=250 * MIB)
+    found = node.observe().levels
+    assert found == Levels(hot_on_slow_bytes=250 * MIB, cold_on_fast_bytes=1024 * MIB - free, forecast_bytes=250 * MIB)
 
 
 def test_a_pass_that_the_kernel_could_not_make_leaves_no_levels() -> None:
     node = Node()
     node.observe()
+    node.wait(60)
+    node.engine.verify()
     node.kernel.update_errno = 16
     node.engine.verify()
     assert node.observe().levels is None
 
 
-def seen(where: Topology, *passes: tuple[int, tuple[int, ...]], chosen: Settings | None = None) -> Levels:
-    found = levels(desired(chosen or settings(), where, EVERYTHING), dict(passes))
+def test_nothing_can_be_hot_or_cold_before_it_was_watched_for_the_ages_and_an_aggregation() -> None:
+    node = Node()
+    plan = node.observe()
+    assert (plan.levels, plan.no_levels) == (None, "Levels are known once this node has been watched for about 11s.")
+    for _ in range(10):
+        node.wait(1)
+        assert node.observe().levels is None
+    node.wait(0.2)
+    assert node.observe().levels is None, "the last pass was before"
+    plan = node.observe()
+    assert (plan.levels is not None, plan.no_levels) == (True, "")
+
+
+def test_the_next_look_comes_when_levels_are_due_and_the_one_after_it_soon() -> None:
+    node = Node()
+    for _ in range(10):
+        node.observe()
+    assert node.observe().recheck_s == 10.0
+    node.wait(5)
+    assert node.observe().recheck_s == pytest.approx(5.1)
+    node.wait(5.1)
+    assert node.observe().recheck_s == 1.0
+    assert node.observe().levels is not None
+    assert node.observe().recheck_s == 10.0
+
+
+def test_the_next_agent_knows_at_once_where_it_sees_the_kernels_threads_and_waits_once_more_where_not() -> None:
+    node = Node()
+    node.observe()
+    node.wait(60)
+    node.restart()
+    node.observe()
+    assert node.observe().levels is None
+    node.shows_its_threads(since_s=60, name="bash")
+    node.restart()
+    node.observe()
+    assert node.observe().levels is None, "in another pid namespace the number is somebody else's"
+    node.shows_its_threads(since_s=60)
+    node.restart()
+    node.observe()
+    assert node.observe().levels is not None
+
+
+def test_a_kdamond_that_was_started_again_begins_anew() -> None:
+    node = Node()
+    node.observe()
+    node.wait(60)
+    node.kernel.kill_kdamond(1)
+    node.observe()
+    node.observe()
+    assert node.observe().levels is None
+    node.wait(11)
+    node.observe()
+    assert node.observe().levels is not None
+
+
+def test_an_edit_of_the_ages_keeps_what_was_watched() -> None:
+    node = Node()
+    node.observe()
+    node.wait(25)
+    node.observe()
+    assert node.observe(settings(min_age="20s")).levels is not None
+    assert node.observe(settings(min_age="40s")).levels is None
+    node.wait(16)
+    node.observe(settings(min_age="40s"))
+    assert node.observe(settings(min_age="40s")).levels is not None
+
+
+def after_s(chosen: Settings, current: dict[int, CurrentIntervals]) -> dict[int, float]:
+    wanted = desired(chosen, guest(), EVERYTHING, NodeSeen(current=current))
+    return dict(known_after_s(wanted, chosen, current))
+
+
+def test_only_directions_that_are_enabled_make_it_wait_and_each_nid_for_an_aggregation_of_its_own() -> None:
+    tuned = {0: CurrentIntervals(sample_us=5_000, aggr_us=400_000)}
+    assert after_s(settings(min_age="10s"), tuned) == {0: 10.4, 1: 10.1}
+    hot = settings(min_age="10s")
+    hot = dataclasses.replace(hot, promotion=dataclasses.replace(hot.promotion, min_age=Duration.parse("30s")))
+    assert after_s(hot, {}) == {0: 30.1, 1: 30.1}
+    assert after_s(settings(demotion=False), {}) == {1: 0.1}
+
+
+def test_one_nid_that_was_not_watched_for_long_enough_leaves_no_levels() -> None:
+    wanted, mib = desired(settings(), guest(), EVERYTHING), (MIB,)
+    old, young = (Watched(since_s=since_s, passed_s=since_s, matched=mib) for since_s in (60.0, 8.0))
+    why = "Levels are known once this node has been watched for about 11s."
+    assert seen(wanted, {0: old, 1: young}, {0: 10.5, 1: 10.5}) == Seen(levels=None, why=why, left_s=2.5)
+    assert seen(wanted, {0: old, 1: old}, {0: 10.5, 1: 10.5}).levels is not None
+
+
+def observed(where: Topology, *passes: tuple[int, tuple[int, ...]], chosen: Settings | None = None) -> Levels:
+    watched = {nid: Watched(since_s=60.0, passed_s=60.0, matched=matched) for nid, matched in passes}
+    found = seen(desired(chosen or settings(), where, EVERYTHING), watched, dict.fromkeys(watched, 10.1)).levels
     assert found
     return found
 
@@ -171,24 +284,24 @@ def with_free(where: Topology, **free_mib: int) -> Topology:
 )
 def test_the_forecast_is_what_wants_in_as_far_as_there_is_room(free_mib: int, cold_mib: int, forecast_mib: int) -> None:
     where = with_free(guest(), nid0=free_mib, nid1=0)
-    found = seen(where, (0, ((free_mib + cold_mib) * MIB,)), (1, (300 * MIB,)))
+    found = observed(where, (0, ((free_mib + cold_mib) * MIB,)), (1, (300 * MIB,)))
     assert (found.cold_on_fast_bytes, found.forecast_bytes) == (cold_mib * MIB, forecast_mib * MIB)
 
 
 def test_free_memory_is_neither_hot_nor_cold() -> None:
-    found = seen(with_free(guest(), nid0=512, nid1=500), (0, (512 * MIB,)), (1, (512 * MIB,)))
+    found = observed(with_free(guest(), nid0=512, nid1=500), (0, (512 * MIB,)), (1, (512 * MIB,)))
     assert (found.hot_on_slow_bytes, found.cold_on_fast_bytes) == (12 * MIB, 0)
 
 
 def test_without_demotion_only_free_memory_is_room() -> None:
     where = with_free(guest(), nid0=0, nid1=0)
-    assert seen(where, (1, (300 * MIB,)), chosen=settings(demotion=False)).forecast_bytes == 0
+    assert observed(where, (1, (300 * MIB,)), chosen=settings(demotion=False)).forecast_bytes == 0
 
 
 def test_in_a_chain_a_middle_nid_is_fast_and_slow() -> None:
     distances = {0: 10, 1: 15, 2: 20}
     where = topology(*((nid(n, 16 * GIB, start=n * 16 * GIB, distances=distances),) for n in range(3)))
     where = with_free(where, nid0=0, nid1=0, nid2=0)
-    found = seen(where, (0, (2 * GIB,)), (1, (3 * GIB, 1 * GIB)), (2, (4 * GIB,)))
+    found = observed(where, (0, (2 * GIB,)), (1, (3 * GIB, 1 * GIB)), (2, (4 * GIB,)))
     assert (found.hot_on_slow_bytes, found.cold_on_fast_bytes) == (7 * GIB, 3 * GIB)
     assert found.forecast_bytes == 2 * GIB + 1 * GIB

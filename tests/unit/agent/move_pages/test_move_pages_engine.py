@@ -9,6 +9,7 @@ from simkernel import NO_DAMON, Profile, SimKernel
 from terrace_agent.engine import Plan
 from terrace_agent.journal import Journal
 from terrace_agent.move_pages.batches import Outcome
+from terrace_agent.move_pages.choose import first_looks
 from terrace_agent.move_pages.engine import MovePagesEngine, Tools
 from terrace_agent.move_pages.privilege import Privilege
 from terrace_agent.steps import Move
@@ -16,6 +17,7 @@ from terrace_agent.topology.values import Topology
 from terrace_agent.workloads.values import Cgroup, Movable
 from terrace_api.node_tiering import EngineName
 from terrace_api.policy import Settings
+from terrace_api.units import Duration
 from unit.agent.damon.builders import MIB, MemoryJournal, nid, settings, topology, with_free
 from unit.agent.move_pages.sim_processes import BASE, SimPilot, SimProcess, SimProcfs, SimRange
 
@@ -325,6 +327,29 @@ def test_observe_moves_nothing_and_tells_how_much_is_on_the_wrong_tier() -> None
     assert plan.levels
     assert (plan.levels.hot_on_slow_bytes, plan.levels.cold_on_fast_bytes) == (16 * MIB, 16 * MIB)
     assert machine.kernel.read(DEMOTION) == "false"
+
+
+def test_levels_wait_until_enough_looks_can_tell_hot_from_cold_and_again_after_everything_was_forgotten() -> None:
+    machine = Machine()
+    machine.add(41, SimRange(PAGES, 0))
+    for _ in range(2):
+        for _ in range(5):
+            machine.now_s += 1.5
+            plan = machine.engine.plan_observe(POLICY, machine.topology, machine.movable)
+            assert plan.levels is None
+            assert plan.no_levels == "Levels are known once this node has been watched for about 4s."
+            machine.engine.apply(plan)
+        plan = machine.engine.plan_observe(POLICY, machine.topology, machine.movable)
+        assert plan.levels
+        assert (plan.levels.cold_on_fast_bytes, plan.no_levels) == (16 * MIB, "")
+        machine.engine.apply(machine.engine.plan_stop())
+
+
+def test_levels_wait_for_the_longest_age_that_is_enabled_and_for_a_tracker_that_is_blind_at_first() -> None:
+    hot = replace(POLICY, promotion=replace(POLICY.promotion, min_age=Duration.parse("20s")))
+    one_way = replace(hot, promotion=replace(hot.promotion, enabled=False))
+    assert [first_looks(chosen, 0) for chosen in (POLICY, hot, one_way)] == [5, 21, 5]
+    assert first_looks(POLICY, 2) == 7
 
 
 def test_under_memory_pressure_nothing_moves() -> None:

@@ -23,6 +23,7 @@ class Tracking:
     name: str
     can: bool = True
     blind_spot: str = "none"
+    blind_looks: int = 0
     longest_stall_s: float = 0.0
     left_out: int = 0
     kept: Mapping[int, int] = field(default_factory=dict)

@@ -111,6 +111,7 @@ def test_observe_moves_nothing_brings_everything_back_and_says_what_enforce_woul
     assert machine.switches() == FOUND
     assert "NUMA balancing promotes what is touched on nid 1" in plan.words[1]
     assert plan.levels is None
+    assert plan.no_levels == "NUMA balancing sees no hotness, so there are no levels."
 
 
 def test_without_promotion_only_demotion_is_switched_on() -> None:
