@@ -1,9 +1,11 @@
 """What kdamonds may use of a CPU: measured, judged, and brought down by cheaper monitoring."""
 
+import os
+
 import pytest
 
 from simkernel import LINUX_7_2, SimKernel
-from terrace_agent.damon.cputime import read_cpu_times
+from terrace_agent.damon.cputime import read_cpu_times, read_start_s
 from terrace_agent.damon.easing import CpuTimes, Load, judge
 from terrace_agent.engine import Plan
 from unit.agent.damon.builders import MemoryJournal, engine_on, guest, settings
@@ -65,6 +67,14 @@ def test_only_kdamonds_are_measured() -> None:
     kernel.put("/proc/101/stat", stat("kdamond.0", 150, 50))
     kernel.put("/proc/102/stat", stat("bash", 150, 50))
     assert read_cpu_times(kernel, (101, 102, 103), uptime_s=7) == CpuTimes(uptime_s=7, used_s={101: 2.0})
+
+
+def test_a_kdamond_was_started_at_field_22_in_ticks() -> None:
+    kernel = SimKernel(LINUX_7_2)
+    numbered = " ".join(str(number * os.sysconf("SC_CLK_TCK")) for number in range(4, 53))
+    kernel.put("/proc/101/stat", f"101 (kdamond.0) S {numbered}")
+    kernel.put("/proc/102/stat", f"102 (bash) S {numbered}")
+    assert [read_start_s(kernel, pid) for pid in (101, 102, 103)] == [22.0, None, None]
 
 
 class Node:
