@@ -16,6 +16,7 @@ from terrace_agent.errors import (
     KdamondDied,
     KdamondStays,
     SettingsRejected,
+    StateUnusable,
     StoreRefused,
     UnexpectedContent,
 )
@@ -34,7 +35,7 @@ _UNAPPLIED: tuple[tuple[type[Exception], str, str], ...] = (
     (HostFileUnreadable, "HostFileUnreadable", "A file of the kernel could not be read; it is tried again."),
     (UnexpectedContent, "UnexpectedContent", "Please report this with the kernel's version."),
     (
-        OSError,
+        StateUnusable,
         "StateUnusable",
         "The agent keeps what it changes in its state directory (/run/terrace of the node) and changes nothing that it "
         "cannot keep there: make room, or make it writable.",

@@ -112,9 +112,8 @@ class Cycle:
         run.see(pods=read_pods(self._host, found.pods), workloads=resolve(rules, known, found, run.turn.topology.tiers))
 
     def _act(self, run: Running) -> None:
+        """Does what the intent asks; `Wait` asks nothing, and `Restore` never comes here."""
         match run.turn.intent:
-            case Intent.WAIT | Intent.RESTORE:
-                return
             case Intent.UNSUPPORTED:
                 self._stop_what_may_not_go_on(run)
             case Intent.SINGLE_TIER:

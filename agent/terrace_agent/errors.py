@@ -10,6 +10,7 @@
     ├── SettingsRejected         the settings are wrong for this node (-> Accepted=False)
     ├── EngineUnavailable        this kernel or another user of it is in the way (-> EngineAvailable=False)
     │   └── EngineMustStop       and what runs of it would move what must not move
+    ├── StateUnusable            the agent's own state directory is full, read-only or broken (-> Applied=False)
     ├── KdamondDied              a kdamond that was on is off after a command (-> Applied=False)
     ├── KdamondStays             a kdamond that was to end is on after `off` (-> Applied=False)
     ├── ApiUnavailable           the API server did not answer, or refused (the last configuration stays in force)
@@ -42,6 +43,18 @@ class HostFileMissing(HostFileError):
 
 class HostFileUnreadable(HostFileError):
     """The kernel refused or failed a read."""
+
+
+class StateUnusable(TerraceError):
+    """A file of the agent's own state directory could not be read or written; nothing was changed without it."""
+
+    def __init__(self, *, path: str, errno: int) -> None:
+        self.path = path
+        self.errno = errno
+        super().__init__(path, errno)
+
+    def __str__(self) -> str:
+        return f"{self.path}: {_spell(self.errno)}"
 
 
 class StoreRefused(HostFileError):

@@ -8,10 +8,12 @@ Before: `journal_form`. After: the engines, as their `Journal`.
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from terrace_agent import journal_form
-from terrace_agent.errors import UnexpectedContent
+from terrace_agent.errors import StateUnusable, UnexpectedContent
 from terrace_agent.journal import JournalState
 
 
@@ -25,16 +27,22 @@ class FileJournal:
         self._version: tuple[int, int, int] | None = None
 
     def load(self) -> JournalState:
-        """See `Journal.load`."""
-        try:
-            found = self._path.stat()
-        except FileNotFoundError:
-            return JournalState()
-        # A turn asks several times. Each save is another file, so that these tell one content from any other.
-        version = (found.st_ino, found.st_mtime_ns, found.st_size)
-        if version != self._version:
-            self._state, self._version = self._read(), version
-        return self._state
+        """See `Journal.load`.
+
+        Raises:
+            StateUnusable: the file is there and cannot be read.
+            UnexpectedContent: it is no journal.
+        """
+        with _usable(self._path):
+            try:
+                found = self._path.stat()
+            except FileNotFoundError:
+                return JournalState()
+            # A turn asks several times. Each save is another file, so that these tell one content from any other.
+            version = (found.st_ino, found.st_mtime_ns, found.st_size)
+            if version != self._version:
+                self._state, self._version = self._read(), version
+            return self._state
 
     def _read(self) -> JournalState:
         text = self._path.read_text(encoding="utf-8")
@@ -47,15 +55,28 @@ class FileJournal:
             raise UnexpectedContent(path=str(self._path), content=text) from error
 
     def save(self, state: JournalState) -> None:
-        """See `Journal.save`: a new file, synced, then renamed over the old one."""
+        """See `Journal.save`: a new file, synced, then renamed over the old one.
+
+        Raises:
+            StateUnusable: the directory is missing, read-only or full.
+        """
         content = {"boot_id": self._boot_id, **journal_form.encode(state)}
         draft = self._path.with_suffix(".new")
-        with draft.open("w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self._path)
-        _sync_directory(self._path.parent)
+        with _usable(self._path):
+            with draft.open("w", encoding="utf-8") as file:
+                json.dump(content, file, indent=1)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(self._path)
+            _sync_directory(self._path.parent)
+
+
+@contextmanager
+def _usable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StateUnusable(path=str(path), errno=error.errno or 0) from error
 
 
 def _sync_directory(directory: Path) -> None:

@@ -159,5 +159,5 @@ def levels_text(levels: Levels) -> str:
 
 
 def is_defect(failure: Exception | None) -> bool:
-    """Returns whether a failure is neither raised by Terrace on purpose nor what a full disk says."""
-    return failure is not None and not isinstance(failure, TerraceError | OSError)
+    """Returns whether a failure was not raised by Terrace on purpose."""
+    return failure is not None and not isinstance(failure, TerraceError)

@@ -14,6 +14,7 @@ from terrace_agent.errors import (
     KdamondDied,
     KdamondStays,
     SettingsRejected,
+    StateUnusable,
     StoreRefused,
     UnexpectedContent,
 )
@@ -226,7 +227,8 @@ def test_settings_that_cannot_be_read_name_the_field() -> None:
         (HostFileMissing(path="/sys/a", errno=errno.ENOENT), "HostFileMissing", "/sys/a"),
         (HostFileUnreadable(path="/sys/a", errno=errno.EBUSY), "HostFileUnreadable", "/sys/a"),
         (UnexpectedContent(path="/sys/a", content="?"), "UnexpectedContent", "report"),
-        (OSError(errno.ENOSPC, "No space left on device"), "StateUnusable", "/run/terrace"),
+        (StateUnusable(path="/run/terrace/journal.json", errno=errno.ENOSPC), "StateUnusable", "make room"),
+        (OSError(errno.EIO, "anywhere else"), "InternalError", "please report it"),
         (ZeroDivisionError("division by zero"), "InternalError", "defect of Terrace"),
     ],
 )

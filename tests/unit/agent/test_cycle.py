@@ -7,7 +7,7 @@ import pytest
 
 from terrace_agent.cycle import Cycle
 from terrace_agent.decide import Intent, Outcome
-from terrace_agent.errors import EngineUnavailable, HostFileUnreadable, SettingsRejected, StoreRefused
+from terrace_agent.errors import EngineUnavailable, HostFileUnreadable, SettingsRejected, StateUnusable, StoreRefused
 from terrace_agent.order import Order
 from terrace_agent.steplog import StepLog
 from terrace_agent.turn import Turn, is_defect
@@ -178,7 +178,8 @@ def test_a_defect_of_ours_ends_in_the_result_too() -> None:
     turn = take(ENFORCE, FakeEngine(failures={"plan": ZeroDivisionError()}))
     assert is_defect(turn.failure)
     assert not is_defect(REFUSED)
-    assert not is_defect(OSError(errno.ENOSPC, "No space left on device"))
+    assert not is_defect(StateUnusable(path="/run/terrace/journal.json", errno=errno.ENOSPC))
+    assert is_defect(OSError(errno.EIO, "anywhere else"))
 
 
 def test_what_cannot_be_read_now_is_shown_as_it_was_before() -> None:

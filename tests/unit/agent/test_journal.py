@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
-from terrace_agent.errors import UnexpectedContent
+from terrace_agent.errors import StateUnusable, UnexpectedContent
 from terrace_agent.journal import Cooldown, Counter, JournalState, Original, OwnedKdamond, Tally
 from terrace_agent.journal_file import FileJournal
 
@@ -56,6 +56,15 @@ def test_a_first_start_finds_an_empty_journal(tmp_path: Path) -> None:
 def test_after_a_reboot_there_is_nothing_to_restore(tmp_path: Path) -> None:
     FileJournal(tmp_path, boot_id="a").save(JournalState(promoted_bytes=1))
     assert FileJournal(tmp_path, boot_id="b").load() == JournalState()
+
+
+def test_a_directory_that_cannot_be_used_is_said_with_the_file(tmp_path: Path) -> None:
+    gone = FileJournal(tmp_path / "gone", boot_id="a")
+    with pytest.raises(StateUnusable, match=r"gone/journal\.json: .*ENOENT"):
+        gone.save(JournalState())
+    (tmp_path / "journal.json").mkdir()
+    with pytest.raises(StateUnusable, match=r"journal\.json: .*EISDIR"):
+        FileJournal(tmp_path, boot_id="a").load()
 
 
 def test_a_save_that_was_cut_off_leaves_the_old_state(tmp_path: Path) -> None:
