@@ -20,7 +20,7 @@ from testbed.components import Layout, Ports
 from testbed.errors import tail
 from testbed.kubeconfig import kubeconfig
 from testbed.pki import Authority, KeyPair
-from testbed.processes import Daemon
+from testbed.processes import STOP_LIMIT_S, Daemon
 
 HOST_SEEN_BY_GUESTS = "10.0.2.2"
 READY_LIMIT_S = 180
@@ -96,16 +96,17 @@ class Cluster(Client):
                       detail=lambda: tail(self.layout.logs / "api-server"))  # fmt: skip
 
     def stop_api_server(self) -> None:
-        """Stops the API server alone: what its clients do then is worth a test.
-
-        It would wait for open watches to end, so it is not given the time to.
-        """
-        self._daemons.pop("api-server").stop(limit_s=1)
+        """Stops the API server alone: what its clients do then is worth a test."""
+        self._stop("api-server")
 
     def stop(self) -> None:
         """Stops what this object started, clients first."""
         for name in reversed(list(self._daemons)):
-            self._daemons.pop(name).stop()
+            self._stop(name)
+
+    def _stop(self, name: str) -> None:
+        # The API server would wait half a minute for open watches to end; what it has stored is etcd's.
+        self._daemons.pop(name).stop(limit_s=1.0 if name == "api-server" else STOP_LIMIT_S)
 
     def add_node(self, name: str) -> KeyPair:
         """Makes a node's name resolve for the API server, and issues the node's certificate."""
