@@ -6,7 +6,7 @@ what=$1
 cache=${TERRACE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/terrace}
 
 case $what in
-test) memory_gib=6 minutes=20 first_minutes=40 ;;
+test) memory_gib=6 minutes=25 first_minutes=40 ;;
 demo) memory_gib=4 minutes=4 first_minutes=30 ;;
 esac
 # The cache takes the most, and only once.
