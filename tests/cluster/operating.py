@@ -47,8 +47,9 @@ def installed(cluster: Cluster, *parts: str) -> Iterator[None]:
     try:
         yield
     finally:
-        cluster.kubectl("delete", "-f", "-", "--ignore-not-found", stdin=manifests)
+        # First: once kinds are gone, a namespace's end waits until the API server no longer names them.
         cluster.kubectl("delete", "namespace", NAMESPACE)
+        cluster.kubectl("delete", "-f", "-", "--ignore-not-found", stdin=manifests)
 
 
 @dataclass(kw_only=True)
