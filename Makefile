@@ -79,8 +79,8 @@ test-guests: root $(VENV)/ready packages ## The tests on real kernels and nodes 
 	@$(MAKE) --no-print-directory guests-kernel
 	@$(MAKE) --no-print-directory guests-e2e
 
-# One after the other, and nothing beside them: side by side on two cores emulated guests take more than twice the time, and
-# tests fail for want of it. pytest ends with 10 when all that failed did because a guest ended, see
+# One after the other, and nothing beside them: side by side on two cores emulated guests take more than twice the time,
+# and tests fail for want of it. pytest ends with 10 when all that failed did because a guest ended, see
 # tests/testbed/once_more.py.
 .PHONY: guests-kernel guests-e2e
 guests-kernel guests-e2e: guests-%:

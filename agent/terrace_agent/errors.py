@@ -25,8 +25,8 @@ import os
 from terrace_api.errors import TerraceError
 
 
-class HostFileError(TerraceError):
-    """A host file could not be used."""
+class FileError(TerraceError):
+    """A file could not be used, with the kernel's reason."""
 
     def __init__(self, *, path: str, errno: int) -> None:
         self.path = path
@@ -35,6 +35,10 @@ class HostFileError(TerraceError):
 
     def __str__(self) -> str:
         return f"{self.path}: {_spell(self.errno)}"
+
+
+class HostFileError(FileError):
+    """A host file could not be used."""
 
 
 class HostFileMissing(HostFileError):
@@ -45,16 +49,8 @@ class HostFileUnreadable(HostFileError):
     """The kernel refused or failed a read."""
 
 
-class StateUnusable(TerraceError):
+class StateUnusable(FileError):
     """A file of the agent's own state directory could not be read or written; nothing was changed without it."""
-
-    def __init__(self, *, path: str, errno: int) -> None:
-        self.path = path
-        self.errno = errno
-        super().__init__(path, errno)
-
-    def __str__(self) -> str:
-        return f"{self.path}: {_spell(self.errno)}"
 
 
 class StoreRefused(HostFileError):

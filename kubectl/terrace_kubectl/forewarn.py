@@ -9,11 +9,11 @@ Before: `diff`. After: its view.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from itertools import combinations
 
 from terrace_api.node_tiering import NumaNode
 from terrace_api.policy import Tier, TieringPolicy
 from terrace_api.selectors import matches
+from terrace_api.tier_order import inversions
 from terrace_kubectl.fleet import Fleet
 from terrace_kubectl.policy_rows import requirements
 from terrace_operator.fleet import InvalidPolicy
@@ -98,12 +98,11 @@ def _inverted(tiers: tuple[Tier, ...], known: Mapping[str, Inventory]) -> Iterat
 def _contradiction(tiers: tuple[Tier, ...], inventory: Inventory) -> str | None:
     """Returns the first two nids that the kernel has the other way; None if there are none, or it is not known."""
     by_nid = {nid: one.memory_tier for nid, one in inventory.items() if one.memory_tier is not None}
-    for faster, slower in combinations(tiers, 2):
-        for nid in faster.nids or ():
-            for than in slower.nids or ():
-                if nid in by_nid and than in by_nid and by_nid[nid] > by_nid[than]:
-                    return (
-                        f"tier {faster.name} is before tier {slower.name}, and nid {nid} is slower memory than nid "
-                        f"{than} to the kernel (memory_tier{by_nid[nid]} against memory_tier{by_nid[than]})"
-                    )
-    return None
+    named = tuple((tier.name, tier.nids or ()) for tier in tiers)
+    found = next(inversions(named, by_nid), None)
+    if found is None:
+        return None
+    return (
+        f"tier {found.tier} is before tier {found.than_tier}, and nid {found.nid} is slower memory than nid "
+        f"{found.than} to the kernel (memory_tier{by_nid[found.nid]} against memory_tier{by_nid[found.than]})"
+    )

@@ -66,8 +66,8 @@ def _say_how_it_went(figures: Figures | Unsupported) -> None:
     problems = tuple(figures.problems())
     for problem in problems:
         progress.say(f"not as it should be: {problem}")
-    if problems and (busy := command.load_hint()):
-        progress.say(busy)
+    if problems:
+        command.say_if_busy()
 
 
 def _say_how_to_use(ready: Stage) -> None:

@@ -24,22 +24,26 @@ def run(body: Callable[[], int]) -> int:
         return body()
     except BedError as error:
         progress.say(f"failed: {error}")
-        if busy := load_hint():
-            progress.say(busy)
+        say_if_busy()
         return FAILED
     except KeyboardInterrupt:
         progress.say("interrupted")
         return INTERRUPTED
 
 
-def load_hint(load: float | None = None, cpus: int | None = None) -> str:
+def say_if_busy() -> None:
+    """Says after a failure that the machine is busy, if it is."""
+    if hint := load_hint(os.getloadavg()[0], os.cpu_count() or 1):
+        progress.say(hint)
+
+
+def load_hint(load: float, cpus: int) -> str:
     """Returns what a busy machine may have to do with a failure; empty if it is not busy.
 
     Args:
-        load: runnable tasks, of the last minute; this machine's if None. A guest and a control plane come to about 3.
-        cpus: likewise.
+        load: runnable tasks, as of the last minute. A guest and a control plane come to about 3.
+        cpus: of this machine.
     """
-    load, cpus = os.getloadavg()[0] if load is None else load, cpus or os.cpu_count() or 1
     if load <= 2 * cpus:
         return ""
     return (

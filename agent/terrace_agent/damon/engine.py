@@ -34,6 +34,7 @@ from terrace_api.node_tiering import EngineCapability, EngineName, QuotaControl
 from terrace_api.policy import Settings
 
 _SOON_S = 1.0
+"""Levels that are due are looked for no sooner than this."""
 _LISTS_EVERY_S = 5.0
 """Pods that come and go are one reason to commit in that time, however many they are."""
 

@@ -5,13 +5,13 @@ names go the other way. That is allowed, since firmware can be wrong: HBM that d
 before Linux 6.7.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import combinations
 
 from terrace_agent.topology.facts import NidFacts
 from terrace_agent.topology.speed import DRAM_CLASS, access_class
 from terrace_agent.topology.values import TierOfNids
+from terrace_api.tier_order import Inversion, inversions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,29 +60,12 @@ def against_kernel(nids: tuple[NidFacts, ...], tiers: tuple[TierOfNids, ...]) ->
     tiered = [nid for tier in tiers for nid in tier.nids]
     for ranking in (by_memory_tier(nids), by_performance(nids)):
         if ranking.tells_apart(tiered):
-            return _in_words(ranking, tuple(_inverted(ranking, tiers)))
+            named = tuple((tier.name, tier.nids) for tier in tiers)
+            return _in_words(ranking, tuple(inversions(named, ranking.by_nid)))
     return ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Pair:
-    """A nid of a faster tier of the policy that is slower memory than one of a slower tier."""
-
-    nid: int
-    tier: str
-    than: int
-    than_tier: str
-
-
-def _inverted(ranking: Ranking, tiers: tuple[TierOfNids, ...]) -> Iterator[_Pair]:
-    for faster, slower in combinations(tiers, 2):
-        for nid in faster.nids:
-            for than in slower.nids:
-                if ranking.by_nid[nid] > ranking.by_nid[than]:
-                    yield _Pair(nid=nid, tier=faster.name, than=than, than_tier=slower.name)
-
-
-def _in_words(ranking: Ranking, pairs: tuple[_Pair, ...]) -> str:
+def _in_words(ranking: Ranking, pairs: tuple[Inversion, ...]) -> str:
     if not pairs:
         return ""
     first, more = pairs[0], len(pairs) - 1

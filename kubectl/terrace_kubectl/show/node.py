@@ -9,7 +9,7 @@ from datetime import datetime
 from rich.console import RenderableType
 from rich.text import Text
 
-from terrace_api.node_tiering import NOWHERE, EngineName, Kdamond, NumaNode, PodPlacement
+from terrace_api.node_tiering import NOWHERE, Kdamond, NumaNode, PodPlacement
 from terrace_api.units import display_bytes
 from terrace_kubectl.node_view import NodeView
 from terrace_kubectl.rows import NodeRow, share
@@ -76,17 +76,9 @@ def memory(numa_nodes: Iterable[NumaNode], *, why: bool = False) -> RenderableTy
 
 def _levels(view: NodeView) -> str:
     if view.levels is None:
-        return _no_levels(view.node)
+        return "no levels; Status says why" if view.node.reason == "Observing" else ""
     hot, cold = display_bytes(view.levels.hot_on_slow_bytes), display_bytes(view.levels.cold_on_fast_bytes)
     return f"{hot} hot on slow, {cold} cold on fast; Enforce would promote {display_bytes(view.levels.forecast_bytes)}"
-
-
-def _no_levels(row: NodeRow) -> str:
-    if row.reason != "Observing":
-        return ""
-    if row.engine == EngineName.NUMA_BALANCING:
-        return "nothing: NUMA balancing sees no hotness"
-    return "not known yet: memory has to be watched for as long as the policy's ages; Status says how long"
 
 
 def _kdamonds(kdamonds: Iterable[Kdamond]) -> RenderableType:

@@ -7,7 +7,6 @@ import pytest
 from rich.console import Console
 
 from cases.plugin_fleet import NOW, a_fleet
-from terrace_api.node_tiering import EngineName
 from terrace_kubectl import report
 from terrace_kubectl.node_view import view
 from terrace_kubectl.show.node import show
@@ -15,11 +14,11 @@ from terrace_kubectl.show.node import show
 FLEET = a_fleet()
 
 
-def observed(name: str, engine: EngineName = EngineName.DAMON) -> str:
-    """Returns what `status node` prints of levels, of a node whose status has none and this engine."""
+def observed(name: str) -> str:
+    """Returns what `status node` prints of levels, of a node whose status has none."""
     seen = FLEET.seen[name]
     assert seen.status
-    without = dataclasses.replace(seen, status=dataclasses.replace(seen.status, levels=None, engine=engine))
+    without = dataclasses.replace(seen, status=dataclasses.replace(seen.status, levels=None))
     node = next(one for one in FLEET.nodes if one.name == name)
     out = io.StringIO()
     for part in show(view(node, without), now=NOW):
@@ -27,12 +26,8 @@ def observed(name: str, engine: EngineName = EngineName.DAMON) -> str:
     return next((line for line in out.getvalue().splitlines() if line.startswith("Observed")), "")
 
 
-def test_levels_that_are_not_known_yet_are_said_to_be_so() -> None:
-    assert "not known yet: memory has to be watched for as long as the policy's ages" in observed("edge-1")
-
-
-def test_an_engine_that_sees_no_hotness_is_named() -> None:
-    assert "nothing: NUMA balancing sees no hotness" in observed("edge-1", EngineName.NUMA_BALANCING)
+def test_levels_that_are_not_known_are_no_zero_and_the_reason_is_named() -> None:
+    assert "no levels; Status says why" in observed("edge-1")
 
 
 @pytest.mark.parametrize("name", ["batch-1", "web-4"])
