@@ -265,6 +265,7 @@ def test_whatever_changed_while_the_operator_was_away_comes_out_right(world: Wor
     world.until(
         lambda: world.follows("a", None) and world.follows("b", "batch") and world.follows("c", "batch"),
         "the new state",
+        GARBAGE_S,  # b registered anew
     )
     assert world.spec("b") == world.spec("c")
     assert world.spec("b")["settings"] == {"mode": "Enforce"}
