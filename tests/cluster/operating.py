@@ -26,6 +26,16 @@ CRDS = ("nodetierings.terrace.dev", "tieringpolicies.terrace.dev")
 NAMESPACE = "terrace-system"
 ACCOUNT = "terrace-operator"
 LIMIT_S = 20.0
+PATHS = {
+    "crd": "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+    "deployment": f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments",
+    "event": "/api/v1/namespaces/default/events",
+    "node": "/api/v1/nodes",
+    "nodetiering": f"/apis/{API_VERSION}/nodetierings",
+    "pod": "/api/v1/namespaces/default/pods",
+    "tieringpolicy": f"/apis/{API_VERSION}/tieringpolicies",
+}
+"""Where the API server has the objects that tests ask for again and again, which kubectl would take too long for."""
 Json = Any
 
 
@@ -94,7 +104,7 @@ class World:
 
     def edit(self, policy: Json) -> None:
         """Applies a policy without the half second that kubectl takes."""
-        self.cluster.apply(f"/apis/{API_VERSION}/tieringpolicies/{policy['metadata']['name']}", policy)
+        self.cluster.apply(f"{PATHS['tieringpolicy']}/{policy['metadata']['name']}", policy)
 
     def _said(self) -> str:
         return "\n".join(f"{one.name}: {one.log.read_text()[-4000:]}" for one in self.running)
@@ -107,10 +117,19 @@ class World:
         """Deletes objects and waits until they are gone."""
         self.cluster.kubectl("delete", *what)
 
-    def get(self, *what: str) -> Json:
-        """Returns an object, or an empty one if it is not there."""
-        answer = self.cluster.kubectl("get", *what, "-o", "json", "--ignore-not-found").stdout
-        return json.loads(answer) if answer else {}
+    def clear(self) -> None:
+        """Deletes all that tests with nodes make; the garbage collector would take its time."""
+        for path in (PATHS["tieringpolicy"], f"{PATHS['node']}?labelSelector=test%3Doperator", PATHS["nodetiering"]):
+            self.cluster.delete(path)
+
+    def get(self, kind: str, name: str) -> Json:
+        """Returns an object of one of `PATHS`, or an empty one if it is not there."""
+        return self.cluster.get(f"{PATHS[kind]}/{name}") or {}
+
+    def every(self, kind: str) -> list[Json]:
+        """Returns all objects of one of `PATHS`."""
+        found: list[Json] = self.cluster.get(PATHS[kind])["items"]
+        return found
 
     def spec(self, node: str) -> Json:
         """Returns what the node's NodeTiering says."""
@@ -118,8 +137,7 @@ class World:
 
     def specs(self) -> dict[str, Json]:
         """Returns what all NodeTierings say, by name, in one request."""
-        found = self.cluster.get(f"/apis/{API_VERSION}/nodetierings")
-        return {one["metadata"]["name"]: one["spec"] for one in found["items"]}
+        return {one["metadata"]["name"]: one["spec"] for one in self.every("nodetiering")}
 
     def all_follow(self, nodes: Iterable[str], policy: str | None) -> bool:
         """Whether all these nodes follow that policy, or with None are told to restore."""
@@ -154,7 +172,7 @@ class World:
             promoted: bytes.
             heartbeat: its time, and the period in seconds; None from an agent that promises nothing.
         """
-        path = f"/apis/{API_VERSION}/nodetierings/{node}"
+        path = f"{PATHS['nodetiering']}/{node}"
         status = agent_status(self.cluster.get(path), conditions, promoted)
         if heartbeat:
             status |= {"lastHeartbeatTime": heartbeat[0], "heartbeatPeriodSeconds": heartbeat[1]}

@@ -190,7 +190,7 @@ def test_a_doctor_sees_what_is_installed_and_what_is_not(world: World) -> None:
     chart = world.cluster.helm("template", "terrace", CHART, "--namespace", NAMESPACE, *OPERATOR_AND_AGENT).stdout
     world.cluster.kubectl("apply", "-f", "-", stdin=chart)
     try:
-        world.until(lambda: world.get("deployment", "terrace-operator", "-n", NAMESPACE) != {}, "the chart")
+        world.until(lambda: world.get("deployment", "terrace-operator") != {}, "the chart")
         found = {(one["topic"], one["level"]): one["what"] for one in doctor(world)}
         assert found["Operator", "Problem"].startswith("0 of 2 pods of terrace-system/terrace-operator are ready")
         assert found["Leader", "Good"].endswith("renews Lease terrace-system/terrace-operator")

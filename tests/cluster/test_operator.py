@@ -39,15 +39,13 @@ def world(operating: World) -> Iterator[World]:
     found = operating
     found.apply(a_node("a", zone="a"), a_node("b", zone="b"))
     yield found
-    found.delete("tieringpolicies", "--all")
-    found.delete("nodes", "-l", "test=operator")
-    found.delete("nodetierings", "--all")  # as the garbage collector does, which takes its time
-    found.until(lambda: not found.get("nodetierings").get("items"), "no NodeTiering", GARBAGE_S)
+    found.clear()
+    found.until(lambda: not found.every("nodetiering"), "no NodeTiering", GARBAGE_S)
 
 
 def test_every_node_has_a_node_tiering_that_it_owns(world: World) -> None:
     world.until(lambda: world.follows("a", None) and world.follows("b", None), "two NodeTierings")
-    metadata = world.get("nodetiering", "a", "--show-managed-fields")["metadata"]
+    metadata = world.get("nodetiering", "a")["metadata"]
     node = world.get("node", "a")["metadata"]
     assert metadata["ownerReferences"] == [{"apiVersion": "v1", "kind": "Node", "name": "a", "uid": node["uid"]}]
     assert [found["manager"] for found in metadata["managedFields"]] == ["terrace-operator"]
@@ -83,7 +81,7 @@ def written_at_s(world: World, resource: str, name: str, verb: str) -> list[floa
 def test_a_policy_gets_nothing_from_the_operator_but_its_status(world: World) -> None:
     world.apply(a_policy("batch"))
     world.until(lambda: world.condition("batch", "Ready") != {}, "a status")
-    found = world.get("tieringpolicy", "batch", "--show-managed-fields")
+    found = world.get("tieringpolicy", "batch")
     by_operator = [part for part in found["metadata"]["managedFields"] if part["manager"] == "terrace-operator"]
     assert [(part["subresource"], part["operation"]) for part in by_operator] == [("status", "Apply")]
     assert "finalizers" not in found["metadata"]

@@ -3,10 +3,7 @@
 Six nodes are objects, and this process speaks for their agents: they answer what they are told half a second later.
 """
 
-import json
-import ssl
 import time
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +12,7 @@ from typing import Any
 import pytest
 
 from cluster.door import Door, Written, opened
-from cluster.operating import ACCOUNT, NAMESPACE, World, a_node, a_policy, agent_status, installed
+from cluster.operating import ACCOUNT, NAMESPACE, PATHS, World, a_node, a_policy, agent_status, installed
 from terrace_api import API_VERSION
 from testbed.cluster import Cluster
 
@@ -24,8 +21,6 @@ LIMIT = 2
 ENGINE = ("EngineAvailable", "True", "Available")
 READY = (ENGINE, ("Applied", "True", "Applied"), ("Ready", "True", "Enforcing"))
 FAILED = (ENGINE, ("Applied", "False", "StoreRefused"), ("Ready", "False", "StoreRefused"))
-TIERINGS = "/apis/terrace.dev/v1alpha1/nodetierings"
-POLICIES = "/apis/terrace.dev/v1alpha1/tieringpolicies"
 OUTRANKED = "policy prod wins over batch: priority 10 is above 0"
 Json = Any
 pytestmark = pytest.mark.cluster
@@ -77,7 +72,7 @@ class Scene:
 
     def reason(self) -> str:
         """Returns why the policy is ready or not; nothing while that is about an earlier edit."""
-        found = self.world.cluster.get(f"{POLICIES}/batch")
+        found = self.world.get("tieringpolicy", "batch")
         status = found.get("status", {})
         if status.get("observedGeneration") != found["metadata"]["generation"]:
             return ""
@@ -85,7 +80,7 @@ class Scene:
 
     def told(self) -> dict[str, str]:
         """Returns what each node was told last."""
-        return {one["metadata"]["name"]: _mode(one) for one in self._tierings()}
+        return {one["metadata"]["name"]: _mode(one) for one in self.world.every("nodetiering")}
 
     def last_good(self) -> str:
         """Returns the mode of the revision that is known to be good."""
@@ -104,12 +99,8 @@ class Scene:
             self.world.delete("lease", "-n", NAMESPACE, ACCOUNT, "--ignore-not-found")
             self.door.doomed = self.world.start_operator(server=self.door.url).pid
 
-    def _tierings(self) -> list[Json]:
-        found: list[Json] = self.world.cluster.get(TIERINGS)["items"]
-        return found
-
     def _answer(self) -> bool:
-        late = [one for one in self._tierings() if _generation(one) != one["metadata"]["generation"]]
+        late = [one for one in self.world.every("nodetiering") if _generation(one) != one["metadata"]["generation"]]
         for one in late:
             name = one["metadata"]["name"]
             fails = name in self.failing and _mode(one) == "Enforce"
@@ -118,15 +109,8 @@ class Scene:
         return bool(late)
 
     def _write_status(self, name: str, status: Json) -> None:
-        cluster = self.world.cluster
-        context = ssl.create_default_context(cafile=str(cluster.authority.certificate))
-        context.load_cert_chain(cluster.layout.pki / "admin.crt", cluster.layout.pki / "admin.key")
         manifest = {"apiVersion": API_VERSION, "kind": "NodeTiering", "status": status}
-        url = f"{cluster.server}{TIERINGS}/{name}/status?fieldManager=terrace-agent&force=true"
-        headers = {"Content-Type": "application/apply-patch+yaml"}
-        request = urllib.request.Request(url, json.dumps(manifest).encode(), headers, method="PATCH")
-        with urllib.request.urlopen(request, context=context, timeout=30):
-            pass
+        self.world.cluster.apply(f"{PATHS['nodetiering']}/{name}/status", manifest, manager="terrace-agent")
 
 
 def _generation(tiering: Json) -> int:
@@ -149,7 +133,7 @@ def scene(cluster: Cluster, parts: None, tmp_path: Path) -> Iterator[Scene]:
     with opened(cluster) as door:
         found = Scene(world=World(cluster=cluster, directory=tmp_path), door=door)
         door.on_write = found.on_write
-        found.world.get("nodetierings")  # waits until the API server serves the kind
+        found.world.every("nodetiering")  # waits until the API server serves the kind
         found.world.apply(*(a_node(name) for name in NAMES), policy("Observe"))
         try:
             found.play("AllNodesReady")
@@ -158,9 +142,7 @@ def scene(cluster: Cluster, parts: None, tmp_path: Path) -> Iterator[Scene]:
         finally:
             for daemon in found.world.running:
                 daemon.stop()
-            found.world.delete("tieringpolicies", "--all")
-            found.world.delete("nodetierings", "--all")
-            found.world.delete("nodes", "-l", "test=operator")
+            found.world.clear()
 
 
 def test_a_revision_reaches_every_node_although_the_operator_is_killed_after_each_write(scene: Scene) -> None:
@@ -211,7 +193,7 @@ def test_people_are_told_by_events(scene: Scene) -> None:
     scene.play("RolloutStopped")
     scene.world.apply(a_policy("prod", priority=10, nodeSelector={"matchLabels": {"test": "operator"}}))
     scene.world.until(lambda: scene.world.follows("n5", "prod"), "the other policy")
-    events = scene.world.get("events", "-n", "default")["items"]
+    events = scene.world.every("event")
     of_policy = {one["reason"]: one for one in events if one["involvedObject"]["name"] == "batch"}
     assert {"Canary", "RolloutStopped"} <= of_policy.keys()
     assert of_policy["RolloutStopped"]["type"] == "Warning"

@@ -81,19 +81,8 @@ class Client:
         For questions that are asked again and again: a kubectl costs half a second of one of few CPUs. While the API
         server says 429, as of custom resources in its first seconds, it is asked again, as other clients do.
         """
-        for _ in range(_TRIES):
-            try:
-                return self._get(path)
-            except urllib.error.HTTPError as error:
-                if error.code != HTTPStatus.TOO_MANY_REQUESTS:
-                    raise
-                time.sleep(1)
-        return self._get(path)
-
-    def _get(self, path: str) -> Any:
         try:
-            with urllib.request.urlopen(f"{self.server}{path}", context=self.tls(), timeout=30) as answer:
-                return json.load(answer)
+            return self._send(path)
         except urllib.error.HTTPError as error:
             with error:
                 if error.code == HTTPStatus.NOT_FOUND:
@@ -102,14 +91,30 @@ class Client:
 
     def apply(self, path: str, manifest: Any, *, manager: str = "testbed") -> None:
         """Applies a manifest server-side at a path such as `/api/v1/nodes/a`; for what is done again and again."""
-        request = urllib.request.Request(
-            f"{self.server}{path}?fieldManager={manager}&force=true&fieldValidation=Strict",
-            json.dumps(manifest).encode(),
-            {"Content-Type": "application/apply-patch+yaml"},
-            method="PATCH",
+        self._send(
+            f"{path}?fieldManager={manager}&force=true&fieldValidation=Strict", json.dumps(manifest).encode(), "PATCH"
         )
+
+    def delete(self, path: str) -> None:
+        """Deletes an object, or all those of a path such as `/api/v1/nodes`, without waiting until they are gone."""
+        self._send(path, method="DELETE")
+
+    def _send(self, path: str, body: bytes | None = None, method: str = "GET") -> Any:
+        headers = {} if body is None else {"Content-Type": "application/apply-patch+yaml"}
+        request = urllib.request.Request(f"{self.server}{path}", body, headers, method=method)
+        for _ in range(_TRIES):
+            try:
+                return self._send_once(request)
+            except urllib.error.HTTPError as error:
+                if error.code != HTTPStatus.TOO_MANY_REQUESTS:
+                    raise
+                error.close()
+                time.sleep(1)
+        return self._send_once(request)
+
+    def _send_once(self, request: urllib.request.Request) -> Any:
         with urllib.request.urlopen(request, context=self.tls(), timeout=30) as answer:
-            answer.read()
+            return json.load(answer)
 
     def authority_only(self) -> SSLContext:
         """A TLS client who trusts the API server and brings no certificate: a token says who it is."""
