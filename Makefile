@@ -10,7 +10,7 @@ KERNEL ?= newest
 PARALLEL := -n 2 --dist worksteal
 # Tests with an API server mostly wait, and those without fill the time; each worker has a control plane of its own, which
 # takes 1 GiB.
-WAITING := -n 4 --dist worksteal
+WAITING := -n 6 --dist worksteal
 ENDED = artifacts/$@-ended.txt
 LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml
 

@@ -15,7 +15,7 @@ from terrace_api.node_tiering import EngineName, NodeTieringSpec
 from terrace_api.policy import TieringPolicy, TieringPolicyStatus
 
 Editions = frozenset[tuple[str, int]]
-"""Of each policy its uid and its generation, which grows with every edit and when its deletion begins."""
+"""Of each policy its uid and its generation, which grows with every edit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,3 +119,8 @@ class Policies:
     def all(self) -> tuple[TieringPolicy | InvalidPolicy, ...]:
         """Both kinds."""
         return (*self.valid, *self.invalid)
+
+    @property
+    def editions(self) -> Editions:
+        """Which policies these are, in which edition."""
+        return frozenset((policy.uid, policy.generation) for policy in self.all)

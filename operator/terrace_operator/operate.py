@@ -23,6 +23,7 @@ from terrace_operator.cluster.look import AgentPods
 from terrace_operator.cluster.reflector import Reflector
 from terrace_operator.cluster.requests import SILENCE_S, Requests
 from terrace_operator.elector import Elector, new_identity
+from terrace_operator.fleet import Editions
 from terrace_operator.listen import Address, listening
 from terrace_operator.metrics import Metrics
 from terrace_operator.policy_watch import PolicyWatch
@@ -72,7 +73,9 @@ class Operator:
         self._reconciler = Reconciler(
             self._cluster, self.metrics, self._wake, self._recorder.tell, writes_per_second=options.writes_per_second
         )
-        self._policy_watch = PolicyWatch(self._cluster, self._reconciler.policies_changed, connection.credentials)
+        self._policy_watch = PolicyWatch(
+            self._cluster, self._known_policies, self._reconciler.policies_changed, connection.credentials
+        )
         self._reflectors: tuple[Reflector[Any], ...] = (
             self._cluster.node_reflector,
             self._cluster.tiering_reflector,
@@ -130,6 +133,9 @@ class Operator:
             self._reconciler.begin_term()
         else:
             self._reconciler.policies_changed()
+
+    def _known_policies(self) -> Editions | None:
+        return self._reconciler.policies.editions if self._reconciler.policies else None
 
     def _api_server_returned(self) -> None:
         """Policies may have changed unseen, and kopf may take longer to come back."""

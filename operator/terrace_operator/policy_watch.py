@@ -43,13 +43,20 @@ class PolicyWatch:
     """Calls `changed` whenever a policy was made, edited or deleted."""
 
     def __init__(
-        self, seen: PoliciesSeen, changed: Callable[[], None], credentials: Callable[[], Awaitable[Credentials]]
+        self,
+        seen: PoliciesSeen,
+        known: Callable[[], Editions | None],
+        changed: Callable[[], None],
+        credentials: Callable[[], Awaitable[Credentials]],
     ) -> None:
-        """Makes one that has not seen anything yet; kopf asks for `credentials`."""
+        """Makes one that holds what it sees against what is `known` by then; kopf asks for `credentials`.
+
+        Two looks would not do: a policy that was made and deleted between them leaves no difference.
+        """
         self._seen = seen
+        self._known = known
         self._changed = changed
         self._credentials = credentials
-        self._editions: Editions | None = None
 
     async def listen(self, started: Callable[[], None]) -> NoReturn:
         """Runs kopf for ever, each time once the kind is found; `started` is as in `watch_policies`."""
@@ -69,14 +76,13 @@ class PolicyWatch:
             await asyncio.sleep(random.uniform(*LOOK_S))
 
     async def look_once(self) -> None:
-        """Calls `changed` if the policies are not as they were at the last look, and at the first look."""
+        """Calls `changed` if the policies are not those that are known."""
         try:
             found = await self._seen.policy_editions()
         except (ApiRefused, ApiUnreachable, ApiGarbled) as error:
             _log.info("cannot look at policies", extra=fields(error=str(error)))
             return
-        if found != self._editions:
-            self._editions = found
+        if found != self._known():
             self._changed()
 
     async def _found(self) -> None:

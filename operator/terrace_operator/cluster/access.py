@@ -125,12 +125,12 @@ class Cluster:
             raise ApiGarbled(f"list of TieringPolicy without {error}") from error
 
     async def policy_editions(self) -> Editions:
-        """Returns of each policy its uid and its generation, from the API server's cache, which may lag a moment."""
+        """Returns which policies nobody has deleted, from the API server's cache, which may lag a moment."""
         accept = f"{JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
         found = await self._requests.get(POLICIES_PATH, accept=accept, query={"resourceVersion": "0"})
         try:
             every = [one["metadata"] for one in found["items"] or ()]
-            return frozenset((one["uid"], one["generation"]) for one in every)
+            return frozenset((one["uid"], one["generation"]) for one in every if "deletionTimestamp" not in one)
         except (KeyError, TypeError, AttributeError) as error:
             raise ApiGarbled(f"list of TieringPolicy without {error}") from error
 
