@@ -27,7 +27,9 @@ class Totals:
 
 
 def agree(policy: Totals, node: Totals, samples: Sequence[Sample], *, migrated_bytes: int) -> bool:
-    """Returns whether both statuses say the same, which the workload saw come and go and the kernel counted.
+    """Returns whether both statuses say what the workload saw come and go and the kernel counted.
+
+    They need not be equal: each is written once a minute, the policy's up to a minute after the node's.
 
     Args:
         policy: of the TieringPolicy.
@@ -37,11 +39,11 @@ def agree(policy: Totals, node: Totals, samples: Sequence[Sample], *, migrated_b
     """
     arrived = _risen(samples, lambda taken: taken.hot_fast_bytes)
     left = _risen(samples, lambda taken: -taken.cold_fast_bytes)
-    return (
-        policy == node
-        and near(node.promoted_bytes, arrived)
-        and near(node.demoted_bytes, left)
-        and near(node.promoted_bytes + node.demoted_bytes, migrated_bytes)
+    return all(
+        near(told.promoted_bytes, arrived)
+        and near(told.demoted_bytes, left)
+        and near(told.promoted_bytes + told.demoted_bytes, migrated_bytes)
+        for told in (policy, node)
     )
 
 

@@ -45,9 +45,15 @@ def test_bytes_that_the_kernel_did_not_migrate_do_not_agree() -> None:
     assert not told(200, 300, 400)
 
 
-def test_a_node_and_its_policy_that_say_different_things_do_not_agree() -> None:
-    assert not agree(totals(200, 300), totals(201, 300), MOVING, migrated_bytes=500 * MIB)
-    assert not agree(totals(200, 300), totals(200, 301), MOVING, migrated_bytes=500 * MIB)
+def test_a_policy_that_has_not_told_the_last_minute_yet_agrees() -> None:
+    assert agree(totals(200, 300), totals(210, 305), MOVING, migrated_bytes=510 * MIB)
+
+
+@pytest.mark.parametrize("wrong", [totals(100, 300), totals(200, 200)])
+def test_each_of_a_node_and_its_policy_has_to_agree_with_what_was_counted(wrong: Totals) -> None:
+    right = totals(200, 300)
+    assert not agree(wrong, right, MOVING, migrated_bytes=500 * MIB)
+    assert not agree(right, wrong, MOVING, migrated_bytes=500 * MIB)
 
 
 def test_totals_are_read_from_the_status_of_either_object() -> None:
