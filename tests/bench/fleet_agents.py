@@ -35,7 +35,7 @@ _APPLY = {
     "Content-Type": "application/apply-patch+yaml",
     "Accept": "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
 }
-_QUERY = {"fieldManager": "terrace-agent", "force": "true", "fieldValidation": "Strict"}
+_QUERY = {"fieldManager": "terrace-agent", "force": "true", "fieldValidation": "Ignore"}
 Json = Any
 
 

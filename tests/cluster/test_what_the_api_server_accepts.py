@@ -8,6 +8,7 @@ import yaml
 
 from cases.policies import BAD, GOOD, BadPolicy, policy
 from cluster.operating import CHART
+from terrace_api import API_VERSION
 from testbed.cluster import Cluster
 
 SAMPLES = sorted((CHART.parents[1] / "samples").glob("*.yaml"))
@@ -67,3 +68,14 @@ def test_every_field_is_explained(cluster: Cluster) -> None:
     text = cluster.kubectl("explain", "tieringpolicy.spec", "--recursive=false").stdout
     for field in ("mode", "allNodes", "nodeSelector", "promotion", "demotion", "quota", "watermarks"):
         assert field in text
+
+
+def test_an_apply_with_an_unknown_field_is_refused_without_validation_too(cluster: Cluster) -> None:
+    """Operator and agent rely on it: they write by apply only, and leave the validation out."""
+    spec = {"action": "Restore", "later": True}
+    manifest = {"apiVersion": API_VERSION, "kind": "NodeTiering", "metadata": {"name": "odd"}, "spec": spec}
+    words = ("apply", "--server-side", "--validate=ignore", "-f", "-")
+    answer = cluster.kubectl(*words, stdin=yaml.safe_dump(manifest), check=False)
+    assert answer.returncode != 0
+    assert ".spec.later: field not declared in schema" in answer.stderr
+    assert cluster.get(f"/apis/{API_VERSION}/nodetierings/odd") is None

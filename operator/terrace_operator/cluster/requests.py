@@ -56,6 +56,8 @@ class Requests:
     async def apply(self, path: str, manifest: Json, *, within_s: float) -> Json:
         """Applies a manifest server-side, taking over fields that others hold, and returns the object as it is now.
 
+        A field that the schema does not have is refused in any case; validation would parse the manifest twice.
+
         Args:
             path: of the object.
             manifest: all that the operator owns of it.
@@ -65,7 +67,7 @@ class Requests:
             ApiConflict: `metadata.uid` in the manifest is not that of the object that is there.
             ApiRefused, ApiUnreachable, ApiGarbled: see `errors`.
         """
-        query = {"fieldManager": FIELD_MANAGER, "force": "true", "fieldValidation": "Strict"}
+        query = {"fieldManager": FIELD_MANAGER, "force": "true", "fieldValidation": "Ignore"}
         timeout = aiohttp.ClientTimeout(total=within_s)
         async with self._request("PATCH", path, accept=JSON, query=query, timeout=timeout, body=manifest) as response:
             return await _whole(response)
