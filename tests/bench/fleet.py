@@ -20,7 +20,7 @@ from pathlib import Path
 from bench.fleet_agents import FleetAgents
 from bench.fleet_bed import Bed, Process
 from bench.fleet_figures import Figures, growth, table
-from bench.fleet_watches import SingleWatches
+from bench.fleet_watches import SingleWatches, may_open
 from testbed import command, progress, waiting
 
 SIZES = (100, 1000, 5000)
@@ -155,6 +155,9 @@ def _hand_over(bed: Bed, agents: FleetAgents, operator: Process, run: Figures, l
 
 def _single_watches(bed: Bed, agents: FleetAgents, run: Figures, limit_s: float) -> None:
     """A watch per node, as real agents have: until all are open, what they take, and until a change is known to all."""
+    if not may_open(run.nodes):
+        progress.say(f"{run.nodes} watches on one object each are left out: more than the open files of ulimit -Hn")
+        return
     revision = _told(agents, run.nodes, but=1) or ""
     before = bed.api_server_rss_bytes()
     watches = SingleWatches(bed.cluster.server, bed.cluster.tls(), bed.names)

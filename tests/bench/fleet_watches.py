@@ -17,6 +17,12 @@ OPENING = 48
 _FILES_BESIDE = 200
 
 
+def may_open(watches: int) -> bool:
+    """Whether this process, and the API server that it started, may have so many connections: by `ulimit -Hn`."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return most == resource.RLIM_INFINITY or watches + _FILES_BESIDE <= most
+
+
 class SingleWatches:
     """A watch a node, in one thread.
 
@@ -37,16 +43,9 @@ class SingleWatches:
         self._error: BaseException | None = None
 
     def start(self) -> None:
-        """Starts to open them.
-
-        Raises:
-            ValueError: this process may not have so many open files.
-        """
-        needed = len(self._names) + _FILES_BESIDE
+        """Starts to open them; `may_open` says whether they can be."""
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if most != resource.RLIM_INFINITY and most < needed:
-            raise ValueError(f"{len(self._names)} watches need {needed} open files, ulimit -Hn is {most}")
-        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, most))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (len(self._names) + _FILES_BESIDE, most))
         self._thread.start()
         asyncio.run_coroutine_threadsafe(self._run(), self._loop)
 

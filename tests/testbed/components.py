@@ -98,6 +98,7 @@ def api_server(layout: Layout, ports: Ports, audit_policy: Path) -> list[str]:
         "--kubelet-preferred-address-types=Hostname",
         f"--audit-policy-file={audit_policy}",
         f"--audit-log-path={layout.audit_log}",
+        "--audit-log-maxsize=100000",  # MB: tests read it as a whole, so that it must not be rotated
         "--shutdown-delay-duration=0s",
     ]
     script = 'mount --bind "$0" /etc/hosts && exec "$@"'
