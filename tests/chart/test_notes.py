@@ -33,3 +33,9 @@ def test_the_first_policy_is_one_and_moves_nothing() -> None:
 )
 def test_what_an_uninstall_does_is_said_as_it_is(settings: tuple[str, ...], says: str) -> None:
     assert says in notes(*settings)
+
+
+def test_where_no_pod_ever_ran_people_read_how_to_uninstall_all_the_same() -> None:
+    """The clean-up is a pod of the same image."""
+    assert f"helm uninstall terrace -n {NAMESPACE} --no-hooks" in notes()
+    assert "--no-hooks" not in notes("cleanup.enabled=false")

@@ -98,6 +98,22 @@ def test_crds_are_kept_unless_somebody_says_otherwise(default: Rendered) -> None
     assert [one["metadata"].get("annotations") for one in dropped] == [None, None]
 
 
+HELMS_OWN_LIMIT_S = 300
+"""What `helm uninstall` waits for a hook, unless `--timeout` says otherwise."""
+
+
+def test_a_clean_up_whose_pod_never_runs_ends_before_helm_gives_up(default: Rendered) -> None:
+    """As where its image cannot be pulled: the Job says then why, and nothing goes on after helm."""
+    job, pod = default.one("Job")["spec"], default.pods()["cleanup"]["spec"]
+    assert job["activeDeadlineSeconds"] + pod["terminationGracePeriodSeconds"] < HELMS_OWN_LIMIT_S
+
+
+def test_a_clean_up_has_its_own_limit_and_some_time_to_start(default: Rendered) -> None:
+    for found, limit_s in ((default, 240), (render("cleanup.limitSeconds=60"), 60)):
+        assert f"--limit={limit_s}" in found.container("cleanup")["args"]
+        assert found.one("Job")["spec"]["activeDeadlineSeconds"] == limit_s + 30
+
+
 def test_the_replicas_are_spread_over_nodes_and_zones_where_there_are_any(default: Rendered) -> None:
     pod = default.pods()["operator"]
     spread = pod["spec"]["topologySpreadConstraints"]
