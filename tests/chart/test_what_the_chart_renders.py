@@ -310,6 +310,13 @@ def test_all_but_the_agent_fit_into_a_restricted_namespace(component: str, every
         }
 
 
+def test_every_pod_is_for_nodes_with_linux_also_where_other_labels_are_asked_for() -> None:
+    """There is no image for Windows; a map of helm's is added to, not replaced."""
+    found = render("operator.nodeSelector.pool=infra", "agent.nodeSelector.pool=infra").pods()
+    wanted = {"kubernetes.io/os": "linux", "pool": "infra"}
+    assert {name: pod["spec"].get("nodeSelector") for name, pod in found.items()} == dict.fromkeys(found, wanted)
+
+
 def test_every_pod_has_requests_and_a_memory_limit(everything: Rendered) -> None:
     for pod in everything.pods().values():
         for container in pod["spec"]["containers"]:
