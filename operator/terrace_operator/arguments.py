@@ -66,7 +66,7 @@ def _add_cleanup(parser: argparse.ArgumentParser) -> None:
         type=_whole_number,
         default=300.0,
         metavar="SECONDS",
-        help="how long to wait for nodes (default: %(default).0f)",
+        help="when to end, with nodes that have not answered or without the Lease (default: %(default).0f)",
     )
     parser.add_argument(
         "--allow-silent",

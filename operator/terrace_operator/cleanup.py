@@ -43,7 +43,7 @@ class CleanUpOptions:
 
     Attributes:
         lease: the Lease whose holder writes.
-        limit_s: how long to wait for nodes that have not answered.
+        limit_s: when to end, whatever it waits for then: the Lease, or nodes that have not answered.
         writes_per_second: at most.
     """
 
@@ -57,7 +57,7 @@ async def clean_up(options: CleanUpOptions, say: Say) -> Restoration:
 
     Raises:
         ApiRefused, ApiUnreachable, ApiGarbled: the Lease could not be taken, or the policies not be listed.
-        TimeoutError: the API server did not answer within the limit.
+        TimeoutError: no node could be told within the limit; says why.
     """
     async with AsyncExitStack() as stack:
         connection = await connect()
@@ -80,13 +80,14 @@ class CleanUp:
 
     async def run(self) -> Restoration:
         """Takes the Lease, restores, and leaves the Lease held; an interrupted clean-up gives it back."""
+        end_s = time.monotonic() + self._options.limit_s
         await self._elector.take()
         held_s = 0
         parts = (self._elector.run(), self._cluster.node_reflector.run(), self._cluster.tiering_reflector.run())
         tasks = [asyncio.create_task(part) for part in parts]
         try:
-            await self._until_alone()
-            found = await self._restore()
+            await self._until_alone(end_s)
+            found = await self._restore(end_s)
             policies = await self._cluster.list_policies()
             held_s = HELD_S
         finally:
@@ -97,15 +98,17 @@ class CleanUp:
         self._say(self._farewell(found, policies))
         return found
 
-    async def _until_alone(self) -> None:
+    async def _until_alone(self, end_s: float) -> None:
         if not self._elector.leading:
             self._say("waiting until whoever held the Lease has certainly stopped writing")
-        async with asyncio.timeout(self._options.limit_s):
-            while not (self._elector.leading and self._cluster.complete):
-                await asyncio.sleep(_POLL_S)
+        while not (self._elector.leading and self._cluster.complete):
+            if time.monotonic() >= end_s:
+                why = "nodes could not be listed" if self._elector.leading else "whoever held the Lease may still write"
+                raise TimeoutError(f"no node was told within {self._options.limit_s:.0f} s: {why}")
+            await asyncio.sleep(_POLL_S)
 
-    async def _restore(self) -> Restoration:
-        end_s, said = time.monotonic() + self._options.limit_s, ""
+    async def _restore(self, end_s: float) -> Restoration:
+        said = ""
         while True:
             await self._writer.write_all(self._writes())
             found = restoration(self._cluster.tierings.values(), self._cluster.agents)
@@ -114,7 +117,7 @@ class CleanUp:
                 self._say(said)
             if found.over or time.monotonic() >= end_s:
                 return found
-            self._wake.at(time.monotonic() + _LOOK_EVERY_S)
+            self._wake.at(min(end_s, time.monotonic() + _LOOK_EVERY_S))
             await self._wake.wait()
 
     def _farewell(self, found: Restoration, policies: Policies) -> str:

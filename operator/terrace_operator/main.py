@@ -51,7 +51,7 @@ def _cleanup(options: argparse.Namespace) -> int:
     try:
         found = asyncio.run(clean_up(chosen, lambda line: print(line, flush=True)))
     except (ApiRefused, ApiUnreachable, ApiGarbled, TimeoutError) as error:
-        print(f"terrace-operator: clean-up failed: {error or type(error).__name__}", file=sys.stderr)
+        print(f"terrace-operator: clean-up failed: {str(error) or type(error).__name__}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("terrace-operator: interrupted; operators go on", file=sys.stderr)

@@ -1,6 +1,7 @@
 """Bringing all nodes back: nobody writes against it, and whoever does not answer is named."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -224,6 +225,32 @@ def test_nothing_is_written_before_the_former_leader_has_stopped() -> None:
         await site.answer("a")
         await task
         assert site.said[0] == "waiting until whoever held the Lease has certainly stopped writing"
+
+    on_site(test)
+
+
+def test_waiting_for_the_former_leader_is_part_of_the_limit() -> None:
+    """Whoever waits for it, as `helm uninstall` does, has one limit and not one for each of its parts."""
+
+    async def test(site: Site) -> None:
+        await site.node("a")
+        await site.held("operator-0", 2)
+        began_s = time.monotonic()
+        found = await site.clean_up(limit_s=3.0)
+        took_s = time.monotonic() - began_s
+        assert [one.name for one in found.waiting] == ["a"]
+        assert 3.0 <= took_s < 4.5
+
+    on_site(test)
+
+
+def test_a_clean_up_that_may_never_write_ends_at_its_limit_and_says_why() -> None:
+    async def test(site: Site) -> None:
+        await site.node("a")
+        await site.held("operator-0", 60)
+        with pytest.raises(TimeoutError, match="no node was told within 1 s: whoever held the Lease may still write"):
+            await site.clean_up(limit_s=1.0)
+        assert site.tiering("a")["spec"]["action"] == "Manage"
 
     on_site(test)
 
