@@ -14,6 +14,7 @@ from cases.policies import policy as policy_manifest
 from terrace_agent.decide import Intent, Outcome
 from terrace_agent.engine import Moved, Tripped
 from terrace_agent.errors import EngineUnavailable, StoreRefused
+from terrace_agent.ladder import choose, passed_over
 from terrace_agent.pods import PodMemory
 from terrace_agent.report import Active, Observed, make_status
 from terrace_agent.situation import Situation
@@ -31,7 +32,7 @@ from terrace_api.node_tiering import (
     NodeTieringSpec,
     QuotaControl,
 )
-from terrace_api.policy import Mode, TieringPolicy
+from terrace_api.policy import EngineChoice, Mode, TieringPolicy
 from terrace_api.schema import object_schema
 from terrace_kubectl import installed
 from terrace_kubectl import objects as plugin_objects
@@ -110,6 +111,7 @@ class Machine:
     """One node of the story.
 
     Attributes:
+        others: engines beside `engine`, which is the first that the agent asks.
         failure: what ended its agent's last turn.
         inverted: in words, where the tiers that it follows contradict its kernel.
         heard: whether an agent ever reported.
@@ -121,6 +123,7 @@ class Machine:
     kernel: str = "7.2.4"
     free: tuple[int, int] = (2, 96)
     engine: EngineCapability = CAN
+    others: tuple[EngineCapability, ...] = ()
     failure: Exception | None = None
     tripped: tuple[Tripped, ...] = ()
     single: bool = False
@@ -215,6 +218,9 @@ def status_of(machine: Machine, manifest: Json) -> Json:
 
 def _observed(machine: Machine, spec: NodeTieringSpec) -> Observed:
     intent = _intent(machine, spec)
+    choice = spec.settings.engine if spec.settings else EngineChoice.AUTO
+    capabilities = (machine.engine, *machine.others)
+    chosen = choose(choice, capabilities)
     runs = intent is Intent.ENFORCE and machine.failure is None
     observes = intent is Intent.OBSERVE
     active = Active(
@@ -226,9 +232,9 @@ def _observed(machine: Machine, spec: NodeTieringSpec) -> Observed:
         kernel=machine.kernel,
         situation=Situation(
             intent=intent,
-            capabilities=(machine.engine,),
-            engine=machine.engine.name if machine.engine.available else None,
-            passed_over=() if machine.engine.available else (machine.engine,),
+            capabilities=capabilities,
+            engine=chosen,
+            passed_over=passed_over(choice, capabilities, chosen),
             failure=machine.failure if spec.settings else None,
             outcome=Outcome.IN_FORCE if runs else Outcome.UNCHANGED,
             running=runs,
@@ -258,7 +264,7 @@ def _intent(machine: Machine, spec: NodeTieringSpec) -> Intent:
         return Intent.RESTORE
     if machine.single:
         return Intent.SINGLE_TIER
-    if not machine.engine.available:
+    if choose(spec.settings.engine, (machine.engine, *machine.others)) is None:
         return Intent.UNSUPPORTED
     return Intent.ENFORCE if spec.settings.mode is Mode.ENFORCE else Intent.OBSERVE
 

@@ -7,7 +7,8 @@ about what it could not see, that is `Facts.unseen`. A new check needs no other 
     findings        what a check says
     installation    is everything installed, and of the same version?
     reports         has every node a NodeTiering, and is its agent heard?
-    nodes           does every node have what it needs, and what is in the way?
+    engines         can an engine run on every node, and what helps where none can?
+    nodes           does every node do what it is told, and what holds it up?
     policies        does every policy do what it says?
     checks          all of them, and the verdict
 """

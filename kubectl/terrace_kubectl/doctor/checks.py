@@ -6,7 +6,7 @@ Before: the modules that have the checks. After: `show.doctor`, or JSON.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from terrace_kubectl.doctor import installation, nodes, policies, reports
+from terrace_kubectl.doctor import engines, installation, nodes, policies, reports
 from terrace_kubectl.doctor.facts import Facts
 from terrace_kubectl.doctor.findings import Finding, Level
 
@@ -23,8 +23,8 @@ CHECKS: tuple[Check, ...] = (
     reports.inventory,
     reports.without_agent,
     nodes.skew,
-    nodes.nowhere,
-    nodes.engines,
+    engines.nowhere,
+    engines.engines,
     nodes.failures,
     nodes.inverted,
     nodes.guardrails,

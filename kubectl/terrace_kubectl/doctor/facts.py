@@ -8,6 +8,7 @@ Before: `terrace_kubectl.inspection`. After: the checks.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from terrace_api.node_tiering import NodeTieringStatus
 from terrace_kubectl.fleet import Fleet
 
 
@@ -97,3 +98,10 @@ class Facts:
     fleet: Fleet | None
     unseen: Mapping[str, str]
     version: str
+
+    @property
+    def statuses(self) -> tuple[tuple[str, NodeTieringStatus], ...]:
+        """What agents reported, by the names of the nodes that are there, in their order."""
+        fleet = self.fleet
+        seen = [(node.name, fleet.seen.get(node.name)) for node in fleet.nodes] if fleet else []
+        return tuple((name, one.status) for name, one in seen if one and one.status)

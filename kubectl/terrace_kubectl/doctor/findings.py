@@ -3,7 +3,7 @@
 Before: the checks. After: `checks` puts them together.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -58,3 +58,8 @@ def about_nodes(level: Level, topic: str, names: Iterable[str], what: str, cure:
     """Returns something about some nodes."""
     listed = tuple(names)
     return Finding(level=level, topic=topic, what=what, cure=cure, nodes=len(listed), sample=listed[:_NAMES])
+
+
+def few(words: Sequence[str]) -> str:
+    """Returns the first of them."""
+    return ", ".join(words[:3]) + (", ..." if len(words) > 3 else "")

@@ -11,6 +11,7 @@ from cases.plugin_fleet import (
     EMPTY,
     EVERYWHERE,
     MACHINES,
+    NO_DAMON,
     Machine,
     a_fleet,
     a_lease,
@@ -20,6 +21,7 @@ from cases.plugin_fleet import (
     objects,
 )
 from terrace_api.codec import POLICIES, encode_condition
+from terrace_api.node_tiering import EngineCapability, EngineName
 from terrace_api.schema import object_schema
 from terrace_kubectl import installed
 from terrace_kubectl.doctor.checks import diagnose
@@ -236,6 +238,88 @@ def test_somebody_else_who_uses_damon_is_a_problem_and_an_old_kernel_is_none() -
 def test_a_cluster_on_which_nothing_can_be_tiered() -> None:
     found = well(STORY["web-2"], policies=(EVERYWHERE,))
     assert "a slow tier, and no engine can run on any of them" in {one.what for one in bad(found)}
+
+
+def cannot(name: EngineName, reason: str) -> EngineCapability:
+    return EngineCapability(name=name, available=False, reason=reason, message=f"{reason} says why.")
+
+
+def engineless(*others: EngineCapability, first: EngineCapability = NO_DAMON, **changes: Any) -> Finding:
+    """What is found of the engines of a node that can run none."""
+    machine = replace(STORY["web-2"], engine=first, others=others)
+    found = diagnose(well(machine, policies=(changes.pop("policy", EVERYWHERE),), **changes))
+    (one,) = [one for one in found.findings if one.topic == "Engine"]
+    assert one.sample == ("web-2",)
+    return one
+
+
+NO_SYS_ADMIN = cannot(EngineName.NUMA_BALANCING, "NoSysAdmin")
+SILENT = cannot(EngineName.NUMA_BALANCING, "SidecarSilent")
+
+
+def test_what_a_value_of_the_chart_cures_is_not_told_to_wait_for_another_kernel() -> None:
+    one = engineless(NO_SYS_ADMIN, cannot(EngineName.MOVE_PAGES, "NoHostProc"))
+    assert one.level is Level.NOTE
+    assert one.what.startswith("NoDamonSysfs on kernel 6.1")
+    first, second, third = one.cure.partition("; until then")[0].split("; or ")
+    assert "numaBalancing.enabled=true" in first
+    assert "movePages.enabled=true" in second
+    assert third == "another kernel"
+
+
+def test_an_engine_that_a_policy_does_not_allow_is_no_cure() -> None:
+    only_numa_balancing = {**EVERYWHERE, "spec": {**EVERYWHERE["spec"], "engine": "NUMABalancing"}}
+    one = engineless(NO_SYS_ADMIN, cannot(EngineName.MOVE_PAGES, "NoHostProc"), policy=only_numa_balancing)
+    assert one.what.startswith("NoSysAdmin on kernel 6.1")
+    assert "numaBalancing.enabled=true" in one.cure
+    assert "another kernel" not in one.cure
+    assert "movePages" not in one.cure
+
+
+@pytest.mark.parametrize(
+    ("changes", "log"),
+    [
+        ({"agent_pods": {"web-2": installed.agent_pod(agent_pod("web-2"))}}, "logs terrace-agent-web-2 -c relay"),
+        ({"agent_pods": None}, "logs -l app.kubernetes.io/component=agent -c relay --prefix"),
+    ],
+)
+def test_a_sidecar_that_does_not_answer_is_a_problem_with_the_command_to_see_its_log(
+    changes: dict[str, Any], log: str
+) -> None:
+    one = engineless(SILENT, **changes)
+    assert one.level is Level.PROBLEM
+    assert f"kubectl -n terrace-system {log}" in one.cure
+    assert "another kernel" in one.cure
+
+
+def test_a_sidecar_that_is_not_needed_is_not_asked_for() -> None:
+    found = well(STORY["batch-1"], replace(STORY["batch-2"], others=(SILENT,)))
+    assert diagnose(found).healthy
+
+
+@pytest.mark.parametrize(
+    ("engine", "reason", "says"),
+    [
+        (EngineName.MOVE_PAGES, "NoHostPid", "movePages.enabled=true"),
+        (EngineName.MOVE_PAGES, "NoPtrace", "movePages.enabled=true"),
+        (EngineName.MOVE_PAGES, "Seccomp", "movePages.seccompProfile"),
+        (EngineName.MOVE_PAGES, "NoTracker", "movePages.idlePages=true"),
+        (EngineName.MOVE_PAGES, "NoMovePages", "another kernel"),
+        (EngineName.NUMA_BALANCING, "CannotExclude", "without exclusions"),
+        (EngineName.NUMA_BALANCING, "UntieredMemory", "spec.tiers"),
+        (EngineName.DAMON, "ForeignKdamonds", "stop the other user of DAMON"),
+        (EngineName.DAMON, "OfANewerAgent", "see the message"),
+    ],
+)
+def test_a_reason_has_its_own_cure(engine: EngineName, reason: str, says: str) -> None:
+    assert says in engineless(first=cannot(engine, reason)).cure
+
+
+def test_nodes_with_different_cures_are_told_apart() -> None:
+    machines = (replace(STORY["web-2"], others=(NO_SYS_ADMIN,)), replace(STORY["web-3"], engine=NO_DAMON, failure=None))
+    found = diagnose(well(STORY["batch-1"], *machines, policies=(EVERYWHERE,)))
+    cures = {one.sample: one.cure for one in found.findings if one.topic == "Engine"}
+    assert ("numaBalancing" in cures["web-2",], "numaBalancing" in cures["web-3",]) == (True, False)
 
 
 def test_tiers_against_the_kernels_order_are_a_problem_with_two_ways_out() -> None:
