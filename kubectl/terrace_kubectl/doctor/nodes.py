@@ -39,12 +39,12 @@ def guardrails(facts: Facts) -> Iterator[Finding]:
 
 
 def inverted(facts: Facts) -> Iterator[Finding]:
-    """Where do hot pages move to what the kernel takes for slower memory?"""
+    """Where do hot pages move to what the kernel takes for slower memory? A policy may know better, so it is a note."""
     for _, alike in _by_reason(facts, ConditionType.TIERS_INVERTED, status=ConditionStatus.TRUE).items():
         names = (name for name, _, _ in alike)
         what = f"the order of tiers is against the kernel's: {alike[0][2].message}"
-        cure = "swap the tiers in spec.tiers; if the kernel is wrong about that memory, leave them"
-        yield about_nodes(Level.PROBLEM, ConditionType.TIERS_INVERTED.value, names, what, cure)
+        cure = "if it is not meant: swap the tiers in spec.tiers; if the kernel is wrong about that memory, leave them"
+        yield about_nodes(Level.NOTE, ConditionType.TIERS_INVERTED.value, names, what, cure)
 
 
 def skew(facts: Facts) -> Iterator[Finding]:
