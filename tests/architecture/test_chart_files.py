@@ -22,7 +22,7 @@ WITH_RIGHTS = [
     for path in sorted((CHART / "templates").rglob("*.yaml"))
     if re.search(r"kind: (Cluster)?Role\n", path.read_text())
 ]
-FREE = {"resources", "nodeSelector", "seLinuxOptions", "seccompProfile", "labels"}
+FREE = {"resources", "nodeSelector", "affinity", "seLinuxOptions", "seccompProfile", "labels"}
 """Values of Kubernetes' own types: people may set what the defaults do not have."""
 
 

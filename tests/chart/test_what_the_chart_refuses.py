@@ -27,6 +27,7 @@ pytestmark = pytest.mark.cluster
         ("agent.nodeSelector.a=1", "at '/agent/nodeSelector/a': got number, want string"),
         ("networkPolicy.apiServer.cidrs[0]=10.0.0.1", "at '/networkPolicy/apiServer/cidrs/0': '10.0.0.1' does not"),
         ("networkPolicy.apiServer.ports=null", "at '/networkPolicy/apiServer': missing property 'ports'"),
+        ("agent.affinity.nodeAfinity.x=1", "at '/agent/affinity': additional properties 'nodeAfinity' not allowed"),
         ("networkPolicy.metricsFrom[0].name=x", "at '/networkPolicy/metricsFrom/0': additional properties 'name'"),
         ("podMonitor.interval=often", "at '/podMonitor/interval': 'often' does not match pattern"),
         ("resourceQuota.pods=0", "at '/resourceQuota/pods': minimum: got 0, want 1"),

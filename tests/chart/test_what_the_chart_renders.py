@@ -317,6 +317,31 @@ def test_every_pod_is_for_nodes_with_linux_also_where_other_labels_are_asked_for
     assert {name: pod["spec"].get("nodeSelector") for name, pod in found.items()} == dict.fromkeys(found, wanted)
 
 
+@pytest.mark.parametrize(
+    ("labels", "runs"),
+    [
+        ({}, True),
+        ({"type": "gpu", "eks.amazonaws.com/compute-type": "ec2"}, True),
+        ({"type": "virtual-kubelet"}, False),
+        ({"eks.amazonaws.com/compute-type": "fargate"}, False),
+    ],
+)
+def test_an_agent_runs_on_every_node_but_those_that_are_no_machines(
+    default: Rendered, labels: dict[str, str], runs: bool
+) -> None:
+    """Their taints do not keep it off, since it tolerates all."""
+    assert requires(default.pods()["agent"]["spec"].get("affinity", {}), labels) is runs
+
+
+def test_an_affinity_of_ones_own_is_taken_as_it_is() -> None:
+    at = "agent.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0]"
+    first = f"{at}.matchExpressions[0]"
+    found = render(f"{first}.key=pool", f"{first}.operator=In", f"{first}.values[0]=cxl").pods()["agent"]["spec"]
+    assert requires(found["affinity"], {"pool": "cxl"})
+    assert not requires(found["affinity"], {})
+    assert "affinity" not in render("agent.affinity=null").pods()["agent"]["spec"]
+
+
 def test_every_pod_has_requests_and_a_memory_limit(everything: Rendered) -> None:
     for pod in everything.pods().values():
         for container in pod["spec"]["containers"]:
@@ -343,3 +368,12 @@ def selects(selector: Json, pod: Json) -> bool:
     labels = pod["metadata"]["labels"]
     wanted = selector.get("matchLabels", {}).items() <= labels.items()
     return wanted and all(labels.get(one["key"]) in one["values"] for one in selector.get("matchExpressions", ()))
+
+
+def requires(affinity: Json, labels: dict[str, str]) -> bool:
+    """Returns whether a node of these labels meets what a `nodeAffinity` requires; with In and NotIn only."""
+    required = affinity.get("nodeAffinity", {}).get("requiredDuringSchedulingIgnoredDuringExecution")
+    terms = [term["matchExpressions"] for term in required["nodeSelectorTerms"]] if required else [[]]
+    return any(
+        all((labels.get(one["key"]) in one["values"]) is (one["operator"] == "In") for one in term) for term in terms
+    )

@@ -25,7 +25,7 @@ _UNHEARD = {
     Agent.NODE_NOT_READY.value: "AgentAlive=False: the node is not ready, and nothing is heard of its agent",
 }
 """Reasons of a node's state that say that nothing is, or is no longer, heard of its agent."""
-_PLACEMENT = "agent.nodeSelector and agent.tolerations of the chart"
+_PLACEMENT = "agent.nodeSelector, agent.affinity and agent.tolerations of the chart"
 
 
 def inventory(facts: Facts) -> Iterator[Finding]:
