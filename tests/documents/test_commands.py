@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from documents.commands import ROOT, Command, all_commands, commands
+from documents.commands import PAGES, ROOT, Command, all_commands, commands
 from documents.elsewhere import ELSEWHERE, Elsewhere
 from documents.run import PLACEHOLDERS, is_run
 
@@ -115,3 +115,12 @@ def test_what_is_installed_by_hand_has_the_programs_of_the_pages() -> None:
     extras = {extra for text in texts for extra in re.findall(r"pip install '?\.\[(\w+)\]", text)}
     declared = (ROOT / "pyproject.toml").read_text().partition("[project.optional-dependencies]")[2]
     assert [extra for extra in extras if f"\n{extra} = [" not in declared] == []
+
+
+def test_every_page_asks_for_a_helm_that_has_the_options_of_the_commands() -> None:
+    assert any("--reset-then-reuse-values" in one.text for one in COMMANDS), "then an older one would do"
+    said = {page.name: re.findall(r"\bhelm \(?(\d[\d.]*) or newer", page.read_text()) for page in PAGES}
+    assert {name: versions for name, versions in said.items() if versions} == {
+        "README.md": ["3.14"],
+        "install.md": ["3.14"],
+    }
