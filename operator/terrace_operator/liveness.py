@@ -23,6 +23,10 @@ LOOK_AFTER_S = 30.0
 """After which a node whose agent never spoke is looked at; one without an agent shall not be waited for."""
 
 
+Beat = tuple[str, str | None]
+"""The uid of a NodeTiering, and the heartbeat in it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
     """The last heartbeat of one node's agent.
@@ -41,6 +45,11 @@ class Heard:
     since_s: float
     period_s: int = PERIOD_S
     said: Agent | None = None
+
+    @property
+    def beat(self) -> Beat:
+        """Which heartbeat this is."""
+        return self.uid, self.heartbeat
 
     @property
     def silent_from_s(self) -> float:
@@ -126,7 +135,7 @@ def said(condition: Condition | None) -> Agent | None:
 def _hear(before: Heard | None, tiering: Tiering, now_s: float) -> Heard:
     report = tiering.report
     heartbeat = (report.heartbeat or "") if report else None
-    if before is not None and (before.uid, before.heartbeat) == (tiering.uid, heartbeat):
+    if before is not None and before.beat == (tiering.uid, heartbeat):
         return before
     return Heard(
         uid=tiering.uid,

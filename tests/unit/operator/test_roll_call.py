@@ -9,7 +9,7 @@ import pytest
 from cases.fleets import READY, a_condition, a_node, a_report, a_tiering
 from terrace_operator import roll_call as roll_call_module
 from terrace_operator.cluster.look import AgentPods, read_look
-from terrace_operator.errors import ApiGarbled, ApiNotFound, ApiUnreachable
+from terrace_operator.errors import ApiGarbled, ApiNotFound, ApiRefused, ApiUnreachable
 from terrace_operator.fleet import Agent, Tiering
 from terrace_operator.liveness import Look
 from terrace_operator.roll_call import RollCall
@@ -115,6 +115,39 @@ def test_a_silent_node_is_looked_at_again_after_a_while(monkeypatch: pytest.Monk
 def test_a_look_that_fails_leaves_the_node_silent(error: Exception) -> None:
     nodes, tierings = Nodes(error), silent("a")
     calling(nodes, tierings, lambda call: nodes.seen == ["a"] and call.agents(tierings) == {"a": Agent.SILENT})
+
+
+@pytest.mark.parametrize(
+    "error", [ApiUnreachable("cut"), ApiRefused(status=429, reason="TooManyRequests", message=""), ApiGarbled("?")]
+)
+def test_a_look_that_fails_leaves_true_what_the_last_one_found(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a policy would wait for a node without an agent, and count it as failed."""
+    monkeypatch.setattr(roll_call_module, "_LOOK_AGAIN_S", 0.02)
+    nodes, tierings = Nodes(NOBODY), silent("a")
+
+    def failed_and_still_known(call: RollCall) -> bool:
+        known = call.agents(tierings) == {"a": Agent.NONE}
+        failed = nodes.found is error and len(nodes.seen) > 1
+        if known:
+            nodes.found = error
+        return known and failed
+
+    calling(nodes, tierings, failed_and_still_known)
+
+
+def test_a_look_that_failed_is_tried_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roll_call_module, "_TRY_AGAIN_S", 0.02)
+    nodes, tierings = Nodes(ApiUnreachable("cut")), silent("a")
+
+    def found(call: RollCall) -> bool:
+        if nodes.seen:
+            nodes.found = NOBODY
+        return call.agents(tierings) == {"a": Agent.NONE}
+
+    calling(nodes, tierings, found)
+    assert len(nodes.seen) == 2
 
 
 def test_a_node_that_vanishes_just_before_the_look_ends_nothing() -> None:
