@@ -36,14 +36,15 @@ class Heard:
         heartbeat: as the agent wrote it; None if it never spoke, empty from one that promises nothing.
         since_s: monotonic time at which this process first saw it.
         period_s: within which the next one was promised.
-        said: what the condition said of an agent that was not alive when this process began to listen; it stays so
-            until the agent speaks or a look finds something else.
+        came: whether this process heard it come. If not, it may be old, and whoever led knows better since when.
+        said: what the condition says now of an agent that is not alive; believed until a look finds something else.
     """
 
     uid: str
     heartbeat: str | None
     since_s: float
     period_s: int = PERIOD_S
+    came: bool = False
     said: Agent | None = None
 
     @property
@@ -56,7 +57,7 @@ class Heard:
         """From when on the agent is silent unless it speaks."""
         if self.heartbeat == "":
             return math.inf
-        return self.since_s if self.said else self.since_s + MISSED * self.period_s
+        return self.since_s if self.said and not self.came else self.since_s + MISSED * self.period_s
 
     @property
     def look_from_s(self) -> float:
@@ -135,14 +136,16 @@ def said(condition: Condition | None) -> Agent | None:
 def _hear(before: Heard | None, tiering: Tiering, now_s: float) -> Heard:
     report = tiering.report
     heartbeat = (report.heartbeat or "") if report else None
+    known = said(tiering.alive)
     if before is not None and before.beat == (tiering.uid, heartbeat):
-        return before
+        return before if before.said is known else replace(before, said=known)
     return Heard(
         uid=tiering.uid,
         heartbeat=heartbeat,
         since_s=now_s,
         period_s=(report.heartbeat_period_s if report else None) or PERIOD_S,
-        said=said(tiering.alive) if before is None else None,
+        came=before is not None and heartbeat is not None,
+        said=known,
     )
 
 

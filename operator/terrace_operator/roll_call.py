@@ -71,11 +71,14 @@ class RollCall:
         return alive_writes(agents, self._heard, looks, tierings.values(), now)
 
     async def run(self, leading: Callable[[], bool]) -> None:
-        """Looks at silent nodes for ever, a few at a time; without leading at none."""
+        """Looks at silent nodes for ever, a few at a time; without leading at none, for then another one does."""
         slots = asyncio.Semaphore(_PARALLEL)
         while True:
             await asyncio.sleep(_ROUND_S)
-            names = self._worth_a_look() if leading() else ()
+            if not leading():
+                self._looked = {}
+                continue
+            names = self._worth_a_look()
             changed = await asyncio.gather(*(self._look_at(name, self._heard[name].beat, slots) for name in names))
             if any(changed):
                 self._wake.now()

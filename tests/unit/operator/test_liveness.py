@@ -109,6 +109,40 @@ def test_a_new_operator_takes_over_what_was_known(agent: Agent) -> None:
     assert judge(heard(tiering(spoke("13:00")), at_s=1_001, before=one), None, 1_001) is Agent.ALIVE
 
 
+@pytest.mark.parametrize("agent", [Agent.SILENT, Agent.NODE_NOT_READY, Agent.NONE])
+def test_a_standby_knows_what_the_leader_has_said_since(agent: Agent) -> None:
+    """Or every node would be said to be silent at a hand-over, until it is looked at again."""
+    one = heard(tiering(spoke(), "True", "Alive"))
+    later = heard(tiering(spoke(), "False", agent.value), at_s=299, before=one)
+    assert judge(later, None, 299) is agent
+    spoken = heard(tiering(spoke("12:05"), "False", agent.value), at_s=310, before=later)
+    assert judge(spoken, None, 310) is Agent.ALIVE
+
+
+def test_a_node_without_an_agent_stays_so_when_that_has_been_said() -> None:
+    """Also one that was registered anew: of an agent that never spoke nothing can be old."""
+    anew = heard(replace(tiering(), uid="second"), before=heard(tiering()))
+    nobody = Look(node_ready=True, pod=None)
+    assert judge(anew, nobody, LOOK_AFTER_S) is Agent.NONE
+    later = heard(replace(tiering(None, "False", "NoAgent"), uid="second"), at_s=LOOK_AFTER_S, before=anew)
+    assert judge(later, nobody, LOOK_AFTER_S) is Agent.NONE
+
+
+def test_what_a_leader_has_taken_back_is_believed_no_longer() -> None:
+    one = heard(tiering(spoke(), "False", "AgentSilent"), at_s=100)
+    later = heard(tiering(spoke(), "True", "Alive"), at_s=101, before=one)
+    assert judge(later, None, 101) is Agent.ALIVE
+
+
+def test_nothing_that_is_said_outdoes_a_heartbeat_that_was_heard_to_come() -> None:
+    """The leader may have said it just before, and cannot take it back if it ended since."""
+    before = heard(tiering(spoke("11:55"), "True", "Alive"))
+    one = heard(tiering(spoke(period_s=100), "True", "Alive"), at_s=100, before=before)
+    later = heard(tiering(spoke(period_s=100), "False", "NodeNotReady"), at_s=110, before=one)
+    assert judge(later, None, 399) is Agent.ALIVE
+    assert judge(later, None, 400) is Agent.NODE_NOT_READY
+
+
 def test_a_new_operator_believes_that_the_others_are_alive_for_three_periods() -> None:
     one = heard(tiering(spoke(), "True", "Alive"), at_s=1_000)
     assert judge(one, None, 1_299) is Agent.ALIVE

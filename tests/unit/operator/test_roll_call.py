@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from cases.fleets import READY, a_condition, a_node, a_report, a_tiering
+from cases.fleets import NOW, READY, a_condition, a_node, a_report, a_tiering
 from terrace_operator import roll_call as roll_call_module
 from terrace_operator.cluster.look import AgentPods, read_look
 from terrace_operator.errors import ApiGarbled, ApiNotFound, ApiRefused, ApiUnreachable
@@ -176,6 +176,25 @@ def test_who_does_not_lead_looks_at_nobody() -> None:
 
     calling(nodes, silent("a"), some_rounds, leading=False)
     assert nodes.seen == []
+
+
+def test_who_leads_again_believes_what_was_said_since() -> None:
+    """What it saw when it led last is older."""
+
+    async def main() -> None:
+        leading = True
+        call, tierings = RollCall(Nodes(NOBODY).look, Wake()), silent("a")
+        task = asyncio.create_task(call.run(lambda: leading))
+        async with asyncio.timeout(5):
+            while call.agents(tierings) != {"a": Agent.NONE}:
+                await asyncio.sleep(0.002)
+            leading = False
+            while call.agents(tierings) != {"a": Agent.SILENT}:
+                await asyncio.sleep(0.002)
+        assert call.writes(call.agents(tierings), tierings, NOW) == ()
+        task.cancel()
+
+    asyncio.run(main())
 
 
 def node(status: str) -> Mapping[str, object]:
