@@ -110,6 +110,7 @@ class Reconciler:
         self._metrics = metrics
         self._wake = wake
         self._list_due_s = 0.0
+        self._term = 0
         self._decider = Decider(fleet)
         self._tell = tell
         self._decisions: tuple[Decision, ...] | None = None
@@ -128,6 +129,7 @@ class Reconciler:
 
     def begin_term(self) -> None:
         """Says that another process may have written until now: what it recorded in statuses has to be listed first."""
+        self._term += 1
         self.policies = None
         self.policies_changed()
 
@@ -182,12 +184,17 @@ class Reconciler:
         self._troubles = None
 
     async def _list_policies(self) -> None:
+        """Lists the policies; what was asked for before a term began is not of that term, and they stay due."""
         self._list_due_s = time.monotonic() + random.uniform(*RESYNC_S)
+        term = self._term
         try:
-            self.policies = await self._fleet.list_policies()
+            found = await self._fleet.list_policies()
         except (ApiRefused, ApiUnreachable, ApiGarbled) as error:
             _log.warning("cannot list policies", extra=fields(error=str(error)))
             self._list_due_s = time.monotonic() + _LIST_AGAIN_S
+            return
+        if term == self._term:
+            self.policies = found
 
     def _adoptable(self, decisions: Iterable[Decision]) -> frozenset[str]:
         now_s = time.monotonic()

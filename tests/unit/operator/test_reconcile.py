@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cases.fake_fleet import FakeFleet, Watched
-from cases.fleets import AT_ONCE, READY, a_condition, a_node, a_policy, a_report, a_tiering, an_invalid_policy
+from cases.fleets import AT_ONCE, READY, a_condition, a_node, a_policy, a_report, a_status, a_tiering, an_invalid_policy
 from terrace_api.node_tiering import Action
 from terrace_operator import reconcile as reconcile_module
 from terrace_operator.compile import RESTORE, compile_spec
 from terrace_operator.errors import ApiNotFound, ApiRefused
+from terrace_operator.fleet import Policies
 from terrace_operator.metrics import Metrics
 from terrace_operator.node_writes import NodeWrite
 from terrace_operator.reconcile import Reconciler
@@ -141,6 +142,28 @@ def test_a_term_begins_with_what_the_former_leader_recorded() -> None:
     reconciler.policies_changed()
     one_pass(reconciler)
     assert fleet.tierings["a"].spec == SPEC
+
+
+def test_a_list_that_was_under_way_when_a_term_began_is_not_of_that_term() -> None:
+    fleet = fleet_of("a")
+    fleet.put_policy(BATCH)
+    fleet.leading = False
+
+    class Late(Watched):
+        async def list_policies(self) -> Policies:
+            found = await super().list_policies()
+            if not fleet.leading:
+                fleet.statuses["batch"] = a_status(good=BATCH)
+                fleet.leading = True
+                reconciler.begin_term()
+            return found
+
+    reconciler = operator(fleet, Late(fleet))
+    asyncio.run(reconciler.reconcile())
+    assert fleet.writes == []
+    asyncio.run(reconciler.reconcile())
+    assert fleet.tierings["a"].spec == SPEC
+    assert fleet.statuses["batch"].last_good is not None, "what the former leader recorded last is kept"
 
 
 def test_a_term_that_ends_in_the_middle_of_a_pass_ends_the_writes() -> None:
