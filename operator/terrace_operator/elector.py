@@ -68,7 +68,7 @@ class Elector:
         Args:
             lock: what to hold.
             identity: of this process and no other, ever.
-            on_change: called when this process begins to lead, and when it no longer does.
+            on_change: called when this process begins to lead, also in another term, and when it no longer does.
             clock: goes on while the machine sleeps, as other candidates' clocks do.
         """
         self.holder = ""
@@ -81,7 +81,7 @@ class Elector:
         self._seen: Sighting | None = None
         self._from_s = 0.0
         self._renewed_s: float | None = None
-        self._told = False
+        self._told: int | None = None
         self._problem = ""
 
     @property
@@ -177,10 +177,11 @@ class Elector:
             self._problem = ""
 
     def _tell(self) -> None:
-        if self.leading != self._told:
-            self._told = self.leading
+        term = self.term if self.leading else None
+        if term != self._told:
+            self._told = term
             fact = fields(identity=self._identity, holder=self.holder)
-            _log.info("leading" if self._told else "no longer leading", extra=fact)
+            _log.info("no longer leading" if term is None else "leading", extra=fact)
             self._on_change()
 
 

@@ -9,7 +9,7 @@ Before: `cluster` and `handlers` wake it. After: NodeTiering.spec and TieringPol
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from terrace_api.conditions import ConditionStatus
 from terrace_operator.census import Census, census
 from terrace_operator.decide import Decided, Decision
 from terrace_operator.decider import Decider, Seen
-from terrace_operator.errors import ApiGarbled, ApiRefused, ApiUnreachable
+from terrace_operator.errors import ApiGarbled, ApiRefused, ApiUnreachable, NotLeading
 from terrace_operator.events import Event, Troubles, change_of_hands, policy_events, troubles, turns
 from terrace_operator.fleet import Agents, Policies
 from terrace_operator.liveness import AliveWrite
@@ -33,7 +33,7 @@ from terrace_operator.statuses import StatusWrite, policy_statuses, remembers
 from terrace_operator.tally import tally
 from terrace_operator.throttle import Throttle
 from terrace_operator.wake import Wake
-from terrace_operator.writer import Writer
+from terrace_operator.writer import Writer, WriteT
 
 _log = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ class Reconciler:
         self._metrics = metrics
         self._wake = wake
         self._list_due_s = 0.0
-        self._term = 0
+        self._term = self._decided_in = 0
         self._decider = Decider(fleet)
         self._tell = tell
         self._decisions: tuple[Decision, ...] | None = None
@@ -118,9 +118,10 @@ class Reconciler:
         self._unsure: set[str] = set()
         self._outlived_since: dict[str, float] = {}
         throttle = Throttle(writes_per_second)
-        self._specs = Writer("NodeTiering", self._write_spec, self._spec_written, throttle, metrics)
-        self._alive = Writer("NodeTiering/status", fleet.write_alive, _alive_written, throttle, metrics)
-        self._statuses = StatusWriter(fleet.write_status, self._status_written, throttle, metrics)
+        self._specs = Writer("NodeTiering", self._in_its_term(self._write_spec), self._spec_written, throttle, metrics)
+        write_alive, write_status = self._in_its_term(fleet.write_alive), self._in_its_term(fleet.write_status)
+        self._alive = Writer("NodeTiering/status", write_alive, _alive_written, throttle, metrics)
+        self._statuses = StatusWriter(write_status, self._status_written, throttle, metrics)
 
     def policies_changed(self) -> None:
         """Says that the policies have to be listed again."""
@@ -128,9 +129,13 @@ class Reconciler:
         self._wake.now()
 
     def begin_term(self) -> None:
-        """Says that another process may have written until now: what it recorded in statuses has to be listed first."""
+        """Says that another process may have written until now: what it recorded in statuses has to be listed first.
+
+        A pass that is under way writes nothing more.
+        """
         self._term += 1
         self.policies = None
+        self._forget()
         self.policies_changed()
 
     async def run(self) -> None:
@@ -155,6 +160,7 @@ class Reconciler:
             self._forget()
             self._metrics.waiting.clear()
             return
+        self._decided_in = self._term
         with self._deciding():
             decided = self._decider.decide(policies, agents, self._unsure, now)
             writes = node_writes(decided.decisions, self._fleet.tierings, self._adoptable(decided.decisions))
@@ -206,6 +212,16 @@ class Reconciler:
             if at_s > now_s:
                 self._wake.at(at_s)
         return frozenset(uid for uid, at_s in due_s.items() if at_s <= now_s)
+
+    def _in_its_term(self, write: Callable[[WriteT], Awaitable[None]]) -> Callable[[WriteT], Awaitable[None]]:
+        """Returns a write that is refused in any later term than that in which it was decided."""
+
+        async def write_in_its_term(what: WriteT) -> None:
+            if self._decided_in != self._term:
+                raise NotLeading
+            await write(what)
+
+        return write_in_its_term
 
     async def _write_spec(self, write: NodeWrite) -> None:
         """Writes a spec, and remembers that it may be there if no answer says whether it is."""

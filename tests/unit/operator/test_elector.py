@@ -162,6 +162,24 @@ def test_a_term_goes_on_if_nobody_else_led_in_between() -> None:
     run(test)
 
 
+def test_a_new_term_is_told_also_to_who_never_noticed_that_the_last_one_ended() -> None:
+    """A process that was frozen while another one led and left: what that one wrote is not known here yet."""
+
+    async def test() -> None:
+        table, told = Table(), list[str]()
+        first, second = candidate(table, "first", told=told), candidate(table, "second")
+        await first.attempt()
+        await second.attempt()
+        table.now_s += LEASE_S
+        await second.attempt()
+        await second.leave()
+        await first.attempt()
+        assert (first.leading, first.term) == (True, 3)
+        assert told == ["first", "first"]
+
+    run(test)
+
+
 def test_a_renewal_whose_answer_was_lost_is_no_reason_to_stop() -> None:
     async def test() -> None:
         table = Table()

@@ -182,6 +182,19 @@ def test_a_term_that_ends_in_the_middle_of_a_pass_ends_the_writes() -> None:
     assert set(fleet.tierings) == {"a", "b", "c"}, "and nothing is held back in the next term"
 
 
+def test_what_was_decided_in_an_earlier_term_is_not_written_in_this_one() -> None:
+    """Another process may have led in between, and decided otherwise."""
+    fleet = fleet_of("a", "b", "c")
+    fleet.put_policy(BATCH)
+    reconciler = operator(fleet)
+    fleet.after_write = reconciler.begin_term
+    one_pass(reconciler)
+    assert len(fleet.writes) == 1
+    fleet.after_write = lambda: None
+    one_pass(reconciler)
+    assert {tiering.spec for tiering in fleet.tierings.values()} == {SPEC}
+
+
 def test_nothing_is_written_until_the_policies_are_listed() -> None:
     """Or a start while the API server is shaky would restore every node."""
     fleet = fleet_of("a")
