@@ -6,6 +6,7 @@ that `Elector.left_s` gives; `operate` begins a term from a fresh list.
 
 import asyncio
 import logging
+import math
 import random
 import socket
 import time
@@ -81,6 +82,7 @@ class Elector:
         self._seen: Sighting | None = None
         self._from_s = 0.0
         self._renewed_s: float | None = None
+        self._left = False
         self._told: int | None = None
         self._problem = ""
 
@@ -92,7 +94,7 @@ class Elector:
     def left_s(self) -> float:
         """Returns how long a write may take that starts now; 0 if none may start."""
         now_s = self._clock()
-        if self._renewed_s is None or not self._from_s <= now_s < self._renewed_s + RENEW_WITHIN_S:
+        if self._left or self._renewed_s is None or not self._from_s <= now_s < self._renewed_s + RENEW_WITHIN_S:
             return 0.0
         return self._renewed_s + ENDED_WITHIN_S - now_s
 
@@ -123,8 +125,12 @@ class Elector:
                 self._from_s = self._clock() + found.duration_s
 
     async def leave(self, held_s: int = 0) -> None:
-        """Ends this process's term: it writes nothing any more. For `held_s` seconds nobody else does either."""
-        leading, self._renewed_s = self._renewed_s is not None, None
+        """Ends this process's part for good: it writes nothing any more.
+
+        Nobody else does either for `held_s` seconds, nor while one from whom the Lease was taken still may.
+        """
+        leading, self._renewed_s, self._left = self._renewed_s is not None, None, True
+        held_s = max(held_s, math.ceil(self._from_s - self._clock()))
         if leading:
             await self._without_fail(lambda: self._leave(held_s))
         self._tell()
@@ -145,7 +151,9 @@ class Elector:
         self.asked.set()
 
     async def _claim(self) -> None:
-        wanted = claim(self._seen, self._identity, now_s=self._clock(), now=_now()) if self._seen else None
+        if self._left or self._seen is None:
+            return
+        wanted = claim(self._seen, self._identity, now_s=self._clock(), now=_now())
         if wanted is None:
             self._renewed_s = None
         else:
