@@ -7,6 +7,8 @@ they need only run equally fast.
     renewal sent ──── RENEW_WITHIN_S ────► no write is started any more ── ENDED_WITHIN_S ► and none is under way
                  ──────────────────────── LEASE_S ─────────────────────────────────────────────► others may take it
 
+A Lease that is deleted while it is held is waited out in the same way by all who saw it.
+
 The client library's own elector is not used: it compares wall clocks, lets one hanging request keep it leading past its
 deadline, ends on a refused connection without ending what it started, and never releases
 (`kubernetes.aio.leaderelection`, release 37.0.2).
@@ -42,7 +44,10 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
-    """A Lease, and since when this process has seen it as it is."""
+    """A Lease, and since when this process has seen it as it is.
+
+    One that was deleted is seen as it was last, without a version: whoever held it does not know yet.
+    """
 
     lease: Lease
     since_s: float
@@ -53,13 +58,26 @@ class Sighting:
 
 
 def sighted(before: Sighting | None, lease: Lease, now_s: float) -> Sighting:
-    """Returns the sighting after one more look."""
-    return before if before is not None and before.lease == lease else Sighting(lease=lease, since_s=now_s)
+    """Returns the sighting after one more look.
+
+    A deleted Lease is waited for no longer than one that is renewed: it says more only when its holder has left. One
+    that was made anew counts on from the terms that were seen before.
+    """
+    if before is None:
+        return Sighting(lease=lease, since_s=now_s)
+    if not lease.version:
+        lease = replace(before.lease, version="", duration_s=min(before.lease.duration_s, LEASE_S))
+    lease = replace(lease, transitions=max(lease.transitions, before.lease.transitions))
+    return before if before.lease == lease else Sighting(lease=lease, since_s=now_s)
 
 
-def claim(seen: Sighting, me: str, *, now_s: float, now: str) -> Lease | None:
-    """Returns what to write so that `me` holds the Lease from now on; None while somebody else does."""
-    if seen.lease.holder == me:
+def claim(seen: Sighting, me: str, *, leading: bool, now_s: float, now: str) -> Lease | None:
+    """Returns what to write so that `me` holds the Lease from now on; None while somebody else does.
+
+    A Lease that was deleted is made again at once only by who is leading: it knows that nobody else led since. Who has
+    seen none yet waits for nobody, or the first operator of all would have to.
+    """
+    if seen.lease.holder == me and (seen.lease.version or leading):
         return replace(seen.lease, duration_s=LEASE_S, renewed=now)
     return take(seen.lease, me, now=now) if seen.expired(now_s) else None
 

@@ -116,13 +116,13 @@ class Elector:
             ApiRefused, ApiUnreachable, ApiGarbled: it could not be taken.
         """
         while self.holder != self._identity:
-            found = await self._lock.read()
+            former = (await self._look()).lease
             try:
-                await self._write(take(found, self._identity, now=_now()))
-            except ApiConflict:
+                await self._write(take(former, self._identity, now=_now()))
+            except (ApiConflict, ApiNotFound):
                 continue
-            if found.holder:
-                self._from_s = self._clock() + found.duration_s
+            if former.holder:
+                self._from_s = self._clock() + former.duration_s
 
     async def leave(self, held_s: int = 0) -> None:
         """Ends this process's part for good: it writes nothing any more.
@@ -136,24 +136,25 @@ class Elector:
         self._tell()
 
     async def _attempt(self) -> None:
-        if self._seen is None or self._seen.lease.holder != self._identity:
-            await self._look()
+        seen = self._seen
+        if seen is None or seen.lease.holder != self._identity or not seen.lease.version:
+            seen = await self._look()
         try:
-            await self._claim()
+            await self._claim(seen)
         except (ApiConflict, ApiNotFound):  # somebody else has it, deleted it, or an answer to this process was lost
-            await self._look()
-            await self._claim()
+            await self._claim(await self._look())
 
-    async def _look(self) -> None:
+    async def _look(self) -> Sighting:
         found = await self._lock.read()
         self._seen = sighted(self._seen, found, self._clock())
         self.holder = found.holder
         self.asked.set()
+        return self._seen
 
-    async def _claim(self) -> None:
-        if self._left or self._seen is None:
+    async def _claim(self, seen: Sighting) -> None:
+        if self._left:
             return
-        wanted = claim(self._seen, self._identity, now_s=self._clock(), now=_now())
+        wanted = claim(seen, self._identity, leading=self.leading, now_s=self._clock(), now=_now())
         if wanted is None:
             self._renewed_s = None
         else:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from terrace_api.conditions import Condition, ConditionStatus
 from terrace_api.node_tiering import ConditionType
 from terrace_operator.compile import RESTORE
+from terrace_operator.election import LEASE_S
 from terrace_operator.fleet import Agent, Agents, Tiering
 
 _NAMED = 50
@@ -79,7 +80,7 @@ def farewell(found: Restoration, policies: Iterable[str], *, held_s: int, lease:
             "",
             f"These policies remain: {', '.join(names)}. An operator that still runs in {held_s} s applies them",
         ]
-        lines += ["again: uninstall it or delete them before. To let it go on now:"]
+        lines += [f"again: uninstall it or delete them before. To let it go on after {LEASE_S} s:"]
         namespace, _, name = lease.partition("/")
         lines += [f"  kubectl delete lease -n {namespace} {name}"]
     return "\n".join(lines)

@@ -84,7 +84,7 @@ def test_at_the_end_people_get_the_nodes_and_the_command_to_run_there() -> None:
     assert "  terrace-agent stop\n" in text
     assert "kubectl debug node/NAME -it --profile=sysadmin --image=registry/agent:1 -- " in text
     assert "These policies remain: batch." in text
-    assert text.endswith("kubectl delete lease -n ns lease")
+    assert text.endswith("To let it go on after 15 s:\n  kubectl delete lease -n ns lease")
 
 
 def test_when_all_answered_and_no_policy_remains_there_is_nothing_else_to_say() -> None:

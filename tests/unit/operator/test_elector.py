@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
 import pytest
@@ -23,6 +23,7 @@ class Table:
     def __init__(self) -> None:
         self.lease = Lease()
         self.now_s = 0.0
+        self.writes = 0
         self.error: Exception | None = None
         self.gates: list[asyncio.Future[None]] | None = None
 
@@ -38,7 +39,8 @@ class Table:
             raise ApiNotFound(status=404, reason="NotFound", message="the object is not there")
         if lease.version != self.lease.version:
             raise ApiConflict(status=409, reason="Conflict", message="the object has been modified")
-        self.lease = replace(lease, version=str(int(self.lease.version or "0") + 1))
+        self.writes += 1
+        self.lease = replace(lease, version=f"v{self.writes}")
         stored = self.lease
         await self._gate()
         return stored
@@ -206,6 +208,105 @@ def test_a_lease_that_was_deleted_is_made_again() -> None:
     run(test)
 
 
+def test_a_lease_that_was_deleted_while_held_is_waited_out_by_all_others() -> None:
+    """Its holder notices only at its next renewal, and may write until then."""
+
+    async def test() -> None:
+        table = Table()
+        leader, standby = candidate(table, "leader"), candidate(table, "standby")
+        await leader.attempt()
+        await standby.attempt()
+        table.lease = Lease()
+        await standby.attempt()
+        assert (leader.leading, standby.leading) == (True, False)
+        await leader.attempt()
+        assert (table.lease.holder, leader.term) == ("leader", 1), "nobody else led in between"
+        table.lease = Lease()
+        await standby.attempt()
+        table.now_s += LEASE_S
+        await standby.attempt()
+        assert (leader.leading, standby.leading, standby.term) == (False, True, 2)
+
+    run(test)
+
+
+def test_a_lease_that_was_left_held_and_then_deleted_is_waited_out_no_longer_than_one_that_is_renewed() -> None:
+    """People delete it to let the operator go on before its time."""
+
+    async def test() -> None:
+        table = Table()
+        cleaner, standby = candidate(table, "cleaner"), candidate(table, "standby")
+        await cleaner.take()
+        await cleaner.leave(held_s=300)
+        await standby.attempt()
+        table.lease = Lease()
+        await standby.attempt()
+        table.now_s += LEASE_S
+        await standby.attempt()
+        assert standby.leading
+
+    run(test)
+
+
+def test_whoever_takes_the_lease_waits_also_for_the_holder_of_one_that_is_deleted_meanwhile() -> None:
+    async def test() -> None:
+        table = Table()
+        leader, cleaner = candidate(table, "leader"), candidate(table, "cleaner")
+        await leader.attempt()
+        table.gates = []
+        taking = asyncio.create_task(cleaner.take())
+        for _ in range(2):
+            await until(lambda: bool(table.gates))
+            table.gates.pop().set_result(None)
+        await until(lambda: bool(table.gates))
+        late, table.gates = table.gates.pop(), None
+        table.lease = Lease()
+        late.set_result(None)
+        await taking
+        assert (table.lease.holder, leader.leading, cleaner.leading) == ("cleaner", True, False)
+        table.now_s += LEASE_S
+        await cleaner.attempt()
+        assert cleaner.leading
+
+    run(test)
+
+
+def test_who_slept_does_not_make_a_deleted_lease_again_at_once() -> None:
+    """Another one may have made one meanwhile, and lead although that was deleted as well."""
+
+    async def test() -> None:
+        table = Table()
+        first, second = candidate(table, "first"), candidate(table, "second")
+        await first.attempt()
+        await second.attempt()
+        table.now_s += LEASE_S
+        await second.attempt()
+        table.lease = Lease()
+        await first.attempt()
+        assert (first.leading, second.leading) == (False, True)
+        await second.attempt()
+        await first.attempt()
+        assert first.holder == "second"
+
+    run(test)
+
+
+def test_a_term_has_another_number_than_all_before_also_after_the_lease_was_made_anew() -> None:
+    async def test() -> None:
+        table = Table()
+        first, second = candidate(table, "first"), candidate(table, "second")
+        table.lease = Lease(transitions=6, version="1")
+        await first.attempt()
+        table.lease = Lease()
+        await second.attempt()
+        await second.leave()
+        table.now_s += LEASE_S
+        await first.attempt()
+        assert (first.leading, first.term) == (True, 8)
+
+    run(test)
+
+
 def test_who_does_not_lead_leaves_nothing() -> None:
     async def test() -> None:
         table = Table()
@@ -344,8 +445,8 @@ def test_a_request_that_hangs_does_not_outlast_the_attempt(monkeypatch: pytest.M
 
 def test_another_clock_does_not_matter() -> None:
     seen = sighted(None, Lease(holder="other", duration_s=LEASE_S, renewed="2001-01-01T00:00:00Z"), 1e9)
-    assert claim(seen, "me", now_s=1e9 + LEASE_S - 0.1, now=NOW) is None
-    assert claim(seen, "me", now_s=1e9 + LEASE_S, now=NOW) is not None
+    assert claim(seen, "me", leading=False, now_s=1e9 + LEASE_S - 0.1, now=NOW) is None
+    assert claim(seen, "me", leading=False, now_s=1e9 + LEASE_S, now=NOW) is not None
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -415,25 +516,41 @@ class Contest:
         return self._electors[-1]
 
 
+async def compete(contest: Contest, chance: random.Random, whats: Mapping[str, int], steps: int) -> None:
+    """Two do what they may do, the more often the greater its number; at times one of them is frozen."""
+    pace = chance.choice((1, 6))
+    awake: tuple[int, ...] = ()
+    for number in range(steps):
+        if number % 40 == 0:
+            awake = chance.choice(((0,), (1,), (0, 1), (0, 1))) if number else (0, 1)
+        await contest.step(
+            chance.choice(awake),
+            chance.choices(list(whats), list(whats.values()))[0],
+            advance_s=chance.choice((0.0, 0.0, 0.0, 0.0, 0.0, 0.1, 0.5, 3.0)) * pace,
+            gate=chance.randrange(12),
+        )
+        assert contest.leading <= 1
+
+
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_no_two_may_ever_write(seed: int) -> None:
-    """At times one of them is frozen, and both are ended and interrupted."""
-
     async def test() -> None:
         contest, chance = Contest(2), random.Random(seed)
-        pace = chance.choice((1, 6))
-        awake: tuple[int, ...] = ()
-        for number in range(400):
-            if number % 40 == 0:
-                awake = chance.choice(((0,), (1,), (0, 1), (0, 1)))
-            await contest.step(
-                chance.choice(awake),
-                chance.choices(("attempt", "take", "leave", "take and leave"), (88, 3, 3, 6))[0],
-                advance_s=chance.choice((0.0, 0.0, 0.0, 0.0, 0.0, 0.1, 0.5, 3.0)) * pace,
-                gate=chance.randrange(12),
-            )
-            assert contest.leading <= 1
+        await compete(contest, chance, {"attempt": 88, "take": 3, "leave": 3, "take and leave": 6}, steps=400)
+        await contest.end()
+
+    run(test)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_no_two_that_know_of_each_other_may_ever_write_although_the_lease_is_deleted(seed: int) -> None:
+    async def test() -> None:
+        contest, chance, whats = Contest(2), random.Random(seed), {"attempt": 97, "take": 3}
+        await compete(contest, chance, whats, steps=chance.randrange(40, 200))
+        contest.table.lease = Lease()
+        await compete(contest, chance, whats, steps=200)
         await contest.end()
 
     run(test)
