@@ -20,7 +20,7 @@ from terrace_agent.turn import NO_ORDER, Running, Turn, anew
 from terrace_agent.workloads.cgroups import read_cgroups
 from terrace_agent.workloads.resolve import resolve
 from terrace_agent.workloads.roster import Roster
-from terrace_agent.workloads.values import Selection
+from terrace_agent.workloads.values import Limited, Selection
 from terrace_api.errors import InvalidObject
 from terrace_api.node_tiering import Action
 from terrace_api.policy import EngineChoice, Mode
@@ -228,9 +228,10 @@ def _may_go_on(order: Order, engine: Engine) -> bool:
     return settings is not None and settings.mode is Mode.ENFORCE and allows(settings.engine, engine.name)
 
 
-def _selections(turn: Turn) -> tuple[Selection | None, ...]:
-    """Returns what may move to each nid that anything moves to."""
-    return tuple(turn.workloads.movable.towards(nid) for tier in turn.topology.tiers for nid in tier.nids)
+def _selections(turn: Turn) -> tuple[Selection | Limited | None, ...]:
+    """Returns what may move to each nid that anything moves to, and which pods are moved apart from the rest."""
+    movable = turn.workloads.movable
+    return *(movable.towards(nid) for tier in turn.topology.tiers for nid in tier.nids), *movable.limited
 
 
 def _verify(engines: tuple[Engine, ...]) -> Moved:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from terrace_agent.decide import Intent, Outcome
 from terrace_agent.engine import Tripped
 from terrace_agent.errors import SettingsRejected
-from terrace_agent.workloads.resolve import Problem
+from terrace_agent.workloads.problem import Problem
 from terrace_api.errors import InvalidObject
 from terrace_api.node_tiering import EngineCapability, EngineName
 

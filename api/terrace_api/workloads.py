@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from terrace_api.selectors import LabelSelector
+from terrace_api.units import Size
 
 
 class WorkloadAction(StrEnum):
@@ -35,9 +36,18 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FastMemory:
+    """Bounds on what each pod has of the fastest tier; at least one is given."""
+
+    max: Size | None = None
+    min: Size | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkloadRule:
     """One rule; without `match` it matches every pod."""
 
     name: str
     action: WorkloadAction
     match: Match | None = None
+    fast_memory: FastMemory | None = None

@@ -7,7 +7,7 @@ or let `SimMemory` move them, or `SimTiering`, which has what the kernel tiers w
 """
 
 from simkernel.kernel import KernelPanic, Killed, SimKernel
-from simkernel.memory import SimMemory, SimNid
+from simkernel.memory import SimCgroup, SimMemory, SimNid
 from simkernel.profiles import (
     LINUX_6_12,
     LINUX_6_16,
@@ -39,6 +39,7 @@ __all__ = [
     "KernelPanic",
     "Killed",
     "Profile",
+    "SimCgroup",
     "SimKernel",
     "SimMemory",
     "SimNid",

@@ -268,6 +268,8 @@ class SimKernel:
         if index not in self.running:
             return self.profile.late_command if index in self._was_on else errno.EINVAL
         tree = self._tree(index)
+        if not self._are_there(validity.goal_memcg_paths(tree)):
+            return errno.EINVAL
         self._panic_on_bad_nid(tree)
         running = self.running[index]
         running.files |= {path: text for path, text in tree.items() if "/quotas/goals/" in path}
@@ -280,8 +282,12 @@ class SimKernel:
         return None if self._has_cgroups_of(tree) else errno.ENOMEM
 
     def _has_cgroups_of(self, tree: dict[str, str]) -> bool:
-        """Returns whether every cgroup that filters name has a memory controller, as the root always has."""
-        named = validity.memcg_paths(tree) - {"/"}
+        """Returns whether every cgroup that filters and goals name is there."""
+        return self._are_there(validity.memcg_paths(tree) | validity.goal_memcg_paths(tree))
+
+    def _are_there(self, paths: set[str]) -> bool:
+        """Returns whether each of the cgroups has a memory controller, as the root always has."""
+        named = paths - {"/"}
         return all(f"{CGROUPS}{path}".rstrip("/") + "/memory.stat" in self._files for path in named)
 
     def _update(self, index: int, word: str) -> int | None:

@@ -10,8 +10,8 @@ _UNMEASURED_BYTES_PER_MS = 1024 * _PAGE_BYTES
 _LEAST = 1
 """What `temporal` comes to at its goal: less than a page."""
 
-Score = Callable[[str, int], int]
-"""The current value of a node metric at a nid, in bp."""
+Score = Callable[[str, int, str], int]
+"""The current value of a metric at a nid, in bp, and for a cgroup where it is a memcg's."""
 
 
 @dataclass
@@ -64,7 +64,11 @@ def _in_time(files: Mapping[str, str], size: int) -> int:
 def _highest(files: Mapping[str, str], score: Score) -> int | None:
     goals = range(int(files["quotas/goals/nr_goals"]))
     found = [
-        score(files[f"quotas/goals/{goal}/target_metric"], int(files[f"quotas/goals/{goal}/nid"]))
+        score(
+            files[f"quotas/goals/{goal}/target_metric"],
+            int(files[f"quotas/goals/{goal}/nid"]),
+            files.get(f"quotas/goals/{goal}/path", ""),
+        )
         * _BP
         // int(files[f"quotas/goals/{goal}/target_value"])
         for goal in goals

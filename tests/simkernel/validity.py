@@ -60,7 +60,11 @@ def _rejects(tree: Mapping[str, str], path: str, target: int) -> bool:
 
 def goal_nids(tree: Mapping[str, str]) -> set[int]:
     """Returns the nids that goals of node metrics name."""
-    goals = (match[1] for path in tree if (match := _GOAL.fullmatch(path)) and tree[path].startswith("node_mem_"))
+    goals = (
+        match[1]
+        for path in tree
+        if (match := _GOAL.fullmatch(path)) and tree[path].startswith(("node_mem_", "node_memcg_"))
+    )
     return {int(tree[f"{goal}/nid"]) for goal in goals if tree[f"{goal}/target_value"] != "0"}
 
 
@@ -68,6 +72,12 @@ def memcg_paths(tree: Mapping[str, str]) -> set[str]:
     """Returns the cgroups that filters name."""
     filters = (match[1] for path in tree if (match := _MEMCG_FILTER.fullmatch(path)) and tree[path] == "memcg")
     return {tree[f"{directory}/memcg_path"] for directory in filters}
+
+
+def goal_memcg_paths(tree: Mapping[str, str]) -> set[str]:
+    """Returns the cgroups that goals of memcg metrics name."""
+    goals = (match[1] for path in tree if (match := _GOAL.fullmatch(path)) and tree[path].startswith("node_memcg_"))
+    return {tree[f"{goal}/path"] for goal in goals if tree[f"{goal}/target_value"] != "0"}
 
 
 def _intervals_are_valid(tree: Mapping[str, str]) -> bool:

@@ -31,6 +31,8 @@ from terrace_agent.steps import (
     Store,
 )
 
+_UNBUILT = {"commit_schemes_quota_goals": errno.EINVAL}
+
 
 class Applier:
     """Executes plans.
@@ -104,11 +106,15 @@ class Applier:
         return read_oracle(self._fs, self._journal.load().features or ())
 
     def _store_command(self, step: Command) -> None:
-        """Stores a command; ENOMEM is what any scheme that cannot be built comes to (`damon_sysfs_add_schemes()`)."""
+        """Stores a command; ENOMEM is what any scheme that cannot be built comes to (`damon_sysfs_add_schemes()`).
+
+        A goal for a cgroup that has gone is EINVAL where goals are all that is committed
+        (`damon_sysfs_memcg_path_to_id()`, mm/damon/sysfs-schemes.c).
+        """
         try:
             self._patience.store(self._fs, step.path, step.word)
         except StoreRefused as error:
-            if error.errno != errno.ENOMEM:
+            if error.errno != _UNBUILT.get(step.word, errno.ENOMEM):
                 raise
             raise SchemesRefused(path=error.path, value=error.value, errno=error.errno) from error
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from terrace_agent.damon.desired import Desired, DesiredKdamond
 from terrace_agent.damon.ownership import files_in_force, files_of, owner_of
 from terrace_agent.damon.read import ObservedKdamond
-from terrace_agent.damon.stores import differing, kdamond_stores, without_schemes
+from terrace_agent.damon.stores import differing, kdamond_stores, makes_schemes, without_schemes
 from terrace_agent.damon.tree import Action, GoalMetric, Kdamond
 from terrace_agent.journal import OwnedKdamond
 from terrace_agent.steps import Store
@@ -25,6 +25,10 @@ _SPARED = {GoalMetric.NODE_MEM_USED_BP.value: 1, GoalMetric.NODE_MEM_FREE_BP.val
 """What a goal leaves free beyond one that is higher by 1."""
 _MOVERS = ("/action", "/target_nid")
 _TUNED = ("/intervals/sample_us", "/intervals/aggr_us")
+_SCHEME_FILE = re.compile(r"/contexts/0/schemes/(\d+)/(.+)$")
+_GOAL_METRIC = re.compile(r"quotas/goals/\d+/target_metric$")
+_MEMCG_METRICS = {GoalMetric.NODE_MEMCG_USED_BP.value, GoalMetric.NODE_MEMCG_FREE_BP.value}
+_OF_NUMBER = ("/quotas/bytes", "/quotas/fail_charge_num", "/quotas/fail_charge_denom", "/schemes/nr_schemes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +45,7 @@ class Change:
         made_from: digest of the settings that the claimed files were computed from.
         claimed: path and value of the claimed files.
         lists_wait: only goals shall be committed now, and all else stay as claimed.
+        drops: a scheme that moves will be gone, and with it what it has counted.
     """
 
     kdamond: ObservedKdamond
@@ -53,6 +58,7 @@ class Change:
     made_from: str
     claimed: tuple[tuple[str, str], ...]
     lists_wait: bool = False
+    drops: bool = False
 
     @property
     def files(self) -> tuple[Store, ...]:
@@ -126,14 +132,31 @@ def without_lists(change: Change, made_from: str) -> Change:
     """Returns the change without what brings lists of cgroups up to date, if beside that only goals differ.
 
     Pods come and go faster than it is wise to commit: each commit interrupts what is being sampled. A list that is a
-    little old leaves new pods alone.
+    little old leaves new pods alone, and so do schemes of single pods. But goals are not committed while any of them
+    names a cgroup that has gone: the kernel would refuse all of them.
     """
     runs_as_made = change.is_in_force and not change.remakes and change.made_from == made_from
+    former, latter = _memcg_goals(change.claimed), _memcg_goals(_files(change.desired))
+    differ = [store for store in change.stores if change.before.get(store.path) != store.value]
+    comes_or_goes = former != latter and any(makes_schemes(store.path) for store in differ)
     rest = tuple(
-        store for store in change.stores if "filters/" not in store.path and not _is_small(store, change.before)
+        store
+        for store in differ
+        if not (comes_or_goes and _is_of_pods(store, change.desired))
+        and "filters/" not in store.path
+        and not _is_small(store, change.before)
     )
     only_goals = all(_GOAL_FILE.search(store.path) for store in rest)
-    return replace(change, stores=rest, lists_wait=True) if runs_as_made and only_goals else change
+    gone = former - latter
+    if not runs_as_made or not only_goals or (rest and gone):
+        return change
+    return replace(change, stores=rest, lists_wait=True)
+
+
+def _is_of_pods(store: Store, wanted: DesiredKdamond) -> bool:
+    """Returns whether the store is for schemes of single pods, or for what their number changes in the others."""
+    found = _SCHEME_FILE.search(store.path)
+    return (found is not None and int(found[1]) >= wanted.general) or store.path.endswith(_OF_NUMBER)
 
 
 def _is_small(store: Store, before: Mapping[str, str]) -> bool:
@@ -150,7 +173,8 @@ def _is_small(store: Store, before: Mapping[str, str]) -> bool:
 def _compare(kdamond: ObservedKdamond, claim: OwnedKdamond, want: DesiredKdamond) -> Change:
     wanted, before = kdamond_stores(want.tree, kdamond.index), files_of(kdamond)
     # Not what is staged says what runs: staging may have been cut off.
-    remakes = kdamond.on and _moves(files_in_force(kdamond, claim)) != _moves(_files(want))
+    former, latter = _schemes(files_in_force(kdamond, claim)), _schemes(_files(want))
+    remakes = kdamond.on and _begin_anew(former, latter)
     keeps_tuning = kdamond.on and _tuned_alike(kdamond.tree, want.tree) and _same_start(kdamond, claim, wanted)
     compared = [store for store in wanted if not (keeps_tuning and store.path.endswith(_TUNED))]
     return Change(
@@ -163,6 +187,7 @@ def _compare(kdamond: ObservedKdamond, claim: OwnedKdamond, want: DesiredKdamond
         remakes=remakes,
         made_from=claim.made_from,
         claimed=claim.files,
+        drops=kdamond.on and not remakes and any(one.moves for one in former[len(latter) :]),
     )
 
 
@@ -182,10 +207,49 @@ def _same_start(kdamond: ObservedKdamond, claim: OwnedKdamond, wanted: tuple[Sto
     return started == {(store.path, store.value) for store in wanted if store.path.endswith(_TUNED)}
 
 
-def _moves(files: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    # Schemes are committed by their order: one that is added or dropped behind these leaves these alone. One that moves
-    # to another nid begins anew: what it has counted went elsewhere.
-    return tuple(value for path, value in files if path.endswith(_MOVERS) and value != Action.STAT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kind:
+    """What one scheme does; `is_apart` for a single pod."""
+
+    does: tuple[str, ...]
+    is_apart: bool
+
+    @property
+    def moves(self) -> bool:
+        """Whether it moves memory."""
+        return Action.STAT.value not in self.does
+
+
+def _schemes(files: Iterable[tuple[str, str]]) -> tuple[_Kind, ...]:
+    found: dict[int, list[tuple[str, str]]] = {}
+    for path, value in files:
+        if match := _SCHEME_FILE.search(path):
+            found.setdefault(int(match[1]), []).append((f"/{match[2]}", value))
+    return tuple(_kind(found[number]) for number in sorted(found))
+
+
+def _kind(files: list[tuple[str, str]]) -> _Kind:
+    return _Kind(
+        does=tuple(value for path, value in files if path in _MOVERS),
+        is_apart=any(_GOAL_METRIC.search(path) and value in _MEMCG_METRICS for path, value in files),
+    )
+
+
+def _begin_anew(former: tuple[_Kind, ...], latter: tuple[_Kind, ...]) -> bool:
+    """Returns whether a scheme that moves would go on as one that does something else.
+
+    Schemes are committed by their order: one that is added or dropped behind these leaves these alone. One that moves
+    to another nid begins anew: what it has counted went elsewhere.
+    """
+    general = [[one.does for one in kinds if one.moves and not one.is_apart] for kinds in (former, latter)]
+    return general[0] != general[1] or any(
+        one.does != other.does and (one.moves or other.moves) for one, other in zip(former, latter, strict=False)
+    )
+
+
+def _memcg_goals(files: Iterable[tuple[str, str]]) -> set[str]:
+    """Returns the cgroups that goals name."""
+    return {value for path, value in files if path.endswith("/path") and "/quotas/goals/" in path}
 
 
 def _used_bp(tree: Kdamond) -> int | None:

@@ -7,7 +7,7 @@ After: `schemes` (an amount is a quota without an end).
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from terrace_agent.damon.schemes import Allowance, Flow, Phase
+from terrace_agent.damon.schemes import UNMEASURED_BYTES_PER_MS, Allowance, Flow, Phase
 from terrace_agent.flows.limits import BP, share_bytes
 
 TURN_MS = 1_000
@@ -17,7 +17,6 @@ _MOVING_S = 0.8
 _PRIMED_S = 0.2
 _RESTING_S = 2.0
 _PAGE_BYTES = 4_096
-_UNMEASURED_BYTES_PER_MS = 1024 * _PAGE_BYTES
 _MOST_COST = 8
 _WORTH_A_COMMIT = 8
 
@@ -200,7 +199,7 @@ def _rate_bytes(flow: Flow) -> int:
     """
     if not flow.window.time_ms:
         return flow.rate_bytes
-    return min(flow.rate_bytes, flow.window.time_ms * _UNMEASURED_BYTES_PER_MS)
+    return min(flow.rate_bytes, flow.window.time_ms * UNMEASURED_BYTES_PER_MS)
 
 
 def _cost(last: Usage | None) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from terrace_agent.damon import page_cache, ways
+from terrace_agent.damon.apart import Apart
 from terrace_agent.damon.cadence import CurrentIntervals, start
 from terrace_agent.damon.features import Feature
 from terrace_agent.damon.schemes import Flow
@@ -47,8 +48,8 @@ def effective(
 
 
 def words(flows: tuple[Flow, ...]) -> tuple[str, ...]:
-    """Returns one line per source and direction."""
-    return tuple(_sentence(flow) for flow in flows)
+    """Returns one line per source and direction, and one per pod that is moved apart there."""
+    return tuple(line for flow in flows for line in (_sentence(flow), *(_apart(flow, one) for one in flow.apart)))
 
 
 def notes(settings: Settings, flows: tuple[Flow, ...], features: frozenset[Feature], seen: Seen) -> tuple[str, ...]:
@@ -70,6 +71,14 @@ def notes(settings: Settings, flows: tuple[Flow, ...], features: frozenset[Featu
         f"workloads: most of what is hottest on nid {flow.pair.source.nid} is left alone, so regions are not weighed"
         for flow in flows
         if flow.uniform and flow.pair.promotes
+    ]
+    if seen.movable.limited and not ways.can_limit(features):
+        found.append(ways.no_limits(len(seen.movable.limited), features))
+    found += [
+        f"workloads: {flow.selection.unlisted} cgroups too many to be listed beside pods with fastMemory stay where "
+        f"they are on nid {flow.pair.source.nid}"
+        for flow in flows
+        if flow.apart and flow.selection and flow.selection.unlisted
     ]
     if Feature.OPS_FILTERS not in features and any(flow.selection for flow in flows):
         found.append(REJECTS_ONLY)
@@ -151,6 +160,15 @@ def _sentence(flow: Flow) -> str:
     until = f"while less than {Percent(flow.stops.demotion_free_bp)} of nid {source} are free"
     bound = "" if flow.slow_used_bp == BP else f" and less than {Percent(flow.slow_used_bp)} of nid {target} are used"
     return f"demote cold pages of nid {source} to nid {target}, at most {rate}/s, {until}{bound}"
+
+
+def _apart(flow: Flow, one: Apart) -> str:
+    size = display_bytes(one.bytes)
+    if flow.pair.promotes:
+        return f"promote {one.pod.path} until it has {size} of nid {flow.pair.target.nid}"
+    if one.instead:
+        return f"demote {one.pod.path} while it has more than {size} of nid {flow.pair.source.nid}"
+    return f"demote what {one.pod.path} has above {size} of nid {flow.pair.source.nid}, however much is free"
 
 
 def _per_second(flow: Flow, bounded_bytes: int, asked_bytes: int) -> int:

@@ -10,14 +10,14 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from terrace_agent.damon import cadence, control, validate
+from terrace_agent.damon import apart, cadence, control, validate
 from terrace_agent.damon.cadence import CurrentIntervals
 from terrace_agent.damon.describe import effective, notes, words
 from terrace_agent.damon.easing import eased, region_halvings
 from terrace_agent.damon.features import Feature
 from terrace_agent.damon.passing import is_uniform
 from terrace_agent.damon.regions import check, monitored, nr_regions
-from terrace_agent.damon.schemes import Flow, Phase, held, schemes
+from terrace_agent.damon.schemes import Flow, Phase, held, schemes, schemes_apart
 from terrace_agent.damon.seen import NOTHING_SEEN, Seen
 from terrace_agent.damon.tree import (
     Context,
@@ -26,7 +26,7 @@ from terrace_agent.damon.tree import (
     Operations,
     Target,
 )
-from terrace_agent.damon.ways import quota_control
+from terrace_agent.damon.ways import can_limit, quota_control
 from terrace_agent.flows import limits
 from terrace_agent.flows.limits import BP, Window, share_bytes
 from terrace_agent.flows.pairs import Pair, pairs_of
@@ -44,12 +44,14 @@ class DesiredKdamond:
 
     Attributes:
         moves: whether it moves memory; False only watches.
+        general: how many schemes are not of single pods; those come behind.
     """
 
     source_nid: int
     flows: tuple[Flow, ...]
     tree: Kdamond
     moves: bool = True
+    general: int = 0
 
     @property
     def directions(self) -> tuple[tuple[bool, int], ...]:
@@ -100,7 +102,9 @@ def desired(settings: Settings, topology: Topology, features: frozenset[Feature]
     """
     settings = eased(settings, seen.easing)
     steered = quota_control(features) is QuotaControl.AGENT_LOOP
-    flows = tuple(_scoped(flow, seen) for flow in _flows(settings, topology, features, seen))
+    flows = tuple(
+        _scoped(flow, seen, _limited_nids(topology, features)) for flow in _flows(settings, topology, features, seen)
+    )
     flows = _steered(flows, seen) if steered else _left_to_goals(flows, seen)
     sources = sorted({flow.pair.source.nid for flow in flows})
     check(map(topology.nid, sources), settings.monitoring.ranges)
@@ -129,10 +133,18 @@ def desired(settings: Settings, topology: Topology, features: frozenset[Feature]
     )
 
 
-def _scoped(flow: Flow, seen: Seen) -> Flow:
-    selection = seen.movable.towards(flow.pair.target.nid)
+def _scoped(flow: Flow, seen: Seen, limited_nids: tuple[int, ...]) -> Flow:
+    fast = flow.pair.target if flow.pair.promotes else flow.pair.source
+    pods = seen.movable.limited if fast.nid in limited_nids else ()
+    found = apart.apart(flow.pair, pods, flow.window, parts=max(1, len(limited_nids)))
+    selection = seen.movable.towards(flow.pair.target.nid, apart.left_out(found))
     uniform = selection is not None and is_uniform(seen.passing, flow.pair.source.nid, promotes=flow.pair.promotes)
-    return replace(flow, selection=selection, uniform=uniform)
+    return replace(flow, selection=selection, uniform=uniform, apart=found)
+
+
+def _limited_nids(topology: Topology, features: frozenset[Feature]) -> tuple[int, ...]:
+    """Returns the nids on which pods have bounds: those of the fastest tier, where the kernel can keep them."""
+    return topology.tiers[0].nids if topology.tiers and can_limit(features) else ()
 
 
 def _left_to_goals(flows: tuple[Flow, ...], seen: Seen) -> tuple[Flow, ...]:
@@ -201,6 +213,7 @@ def _kdamond(
 ) -> DesiredKdamond:
     source = flows[0].pair.source
     regions = monitored(source, settings.monitoring.ranges)
+    general = schemes(settings, flows, features)
     context = Context(
         operations=Operations.PADDR,
         monitoring_attrs=MonitoringAttrs(
@@ -208,11 +221,12 @@ def _kdamond(
             nr_regions=nr_regions(settings.monitoring.regions, regions, region_halvings(easing)),
         ),
         targets=(Target(regions=regions),),
-        schemes=schemes(settings, flows, features),
+        schemes=(*general, *schemes_apart(settings, flows, features)),
     )
     return DesiredKdamond(
         source_nid=source.nid,
         flows=flows,
+        general=len(general),
         tree=Kdamond(
             refresh_ms=_refresh_ms(settings, kdamonds) if Feature.REFRESH in features else None, contexts=(context,)
         ),

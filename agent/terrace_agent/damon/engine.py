@@ -19,6 +19,7 @@ from terrace_agent.damon.probe import Prober, missing_interface, scratch_stores
 from terrace_agent.damon.process_monitor import ProcessMonitor
 from terrace_agent.damon.read import TreeReader
 from terrace_agent.damon.seen import Seen, current_intervals, demotion_targets
+from terrace_agent.damon.stores import makes_schemes
 from terrace_agent.damon.surroundings import Observed, observe
 from terrace_agent.damon.verify import Look
 from terrace_agent.damon.watchers import Watchers
@@ -61,6 +62,7 @@ class DamonEngine:
         self._ledger: grants.Ledger = {}
         self._primed: frozenset[int] | None = None
         self._counted: tuple[Look, ...] = ()
+        self._stats_are_new = False
         self._reader = TreeReader(fs, self._patience)
         self._meter = Meter(fs, self._reader, journal, self._patience)
         self._adapter = Adapter(fs)
@@ -109,6 +111,8 @@ class DamonEngine:
         self._applier.apply(plan)
         if any(isinstance(step, Bank) for step in plan.steps):
             self._counted = ()
+        if any(isinstance(step, Store) and makes_schemes(step.path) for step in plan.steps):
+            self._stats_are_new = True
         if any(isinstance(step, Store) and "filters/" in step.path for step in plan.steps):
             self._listed_at = self._clock()
 
@@ -180,10 +184,14 @@ class DamonEngine:
         return self._meter.effective(self._meter.count(at_once=True), self._primed) if steers else ()
 
     def _looks(self) -> tuple[Look, ...]:
-        """Returns our running schemes, as counted for the plan of this turn if that is still all of them."""
+        """Returns our running schemes, as counted for the plan of this turn if that is still all of them.
+
+        New directories of schemes that go on hold no counters until they are refreshed.
+        """
         looks, self._counted = self._counted, ()
+        at_once, self._stats_are_new = self._stats_are_new, False
         running = self._meter.pids(self._journal.load())
-        return looks if looks and {look.pid for look in looks} == running else self._meter.count()
+        return looks if looks and {look.pid for look in looks} == running else self._meter.count(at_once=at_once)
 
     def _checked(self) -> Observed:
         """Returns what is there, after checking that DAMON is and that nobody else uses it.

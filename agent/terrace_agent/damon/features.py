@@ -29,6 +29,7 @@ class Feature(StrEnum):
     NODE_GOALS = "node_goals"
     CPUSET_DEMOTION = "cpuset_demotion"
     REFRESH = "refresh_ms"
+    MEMCG_GOALS = "memcg_goals"
     TEMPORAL = "temporal"
     FAIL_CHARGE = "fail_charge"
     THISNODE = "thisnode"
@@ -124,6 +125,14 @@ TABLE = (
         files=(f"{kdamond_path(0)}/refresh_ms",),
         since="6.17",
         instead="counters are asked for by command",
+    ),
+    Row(
+        feature=Feature.MEMCG_GOALS,
+        files=(f"{_GOAL}/path",),
+        keywords=_keyword(f"{_GOAL}/target_metric", "node_memcg_used_bp", "node_memcg_free_bp"),
+        since="6.19",
+        commit="6a18bbe48361",
+        instead="workloads[].fastMemory bounds nothing: the pods are tiered without limits",
     ),
     Row(
         feature=Feature.TEMPORAL,

@@ -40,12 +40,15 @@ class Passing:
 
 
 def advance(before: Flows, looks: Iterable[Look]) -> Flows:
-    """Returns what these looks make of what was known; a kdamond that began anew is judged from its start."""
+    """Returns what these looks make of what was known; a kdamond that began anew is judged from its start.
+
+    Of several schemes of a direction the first is judged: the others are those of single pods (`limited`), which never
+    weigh.
+    """
+    firsts = {(look.source_nid, look.promotes): look for look in sorted(looks, key=lambda look: -look.scheme)}
     return {
-        (look.source_nid, look.promotes): _judge(
-            before.get((look.source_nid, look.promotes)), look.stats.sz_tried, look.stats.sz_ops_filter_passed
-        )
-        for look in looks
+        direction: _judge(before.get(direction), look.stats.sz_tried, look.stats.sz_ops_filter_passed)
+        for direction, look in firsts.items()
         if look.stats.sz_ops_filter_passed is not None
     }
 

@@ -120,6 +120,8 @@ def _change(change: Change, made_from: str) -> Iterator[Step]:
         yield Store(path=nr_schemes_path(index), value="0")
         yield from _commit(change)
         yield Recount(index=index)
+    elif change.drops:
+        yield Bank()
     yield from _staged(change)
     if not change.kdamond.on:
         yield from _on(index)

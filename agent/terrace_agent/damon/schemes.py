@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from terrace_agent.damon import page_cache
+from terrace_agent.damon.apart import Apart, left_out, share_bytes
 from terrace_agent.damon.features import Feature
 from terrace_agent.damon.scope import scoped
 from terrace_agent.damon.tree import (
@@ -32,6 +33,8 @@ _FOREVER_MS = 20 * 24 * 3_600 * 1_000
 """A quota window that does not end while anybody looks; one of 2^31 ms and more the kernel would never begin."""
 
 _PAGE_BYTES = 4_096
+UNMEASURED_BYTES_PER_MS = 1024 * _PAGE_BYTES
+"""What the kernel takes a time quota for before it has measured anything (`damos_set_effective_quota()`)."""
 _NO_SIZE = Range(min=0, max=0)
 """No region has it."""
 _FAIL_CHARGE_DENOM = 8
@@ -80,6 +83,7 @@ class Flow:
         allowance: None where the kernel steers the quota by goals.
         selection: what may move to the target; None for all memory.
         uniform: regions are not weighed, since those that weigh most are not among what may move.
+        apart: the pods that have schemes of their own, for bounds on what they have of the fast nid.
     """
 
     pair: Pair
@@ -96,6 +100,12 @@ class Flow:
     allowance: Allowance | None = None
     selection: Selection | None = None
     uniform: bool = False
+    apart: tuple[Apart, ...] = ()
+
+    @property
+    def general_bytes(self) -> int:
+        """What the general scheme has of the quota."""
+        return share_bytes(self.quota_bytes, 1) if self.apart else self.quota_bytes
 
 
 def held(flow: Flow) -> Flow:
@@ -109,12 +119,51 @@ def is_open(reset_interval_ms: int) -> bool:
 
 
 def schemes(settings: Settings, flows: tuple[Flow, ...], features: frozenset[Feature]) -> tuple[Scheme, ...]:
-    """Returns the schemes of one source, with None for what this kernel does not have.
+    """Returns the general schemes of one source, with None for what this kernel does not have.
 
     What moves comes first: a commit that only adds or drops what helps keeps the schemes that move, and their stats.
     """
     movers = tuple(_held_back(_moving(settings, flow, features), flow.allowance) for flow in flows)
     return (*movers, *(helper for flow in flows for helper in _helpers(settings, flow, features)))
+
+
+def schemes_apart(settings: Settings, flows: tuple[Flow, ...], features: frozenset[Feature]) -> tuple[Scheme, ...]:
+    """Returns the schemes of single pods; they stand behind the general ones, since they come and go with the pods.
+
+    All that two of them tell apart are filters and goals: the kernel matches schemes by number, so that one goes on as
+    the next pod's when another is taken out, and what each has counted stays what was moved in that direction.
+    """
+    return tuple(_apart(settings, flow, one, features) for flow in flows for one in flow.apart)
+
+
+def _apart(settings: Settings, flow: Flow, one: Apart, features: frozenset[Feature]) -> Scheme:
+    """Returns the scheme of one pod.
+
+    - No weights: most of the regions that weigh most are not this pod's (`passing`).
+    - No time quota: it would keep the stop ajar by a page per window (docs/kernel-facts.md, 45), which over a night is
+      all that a `min` keeps. What it comes to in bytes bounds the scheme in its place.
+    - A demotion is charged in full for what it tries in vain: trying resets a region's age, whomever it belongs to
+      (`damos_apply_scheme()`, Linux mm/damon/core.c), so it would keep the others from what has got old.
+    """
+    alone = replace(flow, selection=one.selection, uniform=True, apart=(), quota_bytes=_bytes_apart(flow))
+    mover = _moving(settings, alone, features)
+    free = GoalMetric.NODE_MEM_FREE_BP
+    general = (goal for goal in mover.quotas.goals if one.instead or goal.target_metric is not free)
+    quotas = replace(mover.quotas, ms=0, goals=(one.goal, *general))
+    return replace(mover, quotas=quotas if flow.pair.promotes else _charged_in_full(quotas))
+
+
+def _bytes_apart(flow: Flow) -> int:
+    each = share_bytes(flow.quota_bytes, len(flow.apart))
+    if not flow.window.time_ms:
+        return each
+    return min(each, share_bytes(flow.window.time_ms * UNMEASURED_BYTES_PER_MS, len(flow.apart)))
+
+
+def _charged_in_full(quotas: Quotas) -> Quotas:
+    if quotas.fail_charge_denom is None:
+        return quotas
+    return replace(quotas, fail_charge_num=0, fail_charge_denom=0)
 
 
 def _helpers(settings: Settings, flow: Flow, features: frozenset[Feature]) -> tuple[Scheme, ...]:
@@ -213,9 +262,9 @@ def _quotas(settings: Settings, flow: Flow, features: frozenset[Feature]) -> Quo
     # charged bytes per time, stays true, and looking in vain stays bounded to eight windows' worth of memory.
     charges_less = Feature.FAIL_CHARGE in features
     weights = settings.quota.weights
-    return Quotas(
+    quotas = Quotas(
         ms=flow.window.time_ms,
-        bytes=flow.quota_bytes,
+        bytes=flow.general_bytes,
         reset_interval_ms=flow.window.ms,
         fail_charge_num=1 if charges_less else None,
         fail_charge_denom=_FAIL_CHARGE_DENOM if charges_less else None,
@@ -225,6 +274,8 @@ def _quotas(settings: Settings, flow: Flow, features: frozenset[Feature]) -> Quo
         goal_tuner=GoalTuner.TEMPORAL if Feature.TEMPORAL in features else None,
         goals=() if flow.allowance else (*_goals(flow), *_pressure(settings, flow)),
     )
+    # It comes first, so what it tries in vain stays young for the pods that are demoted apart: see `_apart`.
+    return _charged_in_full(quotas) if left_out(flow.apart) and not flow.pair.promotes else quotas
 
 
 def _goals(flow: Flow) -> tuple[QuotaGoal, ...]:

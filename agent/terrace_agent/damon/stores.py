@@ -63,6 +63,11 @@ def nr_schemes_path(index: int) -> str:
     return f"{kdamond_path(index)}/contexts/0/schemes/nr_schemes"
 
 
+def makes_schemes(path: str) -> bool:
+    """Returns whether a store to `path` makes all schemes of a kdamond anew, and empties their files."""
+    return path.endswith("/contexts/0/schemes/nr_schemes")
+
+
 def without_schemes(present: dict[str, str]) -> dict[str, str]:
     """Returns the files that are left when all schemes were taken away."""
     return {

@@ -153,11 +153,16 @@ class Weights:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaGoal:
-    """A stop: of several, the nearest to being met counts (kernel fact 22)."""
+    """A stop: of several, the nearest to being met counts (kernel fact 22).
+
+    Attributes:
+        path: of the metrics of a memcg only: a cgroup, from the root of the hierarchy, with everything below it.
+    """
 
     target_metric: GoalMetric = GoalMetric.USER_INPUT
     target_value: int = 0
     nid: int | None = 0
+    path: str | None = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,8 +72,7 @@ def advance(
     """
     for index in sorted({look.index for look in looks if _began_anew(state, look)}):
         state = recount(state, index)
-    known = {(counter.index, counter.scheme): counter for counter in state.counters}
-    counters = tuple(_advance(known.get((look.index, look.scheme)), look, oracle) for look in looks)
+    counters = tuple(_advanced(state, looks, oracle))
     live = {(counter.index, counter.scheme, counter.pid) for counter in counters}
     gone = [counter for counter in state.counters if (counter.index, counter.scheme, counter.pid) not in live]
     pids = running | {look.pid for look in looks}
@@ -82,6 +81,36 @@ def advance(
         replace(state, counters=counters, tallies=summed(tally for tally in tallies if tally.pid in pids)),
         tuple(tally for tally in tallies if tally.pid not in pids),
     )
+
+
+def _advanced(state: JournalState, looks: tuple[Look, ...], oracle: Oracle) -> Iterator[Counter]:
+    """Yields the counters as of these looks; what is foreign counts once for all schemes of a kdamond that go there."""
+    known = {(counter.index, counter.scheme): counter for counter in state.counters}
+    spent: dict[tuple[int, int], int] = {}
+    for look in looks:
+        before = known.get((look.index, look.scheme)) or _newborn(state, look)
+        place = look.index, look.target_nid
+        after = _advance(before, look, oracle, spent.get(place, 0))
+        if before and (before.pid, before.target_nid) == (look.pid, look.target_nid):
+            missed = (after.applied_bytes - before.applied_bytes) - (after.arrived_bytes - before.arrived_bytes)
+            spent[place] = spent.get(place, 0) + max(0, missed)
+        yield after
+
+
+def _newborn(state: JournalState, look: Look) -> Counter | None:
+    """Returns the counter from zero of a scheme that a commit has added since the others of its kdamond were seen."""
+    for other in state.counters:
+        if (other.index, other.pid, other.target_nid) == (look.index, look.pid, look.target_nid):
+            return replace(
+                other,
+                scheme=look.scheme,
+                promotes=look.promotes,
+                applied_bytes=0,
+                arrived_bytes=0,
+                tried_bytes=0,
+                quota_exceeds=0,
+            )
+    return None
 
 
 def begin(state: JournalState, index: int, looks: tuple[Look, ...], oracle: Oracle) -> JournalState:
@@ -173,14 +202,14 @@ def _began_anew(state: JournalState, look: Look) -> bool:
     return look.stats.sz_applied < counter.applied_bytes or look.promotes != counter.promotes
 
 
-def _advance(counter: Counter | None, look: Look, oracle: Oracle) -> Counter:
+def _advance(counter: Counter | None, look: Look, oracle: Oracle, spent_bytes: int = 0) -> Counter:
     foreign_pages = oracle.foreign_pages.get(look.target_nid, 0)
     arrived_bytes = 0
     if counter and counter.pid == look.pid:
         arrived_bytes = counter.arrived_bytes
         if counter.target_nid == look.target_nid:
             applied = max(0, look.stats.sz_applied - counter.applied_bytes)
-            arrived_bytes += max(0, applied - _foreign_bytes(counter, foreign_pages, oracle))
+            arrived_bytes += max(0, applied - max(0, _foreign_bytes(counter, foreign_pages, oracle) - spent_bytes))
     return Counter(
         index=look.index,
         scheme=look.scheme,

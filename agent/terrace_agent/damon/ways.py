@@ -11,6 +11,9 @@ from enum import StrEnum
 from terrace_agent.damon.features import TABLE, Feature
 from terrace_api.node_tiering import QuotaControl
 
+_STEERING = frozenset({Feature.NODE_GOALS, Feature.TEMPORAL})
+_LIMITING = _STEERING | {Feature.MEMCG_GOALS, Feature.OPS_FILTERS}
+
 
 class Filters(StrEnum):
     """Where the young filter goes, and in which form."""
@@ -64,24 +67,35 @@ def ways(features: frozenset[Feature]) -> Ways:
 
 def quota_control(features: frozenset[Feature]) -> QuotaControl:
     """Returns who steers the quotas; see `control` for why node goals without the temporal tuner are not enough."""
-    can_stop = {Feature.NODE_GOALS, Feature.TEMPORAL} <= features
-    return QuotaControl.TEMPORAL if can_stop else QuotaControl.AGENT_LOOP
+    return QuotaControl.TEMPORAL if features >= _STEERING else QuotaControl.AGENT_LOOP
+
+
+def can_limit(features: frozenset[Feature]) -> bool:
+    """Returns whether bounds on single pods can be kept: by goals that stop, for pods that lists of filters name."""
+    return features >= _LIMITING
 
 
 def remarks(features: frozenset[Feature]) -> Iterator[str]:
     """Yields what a person should know about the ways of this kernel."""
     if quota_control(features) is QuotaControl.AGENT_LOOP:
         yield (
-            f"quota: this kernel cannot stop at goals ({_missing_words(features)}), so the agent reads free memory and "
-            "hands out allowances; if it dies, at most what is left of one allowance per direction still moves, then "
-            "nothing until it is back; quota.time bounds only the size of an allowance"
+            f"quota: this kernel cannot stop at goals ({_missing_words(features, _STEERING)}), so the agent reads free "
+            "memory and hands out allowances; if it dies, at most what is left of one allowance per direction still "
+            "moves, then nothing until it is back; quota.time bounds only the size of an allowance"
         )
 
 
-def _missing_words(features: frozenset[Feature]) -> str:
-    steering = (Feature.NODE_GOALS, Feature.TEMPORAL)
+def no_limits(pods: int, features: frozenset[Feature]) -> str:
+    """Returns what a person should know where `pods` have bounds that this kernel cannot keep."""
+    return (
+        f"workloads[].fastMemory: {pods} pods are tiered without limits, which this kernel cannot keep "
+        f"({_missing_words(features, _LIMITING)})"
+    )
+
+
+def _missing_words(features: frozenset[Feature], wanted: frozenset[Feature]) -> str:
     return ", ".join(
         f"no {row.feature.value}, Linux {row.since} has it"
         for row in TABLE
-        if row.feature in steering and row.feature not in features
+        if row.feature in wanted and row.feature not in features
     )

@@ -12,22 +12,12 @@ from functools import reduce
 
 from terrace_agent.topology.cpulist import format_list
 from terrace_agent.topology.values import TierOfNids
+from terrace_agent.workloads import limits
+from terrace_agent.workloads.problem import Problem
 from terrace_agent.workloads.rules import Rules, decide, decide_unknown, excludes
 from terrace_agent.workloads.values import EVERYTHING, MOST_LISTED, Cgroup, Decision, Found, Known, Movable, PodCgroups
 
 Tiers = tuple[TierOfNids, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """Why not every pod that should be tiered is.
-
-    Attributes:
-        reason: CamelCase, for conditions.
-    """
-
-    reason: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,17 +46,22 @@ def resolve(rules: Rules, known: Known | None, found: Found, tiers: Tiers) -> Wo
     ruled = tuple(_ruled(rules, known, pod.uid) for pod in found.pods)
     absent = [decide(rules, pod) for pod in known.pods.values()] if known else []
     left_alone = {decision.uid for decision in ruled if not decision.tiered}
+    confined = tuple(_confined(decision, pod, tiers) for decision, pod in zip(ruled, found.pods, strict=True))
+    decisions = limits.bounded(confined, (rule.name for rule in rules))
     movable = Movable(
         # Excluded pods that have no cgroup yet count: what they will have must not move until it is known as theirs.
         listed=excludes(rules) or not all(decision.tiered for decision in (*ruled, *absent)),
         allowed=tuple(cgroup for pod in found.pods if pod.uid not in left_alone for cgroup in _as_confined(pod))
         + found.others,
         barred=tuple(cgroup for pod in found.pods if pod.uid in left_alone for cgroup in pod.cgroups),
+        limited=limits.limited(decisions, tuple(replace(pod, cgroups=_as_confined(pod)) for pod in found.pods)),
     )
     return Workloads(
         movable=movable,
-        decisions=tuple(_confined(decision, pod, tiers) for decision, pod in zip(ruled, found.pods, strict=True)),
-        problem=_unnamed(known, ruled) or _too_many(movable, tiers),
+        decisions=decisions,
+        problem=_unnamed(known, ruled)
+        or _too_many(movable, tiers)
+        or limits.too_many(decisions, limits.asking(confined)),
     )
 
 

@@ -25,7 +25,13 @@ def decide(rules: Rules, pod: Pod) -> Decision:
     else:
         tiered, why = rule.action is WorkloadAction.TIER, f"{rule.action.value} by rule {rule.name}"
     return Decision(
-        uid=pod.uid, tiered=tiered, namespace=pod.namespace, name=pod.name, rule=rule.name if rule else "", why=why
+        uid=pod.uid,
+        tiered=tiered,
+        namespace=pod.namespace,
+        name=pod.name,
+        rule=rule.name if rule else "",
+        why=why,
+        limits=rule.fast_memory if rule else None,
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from terrace_api.workloads import QosClass
+from terrace_api.workloads import FastMemory, QosClass
 
 MOST_LISTED = 1024
 """Each page that a scheme tries is compared with up to so many cgroups, and each commit looks so many up by name."""
@@ -90,6 +90,7 @@ class Decision:
         namespace: empty while nobody has named the pod; `name` likewise.
         rule: the rule that decided; empty for none.
         why: in words; empty where there is nothing to say.
+        limits: of its fast memory; None for none.
     """
 
     uid: str
@@ -98,6 +99,7 @@ class Decision:
     name: str = ""
     rule: str = ""
     why: str = ""
+    limits: FastMemory | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +118,26 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limited:
+    """A pod whose memory on the fastest tier has bounds.
+
+    Attributes:
+        path: its own folder: what it has is counted there, for everything below.
+        cgroups: those that its pages are charged to, which are among those that may move.
+        max_bytes: None for no such bound; `min_bytes` likewise.
+    """
+
+    path: str
+    cgroups: tuple[Cgroup, ...]
+    max_bytes: int | None = None
+    min_bytes: int | None = None
+
+    def towards(self, nid: int) -> Selection:
+        """Returns what of it may move to `nid`."""
+        return Selection(allowed=tuple(sorted(one.path for one in self.cgroups if one.may_go_to(nid))), barred=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Movable:
     """What an engine may move.
 
@@ -123,22 +145,25 @@ class Movable:
         listed: only `allowed` may move, whatever else there is or will be; False leaves all memory movable, but for
             cpusets.
         allowed: what matters most first.
+        limited: the pods with bounds, for engines that can keep them.
     """
 
     listed: bool = False
     allowed: tuple[Cgroup, ...] = ()
     barred: tuple[Cgroup, ...] = ()
+    limited: tuple[Limited, ...] = ()
 
-    def towards(self, nid: int) -> Selection | None:
-        """Returns what may move to `nid`; None for all memory.
+    def towards(self, nid: int, apart: tuple[Limited, ...] = ()) -> Selection | None:
+        """Returns what may move to `nid`, but for the pods that are moved `apart`; None for all memory.
 
         A cpuset that excludes `nid` makes a list of it, too: DAMON's migration ignores cpusets and mempolicies
         ("Migration ignores all cpuset and mempolicy settings", Linux mm/damon/ops-common.c).
         """
         confined = [cgroup.path for cgroup in self.allowed if not cgroup.may_go_to(nid)]
-        if not self.listed and not confined:
+        if not (self.listed or confined or apart):
             return None
-        free = [cgroup.path for cgroup in self.allowed if cgroup.may_go_to(nid)]
+        others = {cgroup.path for pod in apart for cgroup in pod.cgroups}
+        free = [cgroup.path for cgroup in self.allowed if cgroup.may_go_to(nid) and cgroup.path not in others]
         return Selection(
             allowed=tuple(sorted(free[:MOST_LISTED])),
             barred=tuple(sorted([*confined, *(cgroup.path for cgroup in self.barred)])),

@@ -20,7 +20,7 @@ from terrace_agent.errors import (
 )
 from terrace_agent.ladder import choose
 from terrace_agent.situation import Situation
-from terrace_agent.workloads.resolve import Problem as ResolutionProblem
+from terrace_agent.workloads.problem import Problem as ResolutionProblem
 from terrace_api.conditions import Condition, ConditionStatus
 from terrace_api.errors import InvalidObject, Problem
 from terrace_api.node_tiering import ConditionType, EngineCapability, EngineName

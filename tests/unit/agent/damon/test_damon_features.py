@@ -6,6 +6,7 @@ from simkernel import (
     LINUX_6_12,
     LINUX_6_16,
     LINUX_6_17,
+    LINUX_6_19,
     LINUX_7_0,
     LINUX_7_1,
     LINUX_7_2,
@@ -24,10 +25,12 @@ from unit.agent.damon.builders import MemoryJournal, engine_on, guest, settings
 NR_KDAMONDS = "/sys/kernel/mm/damon/admin/kdamonds/nr_kdamonds"
 ALL = frozenset(Feature)
 STEERING = {Feature.TEMPORAL, Feature.FAIL_CHARGE}
+BEFORE_6_19 = STEERING | {Feature.MEMCG_GOALS}
 KERNELS = [
     (LINUX_6_12, {Feature.PADDR, Feature.MIGRATE, Feature.THISNODE}),
-    (LINUX_6_16, ALL - STEERING - {Feature.REFRESH}),
-    (LINUX_6_17, ALL - STEERING - {Feature.THISNODE}),
+    (LINUX_6_16, ALL - BEFORE_6_19 - {Feature.REFRESH}),
+    (LINUX_6_17, ALL - BEFORE_6_19 - {Feature.THISNODE}),
+    (LINUX_6_19, ALL - STEERING - {Feature.THISNODE}),
     (LINUX_7_0, ALL - STEERING - {Feature.THISNODE}),
     (LINUX_7_1, ALL - {Feature.FAIL_CHARGE, Feature.THISNODE}),
     (LINUX_7_2, ALL - {Feature.THISNODE}),
@@ -50,7 +53,9 @@ def test_a_tree_of_others_shows_most_of_them_without_a_store(profile: Profile, f
     for path in ("nr_kdamonds", "0/contexts/nr_contexts", "0/contexts/0/schemes/nr_schemes"):
         kernel.store(f"{NR_KDAMONDS.rpartition('/')[0]}/{path}", "1")
     kernel.stored.clear()
-    hidden = {Feature.THISNODE} | ({Feature.NODE_GOALS} if Feature.TEMPORAL not in features else set())
+    hidden = {Feature.THISNODE, Feature.MEMCG_GOALS} | (
+        {Feature.NODE_GOALS} if Feature.TEMPORAL not in features else set()
+    )
     assert prober(kernel).look() - hidden == features - hidden
     assert not kernel.stored
 

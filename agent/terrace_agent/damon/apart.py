@@ -1,0 +1,114 @@
+"""Pods with bounds on their fast memory, each moved by schemes of its own: which, and where each stops. Pure.
+
+Before: `workloads` says which pods, `desired` has the flow. After: `schemes` makes a scheme of each.
+
+The kernel measures what a cgroup and all below it have on a nid, as a share of that nid's memory, rounded down
+(`damos_get_node_memcg_used_bp()`, Linux mm/damon/core.c): so a goal names the pod's own folder, while filters name
+every cgroup in it. Of several goals the nearest to being met counts, so a scheme's are stops, and any of them stops it.
+
+- A pod with a `max` is promoted apart from the rest, until it has that, less one window: what a window brings too much
+  would be demoted at once.
+- A pod with a `min` is demoted apart from the rest, until it has that and one window: the last one must not go below.
+- What a pod has above its `max` is demoted, whether or not the nid has enough free. Beside that it is demoted like the
+  rest, unless it has a `min`, too.
+
+All of them share the half of the flow's quota, the general scheme has the other half, so that together they move at the
+policy's rate.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from terrace_agent.damon.tree import GoalMetric, QuotaGoal
+from terrace_agent.flows.limits import BP, Window, share_bp
+from terrace_agent.flows.pairs import Pair
+from terrace_agent.workloads.values import Limited, Selection
+
+_PAGE_BYTES = 4_096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Apart:
+    """What one flow does with one pod by a scheme of its own.
+
+    Attributes:
+        bytes: what it may have on the fast nid when the scheme stops.
+        goal: that stop.
+        instead: the general scheme leaves the pod alone, and this one stops where that one stops; False goes beyond,
+            whatever the fast nid has free.
+    """
+
+    pod: Limited
+    selection: Selection
+    bytes: int
+    goal: QuotaGoal
+    instead: bool
+
+
+def apart(pair: Pair, pods: Iterable[Limited], window: Window, *, parts: int) -> tuple[Apart, ...]:
+    """Returns what a flow does with each pod that has bounds there.
+
+    Args:
+        pair: the flow's.
+        pods: those with bounds.
+        window: of the fast nid.
+        parts: the number of nids of its tier, among which each bound is divided.
+    """
+    reached = [(pod, selection) for pod in pods if (selection := pod.towards(pair.target.nid)).allowed]
+    kinds = [
+        (pod, selection, instead)
+        for pod, selection in reached
+        for instead in (_promoted(pod) if pair.promotes else _demoted(pod))
+    ]
+    window_bytes = share_bytes(window.bytes, len(kinds))
+    return tuple(
+        _apart(pair, pod, selection, instead=instead, stop=_stop(pair, pod, window_bytes, parts, instead=instead))
+        for pod, selection, instead in kinds
+    )
+
+
+def left_out(found: Iterable[Apart]) -> tuple[Limited, ...]:
+    """Returns the pods that the general scheme leaves alone."""
+    return tuple(one.pod for one in found if one.instead)
+
+
+def share_bytes(quota_bytes: int, number: int) -> int:
+    """Returns how much of a flow's quota each of so many schemes gets."""
+    return max(_PAGE_BYTES, quota_bytes // 2 // max(1, number))
+
+
+def _promoted(pod: Limited) -> Iterator[bool]:
+    if pod.max_bytes is not None:
+        yield True
+
+
+def _demoted(pod: Limited) -> Iterator[bool]:
+    if pod.min_bytes is not None:
+        yield True
+    if pod.max_bytes is not None:
+        yield False
+
+
+def _stop(pair: Pair, pod: Limited, window_bytes: int, parts: int, *, instead: bool) -> tuple[int, int]:
+    """Returns what the pod may have then, and the goal of the kernel's metric for that."""
+    most_bytes, least_bytes = (pod.max_bytes or 0) // parts, (pod.min_bytes or 0) // parts
+    if pair.promotes:
+        total_bytes = pair.target.total_bytes
+        return most_bytes, min((most_bytes - window_bytes) * BP // total_bytes, most_bytes * BP // total_bytes - 1)
+    total_bytes = pair.source.total_bytes
+    kept_bp = share_bp(least_bytes + window_bytes, total_bytes) if least_bytes else 0
+    if instead:
+        return least_bytes, BP - kept_bp
+    return most_bytes, BP - max(most_bytes * BP // total_bytes, kept_bp)
+
+
+def _apart(pair: Pair, pod: Limited, selection: Selection, *, instead: bool, stop: tuple[int, int]) -> Apart:
+    size, goal_bp = stop
+    goal = QuotaGoal(
+        target_metric=GoalMetric.NODE_MEMCG_USED_BP if pair.promotes else GoalMetric.NODE_MEMCG_FREE_BP,
+        # The kernel takes a goal of 0 for none (`damos_sysfs_add_quota_score()`, mm/damon/sysfs-schemes.c).
+        target_value=max(1, min(goal_bp, BP)),
+        nid=(pair.target if pair.promotes else pair.source).nid,
+        path=pod.path,
+    )
+    return Apart(pod=pod, selection=selection, bytes=size, goal=goal, instead=instead)
