@@ -91,15 +91,13 @@ def _demoted(pod: Limited) -> Iterator[bool]:
 
 def _stop(pair: Pair, pod: Limited, window_bytes: int, parts: int, *, instead: bool) -> tuple[int, int]:
     """Returns what the pod may have then, and the goal of the kernel's metric for that."""
+    total_bytes = (pair.target if pair.promotes else pair.source).total_bytes
     most_bytes, least_bytes = (pod.max_bytes or 0) // parts, (pod.min_bytes or 0) // parts
-    if pair.promotes:
-        total_bytes = pair.target.total_bytes
-        return most_bytes, min((most_bytes - window_bytes) * BP // total_bytes, most_bytes * BP // total_bytes - 1)
-    total_bytes = pair.source.total_bytes
+    most_bp = min(most_bytes * BP // total_bytes, BP - 1)
     kept_bp = share_bp(least_bytes + window_bytes, total_bytes) if least_bytes else 0
-    if instead:
-        return least_bytes, BP - kept_bp
-    return most_bytes, BP - max(most_bytes * BP // total_bytes, kept_bp)
+    if pair.promotes:
+        return most_bytes, min((most_bytes - window_bytes) * BP // total_bytes, most_bp - 1)
+    return (least_bytes, BP - kept_bp) if instead else (most_bytes, BP - max(most_bp, kept_bp))
 
 
 def _apart(pair: Pair, pod: Limited, selection: Selection, *, instead: bool, stop: tuple[int, int]) -> Apart:

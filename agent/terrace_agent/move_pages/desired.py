@@ -10,6 +10,7 @@ from terrace_agent.flows.directions import Flow
 from terrace_agent.move_pages.batches import Outcome, obstacles
 from terrace_agent.move_pages.choose import Tracked, interval_s, misplaced_bytes, orders, room_bytes
 from terrace_agent.steps import Move
+from terrace_agent.workloads.limits import unkept
 from terrace_agent.workloads.values import Movable
 from terrace_api.node_tiering import Effective, Levels
 from terrace_api.policy import PageCache, Settings
@@ -65,7 +66,7 @@ def levels(settings: Settings, wanted: Iterable[Flow], tracked: Iterable[Tracked
     return Levels(hot_on_slow_bytes=up, cold_on_fast_bytes=down, forecast_bytes=min(up, sum(fast.values()) + down))
 
 
-def effective(settings: Settings, wanted: tuple[Flow, ...], condition: Condition) -> Effective:
+def effective(settings: Settings, wanted: tuple[Flow, ...], condition: Condition, movable: Movable) -> Effective:
     """Returns the numbers behind it, of the fast nid that is bounded most."""
     tightest = max(wanted, key=lambda flow: flow.stops.promotion_free_bp)
     return Effective(
@@ -74,7 +75,7 @@ def effective(settings: Settings, wanted: tuple[Flow, ...], condition: Condition
         fast_floor_bytes=tightest.stops.floor_bytes,
         quota_bytes_per_second=tightest.window.bytes_per_second,
         sample_interval=str(Duration(round(condition.pause_s * 1e6))),
-        notes=tuple(_notes(settings, condition)),
+        notes=(*_notes(settings, condition), *unkept(movable, "move_pages")),
     )
 
 

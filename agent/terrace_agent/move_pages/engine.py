@@ -166,7 +166,7 @@ class MovePagesEngine:
             steps=steps,
             reason="pages are looked at and moved" if steps else "nothing is due",
             words=desired.words(flows),
-            effective=desired.effective(settings, flows, condition),
+            effective=desired.effective(settings, flows, condition, movable),
             recheck_s=_SOON_S,
         )
 

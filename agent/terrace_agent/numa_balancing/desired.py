@@ -14,6 +14,7 @@ from terrace_agent.flows.demotion import DEMOTION_ENABLED, confined
 from terrace_agent.flows.directions import Flow, flows
 from terrace_agent.numa_balancing.observe import NUMA_BALANCING, RATE_LIMIT, Observed
 from terrace_agent.topology.values import Topology
+from terrace_agent.workloads.limits import unkept
 from terrace_agent.workloads.values import Movable
 from terrace_api.node_tiering import Effective
 from terrace_api.policy import PageCache, Settings
@@ -50,7 +51,7 @@ def desired(
     Args:
         settings: of the policy.
         topology: at least two tiers.
-        movable: for the cpusets in it.
+        movable: for the cpusets and the limits in it.
         observed: for what this kernel has.
         found_mode: `numa_balancing` before our first change of it: its other bits stay.
         halted: a guardrail is hit.
@@ -68,7 +69,7 @@ def desired(
     return Desired(
         values=tuple(values.items()),
         flows=wanted,
-        effective=_effective(wanted, tuple(_notes(settings, observed, pinned))),
+        effective=_effective(wanted, (*_notes(settings, observed, pinned), *unkept(movable, "NUMA balancing"))),
         words=tuple(_words(wanted, observed)),
     )
 

@@ -6,11 +6,11 @@ Each such pod costs an engine work of its own, so that there is a bound on them.
 ones by the order of the rules keep theirs, whatever comes and goes behind them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from terrace_agent.workloads.problem import Problem
-from terrace_agent.workloads.values import Decision, Limited, PodCgroups
+from terrace_agent.workloads.values import Decision, Limited, Movable, PodCgroups
 from terrace_api.workloads import FastMemory
 
 MOST_LIMITED = 16
@@ -48,6 +48,15 @@ def too_many(decisions: tuple[Decision, ...], asking: int) -> Problem | None:
 def asking(decisions: Iterable[Decision]) -> int:
     """Returns how many pods that are tiered should have limits."""
     return sum(decision.tiered and decision.limits is not None for decision in decisions)
+
+
+def unkept(movable: Movable, engine: str) -> Iterator[str]:
+    """Yields what a person should know where there are limits that an engine cannot keep."""
+    if movable.limited:
+        yield (
+            f"workloads[].fastMemory: {len(movable.limited)} pods are tiered without limits, which {engine} cannot "
+            "keep; DAMON can, where spec.engine allows it, from Linux 7.1 on"
+        )
 
 
 def _said(decision: Decision, *, is_kept: bool) -> Decision:

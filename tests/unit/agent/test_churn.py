@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from cases.pods import container_path, make_host, make_pod, remove_pod, uid
-from simkernel import LINUX_7_0, LINUX_7_2, Profile, SimKernel, SimMemory, SimNid
+from cases.pods import container_path, make_host, make_pod, pod_path, remove_pod, uid
+from simkernel import LINUX_7_0, LINUX_7_2, LINUX_7_3, Profile, SimKernel, SimMemory, SimNid
 from simkernel.filters import Page, passes
 from terrace_agent.cycle import Cycle
 from terrace_agent.damon.engine import DamonEngine
@@ -41,6 +41,7 @@ class Node:
     def __init__(self, profile: Profile = LINUX_7_2) -> None:
         self.host = SimHost(profile)
         self.now = 0.0
+        self.rules = [EXCLUDE_DATABASES]
         make_host(self.kernel)
         log = StepLog(io.StringIO())
         self.roster = Roster(None, log)
@@ -62,10 +63,17 @@ class Node:
         remove_pod(self.kernel, number)
         self.roster.remove(manifest(number))
 
-    def turn(self, seconds: float = 5.0) -> Turn:
+    def turn(self, seconds: float = 5.0, **wanted: Any) -> Turn:
         self.now += seconds
-        self.last = self.cycle.turn(order(manage(workloads=[EXCLUDE_DATABASES])), self.last)
+        self.last = self.cycle.turn(order(manage(**({"workloads": self.rules} | wanted))), self.last)
         return self.last
+
+    def schemes(self, index: int) -> int:
+        return int(self.kernel.running[index].files["contexts/0/schemes/nr_schemes"])
+
+    def count(self, index: int, *applied: int) -> None:
+        for scheme, size in enumerate(applied):
+            self.kernel.count(index, scheme, sz_tried=size, sz_applied=size)
 
     def meanwhile(self, word: str, act: Callable[[], None]) -> None:
         """Lets something happen once, right before the kernel takes the next command `word`."""
@@ -206,3 +214,104 @@ def test_ten_minutes_of_churn_fail_nothing_kill_nothing_and_keep_what_was_learnt
         assert node.turn().failure is None
     assert node.host.pids() == pids
     assert node.demotes(122)
+
+
+LIMIT = {"name": "limits", "action": "Tier", "fastMemory": {"max": "256Mi", "min": "128Mi"}}
+GENERAL = 2
+"""Demotion's general scheme, and what clears accessed bits for it."""
+
+
+@pytest.fixture
+def limited() -> Node:
+    node = Node(LINUX_7_3)
+    node.rules = [EXCLUDE_DATABASES, LIMIT]
+    for number in (1, 2):
+        node.start(number)
+    node.turn()
+    return node
+
+
+def test_schemes_of_pods_come_and_go_with_them_and_nothing_begins_anew(limited: Node) -> None:
+    pids = limited.host.pids()
+    assert (limited.schemes(PROMOTION), limited.schemes(DEMOTION)) == (1 + 2, GENERAL + 4)
+    limited.start(3)
+    assert limited.turn().failure is None
+    assert (limited.schemes(PROMOTION), limited.schemes(DEMOTION)) == (1 + 3, GENERAL + 6)
+    limited.end(1)
+    limited.end(2)
+    assert limited.turn().failure is None
+    assert (limited.schemes(PROMOTION), limited.schemes(DEMOTION)) == (1 + 1, GENERAL + 2)
+    assert limited.host.pids() == pids
+    assert {running.commits for running in limited.kernel.running.values()} == {2}
+
+
+def test_what_pods_schemes_moved_is_counted_whatever_comes_and_goes(limited: Node) -> None:
+    limited.count(PROMOTION, 1 * MIB, 2 * MIB, 4 * MIB)
+    limited.count(DEMOTION, 1 * MIB, 0, 2 * MIB, 4 * MIB, 8 * MIB, 16 * MIB)
+    assert moved(limited.turn()) == (7, 31)
+    limited.count(PROMOTION, 8 * MIB, 8 * MIB, 8 * MIB)
+    limited.end(1)
+    assert moved(limited.turn()) == (31, 31)
+    limited.count(PROMOTION, 0, 1 * MIB)
+    limited.start(3)
+    assert moved(limited.turn()) == (32, 31)
+    limited.count(PROMOTION, 0, 1 * MIB, 2 * MIB)
+    limited.count(DEMOTION, 1 * MIB, 0, 1 * MIB, 1 * MIB, 1 * MIB)
+    turn = limited.turn()
+    assert moved(turn) == (35, 35)
+    assert {one.direction: one.applied_bytes // MIB for one in turn.moved.kdamonds} == {"promotion": 35, "demotion": 35}
+
+
+def moved(turn: Turn) -> tuple[int, int]:
+    return turn.moved.promoted_bytes // MIB, turn.moved.demoted_bytes // MIB
+
+
+def test_a_kernel_that_refreshes_counters_by_itself_counts_nothing_twice() -> None:
+    node = Node(LINUX_7_3)
+    node.rules = [LIMIT]
+    node.start(1)
+    node.turn(demotion={"enabled": False})
+    node.count(0, 1 * MIB, 2 * MIB)
+    node.kernel.store("/sys/kernel/mm/damon/admin/kdamonds/0/state", "update_schemes_stats")
+    assert moved(node.turn(demotion={"enabled": False})) == (3, 0)
+    node.start(2)
+    assert moved(node.turn(demotion={"enabled": False})) == (3, 0)
+    assert moved(node.turn(demotion={"enabled": False})) == (3, 0)
+
+
+def test_schemes_of_pods_wait_like_lists_do_and_goals_beside_them_do_not(limited: Node) -> None:
+    limited.turn()
+    limited.start(3)
+    limited.turn()
+    limited.start(4)
+    limited.turn(seconds=2)
+    assert limited.schemes(PROMOTION) == 1 + 3
+    limited.turn(seconds=3)
+    assert limited.schemes(PROMOTION) == 1 + 4
+    assert {running.commits for running in limited.kernel.running.values()} == {2}
+
+
+@pytest.mark.parametrize("word", ["on", "commit", "commit_schemes_quota_goals"])
+def test_a_pod_with_bounds_that_goes_right_before_a_command_is_left_out_and_the_command_repeated(word: str) -> None:
+    node = Node(LINUX_7_3)
+    node.rules = [LIMIT]
+    node.start(1)
+    node.start(2)
+    wanted: dict[str, Any] = {}
+    if word != "on":
+        node.turn()
+    if word == "commit":
+        node.start(3)
+    elif word == "commit_schemes_quota_goals":
+        wanted = {"promotion": {"fastUsedTarget": "80%"}}
+        node.turn(seconds=1)
+    node.meanwhile(word, lambda: node.end(1))
+    turn = node.turn(seconds=1 if word == "commit_schemes_quota_goals" else 5, **wanted)
+    assert node.kernel.meanwhile is None
+    assert turn.failure is None
+    paths = {path for running in node.kernel.running.values() for path in memcg_goals(running.files)}
+    assert paths == {pod_path(2)} | ({pod_path(3)} if word == "commit" else set())
+
+
+def memcg_goals(files: dict[str, str]) -> set[str]:
+    return {text for path, text in files.items() if "/goals/" in path and path.endswith("/path") and text}

@@ -9,11 +9,23 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from simkernel import LINUX_6_12, LINUX_7_0, LINUX_7_2, PROFILES, Killed, Profile, SimKernel, SimMemory, SimNid
+from simkernel import (
+    LINUX_6_12,
+    LINUX_7_0,
+    LINUX_7_2,
+    PROFILES,
+    Killed,
+    Profile,
+    SimCgroup,
+    SimKernel,
+    SimMemory,
+    SimNid,
+)
 from simkernel.kernel import Running
 from simkernel.memory import TICK_MS
 from terrace_agent.engine import Plan
 from terrace_agent.topology.values import Topology
+from terrace_agent.workloads.values import Cgroup, Limited, Movable
 from terrace_api.policy import Settings
 from unit.agent.damon.builders import MIB, MemoryJournal, engine_on, guest, settings, with_free
 
@@ -270,3 +282,98 @@ def test_promotion_never_eats_the_floor(hot: int, passed: int, taken: list[int],
         if machine.memory.moved["hot"] > promoted:
             assert fast.free >= min(before, FLOOR)
         fast.other += min(mib * MIB, max(0, fast.free - 50 * MIB))
+
+
+POD = "/kubepods.slice/pod1.slice"
+APP = f"{POD}/app"
+
+
+class Shared(Machine):
+    """The guest with one pod that has bounds, hot and cold on each nid as given in MiB, and little else."""
+
+    def __init__(
+        self, profile: Profile, *, fast: tuple[int, int], slow: tuple[int, int] = (0, 0), other: int = 0, **bounds: int
+    ) -> None:
+        super().__init__(profile)
+        self.kernel.make_cgroup(POD)
+        self.kernel.make_cgroup(APP)
+        self.fast, self.slow = self.memory.nids[0], self.memory.nids[1]
+        self.fast.cold, self.fast.other, self.slow.hot = 0, other * MIB, 0
+        for nid, (hot, cold) in ((self.fast, fast), (self.slow, slow)):
+            nid.cgroups[APP] = SimCgroup(hot=hot * MIB, cold=cold * MIB)
+        cgroups = (Cgroup(path=POD), Cgroup(path=APP))
+        limits = {name: size * MIB for name, size in bounds.items()}
+        limited = Limited(path=POD, cgroups=cgroups, **limits)
+        self.movable = Movable(allowed=(*cgroups, Cgroup(path="/")), limited=(limited,))
+
+    def turn(self) -> Plan:
+        plan = self.engine.plan(self.chosen, self.topology(), self.movable)
+        self.engine.apply(plan)
+        self.engine.verify()
+        self.memory.run(int(plan.recheck_s * 1_000))
+        return plan
+
+    def settled(self) -> int:
+        """MiB that the pod has of the fast nid after a minute; then nothing moves any more."""
+        for _ in self.turns(60):
+            pass
+        moved = dict(self.memory.moved)
+        for _ in self.turns(30):
+            pass
+        assert self.memory.moved == moved
+        return self.fast.used_below(POD) // MIB
+
+
+@tuned_kernel
+def test_a_pod_with_a_max_is_promoted_to_just_that_where_there_is_more_room(profile: Profile) -> None:
+    machine = Shared(profile, fast=(0, 0), slow=(400, 0), max_bytes=200)
+    assert 180 <= machine.settled() <= 200
+
+
+@tuned_kernel
+def test_others_are_promoted_past_a_pod_that_has_its_max(profile: Profile) -> None:
+    machine = Shared(profile, fast=(200, 0), slow=(200, 0), max_bytes=200)
+    machine.slow.hot = 200 * MIB
+    assert machine.settled() == 200
+    assert machine.fast.hot == 200 * MIB
+
+
+@tuned_kernel
+def test_what_a_pod_has_above_its_max_is_demoted_although_much_is_free(profile: Profile) -> None:
+    machine = Shared(profile, fast=(50, 350), max_bytes=200)
+    assert 180 <= machine.settled() <= 200
+    assert machine.fast.cgroups[APP].hot == 50 * MIB
+
+
+@tuned_kernel
+def test_what_is_hot_stays_above_a_max(profile: Profile) -> None:
+    machine = Shared(profile, fast=(300, 100), max_bytes=200)
+    assert machine.settled() == 300
+
+
+@tuned_kernel
+def test_a_pod_keeps_its_min_where_room_has_to_be_made_and_others_make_it(profile: Profile) -> None:
+    machine = Shared(profile, fast=(0, 400), other=700, min_bytes=200)
+    machine.fast.cold = 400 * MIB
+    assert 200 <= machine.settled() < 400
+    assert machine.fast.cold < 400 * MIB
+
+
+@tuned_kernel
+def test_a_pod_keeps_its_min_where_nobody_else_can_make_room(profile: Profile) -> None:
+    machine = Shared(profile, fast=(0, 400), other=1136, min_bytes=300)
+    assert 300 <= machine.settled() <= 330
+
+
+@tuned_kernel
+def test_nothing_of_a_pod_with_a_min_is_demoted_while_there_is_room(profile: Profile) -> None:
+    machine = Shared(profile, fast=(0, 400), min_bytes=200)
+    assert machine.settled() == 400
+
+
+@tuned_kernel
+def test_a_dead_agent_leaves_bounds_that_go_on_to_hold(profile: Profile) -> None:
+    machine = Shared(profile, fast=(0, 0), slow=(400, 0), max_bytes=200)
+    machine.turn()
+    machine.memory.run(60_000)
+    assert 180 <= machine.fast.used_below(POD) // MIB <= 200

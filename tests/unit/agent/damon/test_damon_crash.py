@@ -11,13 +11,22 @@ import pytest
 from simkernel import LINUX_7_2, Killed, Profile, SimKernel
 from terrace_agent.errors import SchemesRefused
 from terrace_agent.journal import Journal
-from terrace_agent.workloads.values import EVERYTHING, Cgroup, Movable
+from terrace_agent.workloads.values import EVERYTHING, Cgroup, Limited, Movable
 from terrace_api.policy import Settings
 from terrace_api.units import Duration
 from unit.agent.damon.builders import MIB, MemoryJournal, engine_on, guest, settings
 
 LISTED = Movable(listed=True, allowed=tuple(Cgroup(path=path) for path in ("/", "/a", "/b")))
 LISTED_ANEW = Movable(listed=True, allowed=tuple(Cgroup(path=path) for path in ("/", "/b", "/c", "/d")))
+LIMITED, LIMITED_ANEW = (
+    Movable(
+        allowed=tuple(Cgroup(path=path) for path in ("/", "/a", "/b", "/c", "/d")),
+        limited=tuple(
+            Limited(path=path, cgroups=(Cgroup(path=path),), max_bytes=256 * MIB, min_bytes=128 * MIB) for path in paths
+        ),
+    )
+    for paths in (("/a", "/b", "/c"), ("/b", "/d"))
+)
 OLD, NEW = settings(), settings(used="85%", free="16%", young_filter=False)
 ADMIN = "/sys/kernel/mm/damon/admin/kdamonds"
 FOUND = {
@@ -87,6 +96,11 @@ CHANGES = [
     pytest.param((OLD, LISTED), OLD, id="no-list-any-more"),
     pytest.param((OLD, LISTED), (NEW, Movable(listed=True)), id="nothing-movable"),
     pytest.param((OLD, LISTED), None, id="stop-with-lists"),
+    pytest.param(OLD, (OLD, LIMITED), id="first-limits"),
+    pytest.param((OLD, LIMITED), (OLD, LIMITED_ANEW), id="other-limits"),
+    pytest.param((OLD, LIMITED_ANEW), (settings(used="85%", free="16%"), LIMITED), id="more-limits-and-goals"),
+    pytest.param((OLD, LIMITED), OLD, id="no-limits-any-more"),
+    pytest.param((OLD, LIMITED), None, id="stop-with-limits"),
 ]
 
 

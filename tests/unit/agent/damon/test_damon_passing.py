@@ -1,5 +1,7 @@
 """Included pods arrive although excluded ones are hotter."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,6 +55,13 @@ def test_regions_are_weighed_again_when_nearly_everything_passes_not_before() ->
 
 def test_a_kdamond_that_began_anew_is_judged_from_its_start() -> None:
     assert after(look(0, 0), look(900, 0), look(10, 10), look(80, 10))
+
+
+def test_schemes_of_single_pods_say_nothing_about_the_general_one() -> None:
+    known: Flows = {}
+    for tried in (0, 100):
+        known = advance(known, (look(tried, tried), replace(look(tried, 0), scheme=1)))
+    assert not is_uniform(known, 1, promotes=True)
 
 
 def test_a_kernel_that_does_not_count_what_passed_is_not_judged() -> None:

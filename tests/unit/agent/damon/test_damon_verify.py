@@ -1,6 +1,7 @@
 """What arrived, counted from what the kernel says and what it cannot hide."""
 
 import os
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -112,3 +113,46 @@ def test_arrived_never_exceeds_applied_and_never_shrinks(growth: list[tuple[int,
         arrived, _ = verify.totals(state)
         assert before <= arrived <= applied
         before = arrived
+
+
+def promoters(*applied: int, pid: int = 7) -> tuple[Look, ...]:
+    """Several schemes of one kdamond, as where single pods have their own."""
+    (one,) = promoter(0, pid=pid)
+    return tuple(
+        replace(one, scheme=number, stats=SchemeStats(sz_tried=2 * size, sz_applied=size))
+        for number, size in enumerate(applied)
+    )
+
+
+def test_what_all_schemes_of_a_direction_moved_adds_up() -> None:
+    state = verify.begin(JournalState(), 0, promoters(0, 0, 0), oracle())
+    looks = promoters(PAGE, 2 * PAGE, 4 * PAGE)
+    state = verify.advance(state, looks, oracle())
+    assert verify.totals(state) == (7 * PAGE, 0)
+    (shown,) = verify.describe(state, looks)
+    assert (shown.tried_bytes, shown.applied_bytes, shown.arrived_bytes) == (14 * PAGE, 7 * PAGE, 7 * PAGE)
+
+
+def test_what_landed_elsewhere_is_taken_off_once_however_many_schemes_go_there() -> None:
+    state = verify.begin(JournalState(), 0, promoters(0, 0, 0), oracle())
+    state = verify.advance(state, promoters(PAGE, 2 * PAGE, 4 * PAGE), oracle(foreign=2))
+    assert verify.totals(state) == (5 * PAGE, 0)
+
+
+def test_a_scheme_that_is_added_counts_from_zero_and_the_others_go_on() -> None:
+    state = verify.begin(JournalState(), 0, promoters(0), oracle())
+    state = verify.advance(state, promoters(4 * PAGE), oracle())
+    state = verify.advance(state, promoters(5 * PAGE, 3 * PAGE), oracle(foreign=1))
+    assert verify.totals(state) == (7 * PAGE, 0)
+
+
+def test_what_a_scheme_moved_that_is_gone_stays_counted_when_another_one_takes_its_number() -> None:
+    state = verify.begin(JournalState(), 0, promoters(0, 0), oracle())
+    state = verify.advance(state, promoters(4 * PAGE, 8 * PAGE), oracle())
+    state = verify.advance(state, promoters(4 * PAGE), oracle())
+    assert verify.totals(state) == (12 * PAGE, 0)
+    looks = promoters(4 * PAGE, PAGE)
+    state = verify.advance(state, looks, oracle())
+    assert verify.totals(state) == (13 * PAGE, 0)
+    (shown,) = verify.describe(state, looks)
+    assert (shown.applied_bytes, shown.arrived_bytes) == (13 * PAGE, 13 * PAGE)

@@ -14,7 +14,7 @@ from terrace_agent.move_pages.engine import MovePagesEngine, Tools
 from terrace_agent.move_pages.privilege import Privilege
 from terrace_agent.steps import Move
 from terrace_agent.topology.values import Topology
-from terrace_agent.workloads.values import Cgroup, Movable
+from terrace_agent.workloads.values import Cgroup, Limited, Movable
 from terrace_api.node_tiering import EngineName
 from terrace_api.policy import Settings
 from terrace_api.units import Duration
@@ -251,6 +251,14 @@ def test_processes_may_end_at_any_time_and_a_pid_may_come_back_as_another() -> N
     del machine.procfs.processes[41]
     machine.run(3)
     assert machine.engine.verify().promoted_bytes < PAGES * 4096
+
+
+def test_bounds_that_this_engine_cannot_keep_are_said() -> None:
+    machine = Machine()
+    machine.movable = replace(machine.movable, limited=(Limited(path="/a", cgroups=(), max_bytes=MIB),))
+    plan = machine.turn()
+    assert plan.effective
+    assert any("1 pods are tiered without limits, which move_pages" in note for note in plan.effective.notes)
 
 
 def test_a_process_that_may_not_be_looked_at_is_counted_and_the_others_go_on() -> None:

@@ -11,7 +11,7 @@ from terrace_agent.engine import Plan, stores
 from terrace_agent.errors import EngineMustStop, StoreRefused
 from terrace_agent.journal import Cooldown
 from terrace_agent.steps import Reclaim
-from terrace_agent.workloads.values import Cgroup, Movable
+from terrace_agent.workloads.values import Cgroup, Limited, Movable
 from terrace_api.policy import PageCache
 from unit.agent.damon.builders import MIB, settings
 from unit.agent.numa_balancing.machine import FOUND, SWITCHES, Machine
@@ -183,6 +183,13 @@ def test_pods_whose_cpuset_excludes_the_slow_nid_keep_demotion_off_before_6_16()
     assert (before.switches()[2], after.switches()[2]) == ("false", "true")
     assert plan.effective
     assert any("cpusets keep 1 cgroups off a slow nid" in note for note in plan.effective.notes)
+
+
+def test_bounds_that_this_engine_cannot_keep_are_said() -> None:
+    limited = Limited(path=POD, cgroups=(Cgroup(path=POD),), max_bytes=MIB)
+    plan = Machine().turn(movable=Movable(limited=(limited,)))
+    assert plan.effective
+    assert any("1 pods are tiered without limits, which NUMA balancing" in note for note in plan.effective.notes)
 
 
 def test_under_memory_pressure_nothing_is_promoted_and_nothing_asked_for() -> None:
