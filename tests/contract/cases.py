@@ -9,8 +9,9 @@ import errno
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from terrace_agent.damon.features import Feature
 from terrace_agent.damon.patience import Patience
@@ -21,10 +22,12 @@ from terrace_agent.damon.tree import (
     UINT_MAX,
     ULONG_MAX,
     AccessPattern,
+    Action,
     Context,
     Filter,
     FilterType,
     GoalMetric,
+    GoalTuner,
     Kdamond,
     Operations,
     QuotaGoal,
@@ -51,10 +54,28 @@ EVERYTHING = AccessPattern(
 )
 
 
+PAGE_BYTES = 4_096
+PART = (Region(start=16 * MIB, end=64 * MIB),)
 NOTHING = replace(EVERYTHING, sz=Range())
 FOREVER_MS = 3_600_000
 NO_PID = 1 << 22
 """More than any kernel gives (PID_MAX_LIMIT, Linux include/linux/threads.h)."""
+
+
+class Machine(HostFs, Protocol):
+    """A kernel with processes."""
+
+    def ranges(self, nid: int) -> tuple[Region, ...]:
+        """Returns the physical memory of a nid."""
+
+    def total_bytes(self, nid: int) -> int:
+        """Returns how much memory a nid has."""
+
+    def charged(self, path: str, size: int) -> AbstractContextManager[None]:
+        """Makes a cgroup two levels below the root, with a process that fills so much memory of nid 0 and waits."""
+
+    def charged_bytes(self, path: str, nid: int) -> int:
+        """Returns what is charged to that cgroup on a nid."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +87,7 @@ class Case:
         lacks: features that it must not have.
     """
 
-    check: Callable[[HostFs], None]
+    check: Callable[[Machine], None]
     needs: frozenset[Feature] = frozenset()
     lacks: frozenset[Feature] = frozenset()
 
@@ -90,9 +111,9 @@ def refusal(fs: HostFs, path: str, value: str) -> int | None:
 
 
 @contextmanager
-def staged(fs: HostFs, scheme: Scheme | None = None) -> Iterator[None]:
+def staged(fs: HostFs, scheme: Scheme | None = None, regions: tuple[Region, ...] = PART) -> Iterator[None]:
     """Stages one kdamond on part of the physical memory, as far as this kernel has its files, and takes it away."""
-    target = Target(regions=(Region(start=16 * MIB, end=64 * MIB),))
+    target = Target(regions=regions)
     context = Context(operations=Operations.PADDR, targets=(target,), schemes=(scheme,) if scheme else ())
     with without_damon_stat(fs):
         fs.store(NR_KDAMONDS, "1")
@@ -121,9 +142,9 @@ def without_damon_stat(fs: HostFs) -> Iterator[None]:
 
 
 @contextmanager
-def running(fs: HostFs, scheme: Scheme | None = None) -> Iterator[None]:
+def running(fs: HostFs, scheme: Scheme | None = None, regions: tuple[Region, ...] = PART) -> Iterator[None]:
     """Runs one kdamond."""
-    with staged(fs, scheme):
+    with staged(fs, scheme, regions):
         fs.store(STATE, "on")
         yield
 
@@ -162,9 +183,9 @@ def effective_bytes(fs: HostFs) -> int:
     return int(fs.read(f"{SCHEME}/quotas/effective_bytes"))
 
 
-def comes_true(condition: Callable[[], bool]) -> bool:
+def comes_true(condition: Callable[[], bool], *, tries: int = 20) -> bool:
     """Returns whether it does, within several applications of a scheme."""
-    for _ in range(20):
+    for _ in range(tries):
         if condition():
             return True
         time.sleep(0.05)
@@ -328,6 +349,111 @@ def a_cgroup_that_is_not_there_refuses_everything(fs: HostFs) -> None:
         assert (fs.read(STATE), fs.read(f"{ROOT}/pid")) == ("on", pid)
 
 
+GROUP = "/goals"
+APP = f"{GROUP}/app"
+ALWAYS_MS = 100
+
+
+def memcg_goal(
+    metric: GoalMetric = GoalMetric.NODE_MEMCG_USED_BP, *, value: int = 1, nid: int = 0, path: str = GROUP
+) -> QuotaGoal:
+    """Returns a goal of what a cgroup and all below it have on a nid."""
+    return QuotaGoal(target_metric=metric, target_value=value, nid=nid, path=path)
+
+
+def demoting(goal: QuotaGoal, *, size: int, ms: int = 0, window_ms: int = ALWAYS_MS) -> Scheme:
+    """Returns a scheme that moves the pages of one cgroup to nid 1, hot or cold, until its goal is met."""
+    return Scheme(
+        action=Action.MIGRATE_COLD,
+        target_nid=1,
+        apply_interval_us=50_000,
+        access_pattern=EVERYTHING,
+        quotas=Quotas(ms=ms, bytes=size, reset_interval_ms=window_ms, goal_tuner=GoalTuner.TEMPORAL, goals=(goal,)),
+        ops_filters=(memcg(APP),),
+    )
+
+
+def a_goal_can_be_of_a_cgroup(fs: HostFs) -> None:
+    with staged(fs, Scheme(quotas=Quotas(goals=(QuotaGoal(),)))):
+        folder = f"{SCHEME}/quotas/goals/0"
+        for metric in (GoalMetric.NODE_MEMCG_USED_BP, GoalMetric.NODE_MEMCG_FREE_BP):
+            fs.store(f"{folder}/target_metric", metric.value)
+            assert fs.read(f"{folder}/target_metric") == metric.value
+        assert fs.read(f"{folder}/path") == ""
+        fs.store(f"{folder}/path", "/some/where")
+        assert (fs.read(f"{folder}/path"), fs.read(f"{folder}/nid")) == ("/some/where", "0")
+
+
+def a_goal_of_a_cgroup_that_is_not_there_refuses_everything(fs: HostFs) -> None:
+    with staged(fs, Scheme(quotas=Quotas(goals=(memcg_goal(path="/no/such/cgroup"),)))):
+        assert refusal(fs, STATE, "on") == errno.ENOMEM
+        assert fs.read(STATE) == "off"
+    with running(fs, Scheme(quotas=Quotas(goals=(memcg_goal(path="/"),)))):
+        pid = fs.read(f"{ROOT}/pid")
+        fs.store(f"{SCHEME}/quotas/goals/0/path", "/no/such/cgroup")
+        assert refusal(fs, STATE, "commit") == errno.ENOMEM
+        assert refusal(fs, STATE, "commit_schemes_quota_goals") == errno.EINVAL
+        assert (fs.read(STATE), fs.read(f"{ROOT}/pid")) == ("on", pid)
+
+
+def a_goal_that_is_none_of_a_cgroup_may_keep_the_path_of_one(fs: HostFs) -> None:
+    goal = replace(memcg_goal(path="/no/such/cgroup"), target_metric=GoalMetric.NODE_MEM_USED_BP)
+    with running(fs, Scheme(quotas=Quotas(goals=(goal,)))):
+        fs.store(STATE, "commit")
+        fs.store(STATE, "commit_schemes_quota_goals")
+        assert fs.read(STATE) == "on"
+
+
+@contextmanager
+def moving(fs: Machine, scheme: Scheme) -> Iterator[None]:
+    """Runs one kdamond on all of nid 0 beside a process that has memory there."""
+    with fs.charged(APP, 64 * MIB), running(fs, scheme, fs.ranges(0)):
+        yield
+
+
+def a_scheme_whose_cgroup_goal_is_met_moves_nothing(fs: Machine) -> None:
+    with moving(fs, demoting(memcg_goal(), size=16 * MIB)):
+        assert not comes_true(lambda: tried_bytes(fs) > 0)
+        assert fs.charged_bytes(APP, 1) == 0
+
+
+def a_scheme_whose_cgroup_goal_is_met_tries_a_page_per_window_with_a_time_quota(fs: Machine) -> None:
+    with moving(fs, demoting(memcg_goal(), size=16 * MIB, ms=100, window_ms=1_000)):
+        assert not comes_true(lambda: tried_bytes(fs) > 16 * PAGE_BYTES)
+        assert fs.charged_bytes(APP, 1) <= 16 * PAGE_BYTES
+
+
+def of_several_goals_one_that_is_met_stops_the_scheme(fs: Machine) -> None:
+    unmet = memcg_goal(nid=1, value=9_000)
+    scheme = demoting(memcg_goal(), size=16 * MIB)
+    with moving(fs, replace(scheme, quotas=replace(scheme.quotas, goals=(unmet, memcg_goal())))):
+        assert not comes_true(lambda: tried_bytes(fs) > 0)
+
+
+def a_scheme_moves_until_a_cgroup_uses_that_much(fs: Machine) -> None:
+    value = 24 * MIB * 10_000 // fs.total_bytes(1)
+    with moving(fs, demoting(memcg_goal(nid=1, value=value), size=16 * MIB)):
+        stops_between(fs, 24 * MIB, 64 * MIB)
+
+
+def a_scheme_moves_until_that_much_is_free_of_a_cgroup(fs: Machine) -> None:
+    value = 10_000 - 40 * MIB * 10_000 // fs.total_bytes(0)
+    with moving(fs, demoting(memcg_goal(GoalMetric.NODE_MEMCG_FREE_BP, value=value), size=16 * MIB)):
+        stops_between(fs, 20 * MIB, 64 * MIB)
+
+
+def stops_between(fs: Machine, least: int, most: int) -> None:
+    """Checks that at least so much arrives on nid 1, less than so much, and then no more."""
+    slack = MIB
+    assert comes_true(lambda: tried_bytes(fs) >= 0 and fs.charged_bytes(APP, 1) >= least - slack, tries=600)
+    arrived, tried = fs.charged_bytes(APP, 1), tried_bytes(fs)
+    comes_true(lambda: tried_bytes(fs) < 0)
+    settled, tried = fs.charged_bytes(APP, 1), tried_bytes(fs)
+    assert arrived <= settled < most
+    assert not comes_true(lambda: tried_bytes(fs) > tried)
+    assert fs.charged_bytes(APP, 1) == settled
+
+
 def a_filter_keeps_its_path_when_its_type_changes(fs: HostFs) -> None:
     with staged(fs, Scheme(ops_filters=(memcg("/"),))):
         fs.store(f"{SCHEME}/ops_filters/0/type", "anon")
@@ -457,6 +583,8 @@ def a_process_that_is_not_there_is_not_watched(fs: HostFs) -> None:
 _STAT = frozenset({Feature.REFRESH})
 """DAMON_STAT came with refresh_ms."""
 
+_CGROUP_STOPS = frozenset({Feature.MEMCG_GOALS, Feature.TEMPORAL})
+
 CASES = (
     Case(
         check=fresh_directories_hold_what_the_tree_has_as_defaults,
@@ -484,6 +612,17 @@ CASES = (
     Case(
         check=a_cgroup_that_is_not_there_refuses_everything, needs=frozenset({Feature.OPS_FILTERS, Feature.NODE_GOALS})
     ),
+    Case(check=a_goal_can_be_of_a_cgroup, needs=frozenset({Feature.MEMCG_GOALS})),
+    Case(
+        check=a_goal_of_a_cgroup_that_is_not_there_refuses_everything,
+        needs=frozenset({Feature.MEMCG_GOALS}),
+    ),
+    Case(check=a_goal_that_is_none_of_a_cgroup_may_keep_the_path_of_one, needs=frozenset({Feature.MEMCG_GOALS})),
+    Case(check=a_scheme_whose_cgroup_goal_is_met_moves_nothing, needs=_CGROUP_STOPS),
+    Case(check=a_scheme_whose_cgroup_goal_is_met_tries_a_page_per_window_with_a_time_quota, needs=_CGROUP_STOPS),
+    Case(check=of_several_goals_one_that_is_met_stops_the_scheme, needs=_CGROUP_STOPS),
+    Case(check=a_scheme_moves_until_a_cgroup_uses_that_much, needs=_CGROUP_STOPS),
+    Case(check=a_scheme_moves_until_that_much_is_free_of_a_cgroup, needs=_CGROUP_STOPS),
     Case(check=a_filter_keeps_its_path_when_its_type_changes, needs=frozenset({Feature.OPS_FILTERS})),
     Case(check=the_tree_survives_off_and_on),
     Case(check=goals_alone_can_be_committed, needs=frozenset({Feature.NODE_GOALS})),

@@ -3,14 +3,13 @@
 import json
 import sys
 import traceback
-from pathlib import Path
 
-from contract.cases import CASES, Case
+from contract.cases import CASES, Case, Machine
 from contract.features import features_of
-from terrace_agent.hostfs import HostFs, MountedHostFs
+from contract.guest_machine import GuestMachine
 
 
-def failure(case: Case, fs: HostFs) -> str:
+def failure(case: Case, fs: Machine) -> str:
     """Returns the traceback of a case that failed, nothing of one that holds."""
     try:
         case.check(fs)
@@ -20,7 +19,7 @@ def failure(case: Case, fs: HostFs) -> str:
 
 
 if __name__ == "__main__":
-    host = MountedHostFs(Path("/"))
+    host = GuestMachine()
     found = features_of(host)
     failures = {case.name: failure(case, host) for case in CASES if case.is_for(found)}
     json.dump({"features": sorted(found), "failures": failures}, sys.stdout)

@@ -2,6 +2,8 @@
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -9,7 +11,8 @@ from contract import in_guest
 from contract.cases import CASES, MIB, Case
 from contract.conftest import profile_of
 from contract.features import features_of
-from simkernel import PROFILES, Profile, SimKernel, SimMemory, SimNid
+from simkernel import PROFILES, Profile, SimCgroup, SimKernel, SimMemory, SimNid
+from terrace_agent.damon.tree import Region
 from testbed.evidence import ARTIFACTS
 from testbed.guest import Guest
 
@@ -28,17 +31,39 @@ def told(equipped: Guest) -> dict[str, dict[str, str]]:
 
 @pytest.mark.parametrize(("profile", "case"), SIMULATED)
 def test_the_simulated_kernel(profile: Profile, case: Case) -> None:
-    case.check(_living(profile))
+    case.check(Living(profile))
 
 
-def _living(profile: Profile) -> SimKernel:
-    """Returns a kernel in which half a second passes with each command."""
-    kernel = SimKernel(profile)
-    nids = {0: SimNid(total=1024 * MIB, other=512 * MIB), 1: SimNid(total=512 * MIB)}
-    kernel.accessed = {1: (), os.getpid(): ((MIB, 1 << 47),)}
-    memory = SimMemory(kernel=kernel, nids=nids)
-    kernel.meanwhile = lambda _: memory.run(500)
-    return kernel
+class Living(SimKernel):
+    """A kernel in which half a second passes with each command."""
+
+    def __init__(self, profile: Profile) -> None:
+        super().__init__(profile)
+        nids = {0: SimNid(total=1024 * MIB, other=512 * MIB), 1: SimNid(total=512 * MIB)}
+        self.accessed = {1: (), os.getpid(): ((MIB, 1 << 47),)}
+        self.memory = SimMemory(kernel=self, nids=nids)
+        self.meanwhile = lambda _: self.memory.run(500)
+
+    def ranges(self, nid: int) -> tuple[Region, ...]:
+        """See `Machine.ranges`."""
+        start = self.memory.nids[0].total if nid else 0
+        return (Region(start=start, end=start + self.memory.nids[nid].total),)
+
+    def total_bytes(self, nid: int) -> int:
+        """See `Machine.total_bytes`."""
+        return self.memory.nids[nid].total
+
+    @contextmanager
+    def charged(self, path: str, size: int) -> Iterator[None]:
+        """See `Machine.charged`."""
+        for folder in (path.rpartition("/")[0], path):
+            self.make_cgroup(folder)
+        self.memory.nids[0].cgroups[path] = SimCgroup(cold=size)
+        yield
+
+    def charged_bytes(self, path: str, nid: int) -> int:
+        """See `Machine.charged_bytes`."""
+        return self.memory.nids[nid].used_below(path)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
