@@ -46,6 +46,7 @@ def explain(pod: Pod, row: NodeRow | None, seen: Seen | None) -> PodExplained:
     unheard = _unheard(pod, row, seen)
     tiered, why = (None, (unheard,)) if unheard else _decided(pod, placement)
     standstill = _standstill(row, seen.status) if row and seen and seen.status and tiered else ()
+    unkept = _unkept(placement, seen) if placement and seen and tiered else ()
     return PodExplained(
         namespace=pod.namespace,
         name=pod.name,
@@ -54,7 +55,7 @@ def explain(pod: Pod, row: NodeRow | None, seen: Seen | None) -> PodExplained:
         mode=row.mode if row else "",
         tiered=tiered,
         moves=bool(tiered) and not standstill,
-        why=(*why, *standstill),
+        why=(*why, *unkept, *standstill),
         placement=placement,
     )
 
@@ -111,3 +112,13 @@ def _standstill(row: NodeRow, status: NodeTieringStatus) -> tuple[str, ...]:
     if applied is None or applied.status is not ConditionStatus.TRUE:
         return (f"the policy is not in force on node {row.name}: {row.message}",)
     return ()
+
+
+def _unkept(placement: PodPlacement, seen: Seen) -> tuple[str, ...]:
+    """Returns what the node says of limits that it cannot keep, where the pod's rule has some."""
+    spec, status = seen.tiering.spec, seen.status
+    rules = spec.settings.workloads if spec and spec.settings else None
+    if not any(rule.name == placement.rule and rule.fast_memory for rule in rules or ()):
+        return ()
+    notes = status.effective.notes if status and status.effective else ()
+    return tuple(note for note in notes if note.startswith("workloads[].fastMemory:"))

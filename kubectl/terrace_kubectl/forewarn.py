@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
-from terrace_api.node_tiering import NumaNode
+from terrace_api.node_tiering import NumaNode, QuotaControl
 from terrace_api.policy import Tier, TieringPolicy
 from terrace_api.selectors import matches
 from terrace_api.tier_order import inversions
@@ -43,8 +43,10 @@ def forewarn(
         yield f"its last rollout failed: {status.stopped.message}"
     if not selects and not is_over(policy, now):
         yield _nobody(fleet, policy)
+    names = tuple(followers)
+    yield from _unlimited(fleet, policy, names)
     tiers = tuple(tier for tier in policy.spec.tiers or () if tier.nids)
-    known = _inventories(fleet, followers)
+    known = _inventories(fleet, names)
     yield from _absent(tiers, known)
     yield from _inverted(tiers, known)
 
@@ -62,6 +64,20 @@ def _nobody(fleet: Fleet, policy: TieringPolicy) -> str:
         wants.append(f"a trial on {names}, of which {len(there)} of {len(spec.trial.node_names)} are there")
     why = f": it wants {'; '.join(wants)}" if wants and every else f": there are {nodes(every)}"
     return f"it selects no node{why}"
+
+
+def _unlimited(fleet: Fleet, policy: TieringPolicy, names: Iterable[str]) -> Iterator[str]:
+    """Says where limits of pods would not be kept, as far as what stops tiering there now tells."""
+    if not any(rule.fast_memory for rule in policy.spec.workloads or ()):
+        return
+    statuses = ((name, fleet.seen[name].status) for name in names if name in fleet.seen)
+    effective = {name: status.effective for name, status in statuses if status is not None and status.effective}
+    without = [name for name, found in effective.items() if found.quota_control is not QuotaControl.TEMPORAL]
+    if without:
+        yield (
+            f"workloads[].fastMemory would not be kept on {len(without)} of {nodes(len(effective))}, where no goals of "
+            f"DAMON stop tiering: {a_few(without)}; pods would be tiered without limits there"
+        )
 
 
 def _inventories(fleet: Fleet, names: Iterable[str]) -> dict[str, Inventory]:

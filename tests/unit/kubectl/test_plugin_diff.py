@@ -8,6 +8,7 @@ import pytest
 from cases.fleets import an_invalid_policy
 from cases.plugin_fleet import BATCH, EVERYWHERE, NOW, WATCH, a_fleet, objects, policy_of
 from cases.policies import policy
+from terrace_api.node_tiering import QuotaControl
 from terrace_api.policy import Stopped
 from terrace_kubectl.diff import DiffView, compare
 from terrace_kubectl.fleet import Fleet
@@ -170,6 +171,35 @@ def test_a_nid_that_one_node_lacks_names_it_and_counts_only_nodes_that_would_fol
     assert of_tiers([0], [1], nodeSelector=web) == [
         "tier slow names nid 1, which 1 of 4 nodes does not have: web-4; it would refuse the policy"
     ]
+
+
+LIMITS = [{"name": "all", "action": "Tier", "fastMemory": {"max": "2Gi", "min": "512Mi"}}]
+
+
+def test_limits_of_pods_are_settings_like_all_others() -> None:
+    found = lines(settings_of(batch(workloads=LIMITS).spec))
+    assert (found["workloads[all].fastMemory.max"], found["workloads[all].fastMemory.min"]) == ("2Gi", "512Mi")
+
+
+def test_limits_that_nodes_cannot_keep_are_foretold_with_their_names() -> None:
+    fleet = with_control("batch-2", QuotaControl.AGENT_LOOP)
+    assert list(compare(fleet, batch(workloads=LIMITS), NOW).warnings) == [
+        "workloads[].fastMemory would not be kept on 1 of 3 nodes, where no goals of DAMON stop tiering: batch-2; pods "
+        "would be tiered without limits there"
+    ]
+    assert warnings(fleet) == []
+
+
+def test_limits_that_every_node_keeps_are_worth_no_word() -> None:
+    assert list(compare(FLEET, batch(workloads=LIMITS), NOW).warnings) == []
+
+
+def with_control(name: str, control: QuotaControl) -> Fleet:
+    seen = FLEET.seen[name]
+    assert seen.status is not None
+    assert seen.status.effective is not None
+    effective = replace(seen.status.effective, quota_control=control)
+    return replace(FLEET, seen={**FLEET.seen, name: replace(seen, status=replace(seen.status, effective=effective))})
 
 
 def test_tiers_against_the_kernels_order_are_foretold_with_the_nodes() -> None:

@@ -1,5 +1,6 @@
 """Why a node follows its policy, and why a pod is or is not tiered."""
 
+import copy
 import io
 from collections.abc import Iterable
 from dataclasses import replace
@@ -9,7 +10,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from cases.fleets import a_condition, a_policy, an_invalid_policy
-from cases.plugin_fleet import EVERYWHERE, MACHINES, NOW, WATCH, a_fleet, objects
+from cases.plugin_fleet import BATCH, EVERYWHERE, MACHINES, NOW, WATCH, a_fleet, objects
 from terrace_kubectl.explain_node import NodeExplained
 from terrace_kubectl.explain_node import explain as explain_node
 from terrace_kubectl.explain_pod import PodExplained
@@ -151,6 +152,22 @@ def test_a_tiered_pod_says_the_rule_and_where_its_memory_is() -> None:
     assert (found.tiered, found.moves, found.why) == (True, True, ("Tier by rule rest",))
     assert found.placement is not None
     assert found.placement.fast_share == "75.0%"
+
+
+@pytest.mark.parametrize("limits", [{}, {"fastMemory": {"max": "2Gi"}}])
+def test_a_pod_whose_limits_its_node_cannot_keep_says_so(limits: dict[str, Any]) -> None:
+    policy = copy.deepcopy(BATCH)
+    policy["spec"]["workloads"][1] |= limits
+    fleet = a_fleet(objects(policies=(policy,)))
+    status = fleet.seen["batch-1"].status
+    assert status is not None
+    assert status.effective is not None
+    note = "workloads[].fastMemory: 1 pods are tiered without limits"
+    effective = replace(status.effective, notes=(*status.effective.notes, note))
+    seen = replace(fleet.seen["batch-1"], status=replace(status, effective=effective))
+    found = pod(replace(fleet, seen={"batch-1": seen}))
+    assert found.moves
+    assert found.why == ("Tier by rule rest", *((note,) if limits else ()))
 
 
 def test_the_label_wins_and_is_named_even_before_the_agent_has_seen_the_pod() -> None:
