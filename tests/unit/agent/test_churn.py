@@ -272,11 +272,30 @@ def test_a_kernel_that_refreshes_counters_by_itself_counts_nothing_twice() -> No
     node.start(1)
     node.turn(demotion={"enabled": False})
     node.count(0, 1 * MIB, 2 * MIB)
-    node.kernel.store("/sys/kernel/mm/damon/admin/kdamonds/0/state", "update_schemes_stats")
-    assert moved(node.turn(demotion={"enabled": False})) == (3, 0)
-    node.start(2)
-    assert moved(node.turn(demotion={"enabled": False})) == (3, 0)
-    assert moved(node.turn(demotion={"enabled": False})) == (3, 0)
+    for pods in (1, 2, 2):
+        if pods == 2:
+            node.start(2)
+        refreshed(node.kernel)
+        assert moved(node.turn(demotion={"enabled": False})) == (3, 0)
+    assert node.schemes(0) == 3
+
+
+def refreshed(kernel: SimKernel) -> None:
+    """Brings counters up to date as the kernel does by itself."""
+    kernel.store("/sys/kernel/mm/damon/admin/kdamonds/0/state", "update_schemes_stats")
+
+
+def test_a_general_scheme_less_makes_those_of_pods_begin_anew_and_keeps_what_they_moved(limited: Node) -> None:
+    limited.count(DEMOTION, 1 * MIB, 0, 2 * MIB, 4 * MIB, 8 * MIB, 16 * MIB)
+    assert moved(limited.turn()) == (0, 31)
+    assert limited.schemes(DEMOTION) == GENERAL + 4
+    assert moved(limited.turn(revision="r2", youngFilter=False)) == (0, 31)
+    assert limited.schemes(DEMOTION) == GENERAL - 1 + 4
+    assert limited.kernel.running[DEMOTION].stats == {}
+    limited.count(DEMOTION, 1 * MIB, 2 * MIB)
+    turn = limited.turn(revision="r2", youngFilter=False)
+    assert moved(turn) == (0, 34)
+    assert {one.applied_bytes // MIB for one in turn.moved.kdamonds if one.direction == "demotion"} == {34}
 
 
 def test_schemes_of_pods_wait_like_lists_do_and_goals_beside_them_do_not(limited: Node) -> None:

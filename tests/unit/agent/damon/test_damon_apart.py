@@ -10,8 +10,12 @@ from simkernel import LINUX_7_2, SimKernel
 from simkernel.filters import Page, passes
 from terrace_agent.damon.desired import Desired, DesiredKdamond, desired
 from terrace_agent.damon.features import Feature
+from terrace_agent.damon.ownership import owner_of
+from terrace_agent.damon.read import ObservedKdamond
 from terrace_agent.damon.seen import Seen
-from terrace_agent.damon.tree import Action, GoalMetric, QuotaGoal, Scheme
+from terrace_agent.damon.stores import kdamond_stores
+from terrace_agent.damon.tree import Action, Context, GoalMetric, Kdamond, QuotaGoal, Quotas, Scheme
+from terrace_agent.journal import OwnedKdamond
 from terrace_agent.topology.values import Topology
 from terrace_agent.workloads.values import Cgroup, Limited, Movable
 from terrace_api.policy import Settings
@@ -214,3 +218,24 @@ def test_a_pods_pages_go_through_its_own_scheme_and_through_no_other() -> None:
         (DEMOTION, "/a/app"): [2, 3],
         (DEMOTION, "/b/app"): [0, 4],
     }
+
+
+def test_goals_do_not_wait_for_lists_while_a_goal_names_a_cgroup_that_has_gone() -> None:
+    kernel = SimKernel(LINUX_7_2)
+    for path in ("/", "/a", "/a/app", "/b", "/b/app"):
+        kernel.make_cgroup(path)
+    engine = engine_on(kernel, MemoryJournal(), clock=lambda: 0.0)
+    engine.apply(engine.plan(settings(), guest(), movable(pod("/a", 512 * MIB), pod("/b", 512 * MIB))))
+    kernel.remove_cgroup("/a")
+    engine.apply(engine.plan(settings(), guest(fast_floor_bytes=90 * MIB), movable(pod("/b", 512 * MIB))))
+    assert {running.commits for running in kernel.running.values()} == {1}
+
+
+def test_a_goal_that_was_one_of_a_cgroup_and_keeps_its_path_is_ours_still() -> None:
+    def tree(path: str) -> Kdamond:
+        goal = QuotaGoal(target_metric=GoalMetric.NODE_MEM_USED_BP, target_value=1, path=path)
+        return Kdamond(contexts=(Context(schemes=(Scheme(quotas=Quotas(goals=(goal,))),)),))
+
+    files = tuple((store.path, store.value) for store in kdamond_stores(tree(""), 0))
+    claim = OwnedKdamond(index=0, source_nid=0, files=files, made_from="")
+    assert owner_of(ObservedKdamond(index=0, on=False, pid=None, tree=tree("/gone")), (claim,)) is claim

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from simkernel import LINUX_7_2, SimKernel
 from terrace_agent.damon.desired import desired
 from terrace_agent.damon.stores import kdamond_stores, state_path
-from terrace_agent.damon.tree import Kdamond, QuotaGoal, Range, Region, Target, Watermarks, Weights
+from terrace_agent.damon.tree import GoalMetric, Kdamond, QuotaGoal, Range, Region, Target, Watermarks, Weights
 from terrace_agent.damon.validate import check
 from terrace_agent.errors import SettingsRejected, StoreRefused
 from unit.agent.damon.builders import EVERYTHING, guest, settings
@@ -35,6 +35,11 @@ BAD = [
     ("contexts.0.schemes.0.quotas.goals.0.target_value", 0, "goal of 0 bp"),
     ("contexts.0.schemes.0.quotas.goals.0.target_value", 10_001, "goal of 10001 bp"),
     ("contexts.0.schemes.0.quotas.goals", (QuotaGoal(target_value=0),), "goal of 0"),
+    (
+        "contexts.0.schemes.0.quotas.goals",
+        (QuotaGoal(target_metric=GoalMetric.NODE_MEMCG_USED_BP, target_value=1),),
+        "goal for no cgroup",
+    ),
     ("contexts.0.schemes.0.quotas.weights", Weights(sz_permil=1_001), "0 to 1000"),
     ("contexts.0.schemes.0.quotas.bytes", -1, "-1 bytes"),
     ("contexts.0.schemes.0.quotas.reset_interval_ms", 2**31, "quota window of 2147483648 ms"),

@@ -87,3 +87,11 @@ def test_as_many_as_can_be_are_no_problem(kernel: SimKernel) -> None:
     for number in range(MOST_LIMITED):
         make_pod(kernel, number)
     assert of(kernel, known(*map(a_pod, range(MOST_LIMITED))), limiting(max="2Gi")).problem is None
+
+
+def test_a_pod_that_its_cpuset_keeps_on_one_tier_takes_no_others_place(kernel: SimKernel) -> None:
+    make_pod(kernel, 0, mems="0")
+    for number in range(1, MOST_LIMITED + 1):
+        make_pod(kernel, number)
+    found = of(kernel, known(*map(a_pod, range(MOST_LIMITED + 1))), limiting(max="2Gi"))
+    assert (found.problem, len(found.movable.limited)) == (None, MOST_LIMITED)
