@@ -74,11 +74,13 @@ def advance(
         state = recount(state, index)
     counters = tuple(_advanced(state, looks, oracle))
     live = {(counter.index, counter.scheme, counter.pid) for counter in counters}
-    gone = [counter for counter in state.counters if (counter.index, counter.scheme, counter.pid) not in live]
     pids = running | {look.pid for look in looks}
+    unseen = [counter for counter in state.counters if (counter.index, counter.scheme, counter.pid) not in live]
+    waiting = [counter for counter in unseen if counter.pid in pids and counter.index in _unsettled(state)]
+    gone = [counter for counter in unseen if counter not in waiting]
     tallies = (*state.tallies, *map(tally_of, gone))
     return _banking(
-        replace(state, counters=counters, tallies=summed(tally for tally in tallies if tally.pid in pids)),
+        replace(state, counters=(*counters, *waiting), tallies=summed(tally for tally in tallies if tally.pid in pids)),
         tuple(tally for tally in tallies if tally.pid not in pids),
     )
 
@@ -95,6 +97,11 @@ def _advanced(state: JournalState, looks: tuple[Look, ...], oracle: Oracle) -> I
             missed = (after.applied_bytes - before.applied_bytes) - (after.arrived_bytes - before.arrived_bytes)
             spent[place] = spent.get(place, 0) + max(0, missed)
         yield after
+
+
+def _unsettled(state: JournalState) -> set[int]:
+    """Returns the kdamonds that may run more schemes than are staged: a commit was cut off, or refused."""
+    return {claim.index for claim in state.owned if not claim.in_force}
 
 
 def _newborn(state: JournalState, look: Look) -> Counter | None:

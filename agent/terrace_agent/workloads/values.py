@@ -134,7 +134,10 @@ class Limited:
 
     def towards(self, nid: int) -> Selection:
         """Returns what of it may move to `nid`."""
-        return Selection(allowed=tuple(sorted(one.path for one in self.cgroups if one.may_go_to(nid))), barred=())
+        allowed = [one.path for one in self.cgroups if one.may_go_to(nid)]
+        return Selection(
+            allowed=tuple(sorted(allowed[:MOST_LISTED])), barred=(), unlisted=max(0, len(allowed) - MOST_LISTED)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from terrace_agent.damon.stores import kdamond_stores
 from terrace_agent.damon.tree import Action, Context, GoalMetric, Kdamond, QuotaGoal, Quotas, Scheme
 from terrace_agent.journal import OwnedKdamond
 from terrace_agent.topology.values import Topology
-from terrace_agent.workloads.values import Cgroup, Limited, Movable
+from terrace_agent.workloads.values import MOST_LISTED, Cgroup, Limited, Movable
 from terrace_api.policy import Settings
 from unit.agent.damon.builders import EVERYTHING, GIB, MIB, MemoryJournal, engine_on, guest, nid, settings, topology
 
@@ -239,3 +239,21 @@ def test_a_goal_that_was_one_of_a_cgroup_and_keeps_its_path_is_ours_still() -> N
     files = tuple((store.path, store.value) for store in kdamond_stores(tree(""), 0))
     claim = OwnedKdamond(index=0, source_nid=0, files=files, made_from="")
     assert owner_of(ObservedKdamond(index=0, on=False, pid=None, tree=tree("/gone")), (claim,)) is claim
+
+
+def test_schemes_of_pods_cool_down_like_all_others() -> None:
+    seen = Seen(movable=movable(pod("/a", 512 * MIB, 256 * MIB)), cools_down=True)
+    found = desired(settings(), guest(), EVERYTHING, seen)
+    assert {scheme.quotas.bytes for index in (DEMOTION, PROMOTION) for scheme in own(found, index)} == {4_096}
+
+
+def test_cgroups_that_are_too_many_to_list_beside_pods_with_bounds_are_said() -> None:
+    others = tuple(Cgroup(path=f"/{number}") for number in range(MOST_LISTED + 3))
+    limited = pod("/a", least=256 * MIB)
+    found = desired(
+        settings(), guest(), EVERYTHING, Seen(movable=Movable(allowed=(*others, *limited.cgroups), limited=(limited,)))
+    )
+    assert found.effective
+    assert [note for note in found.effective.notes if "fastMemory" in note] == [
+        "workloads: 3 cgroups too many to be listed beside pods with fastMemory stay where they are on nid 0"
+    ]

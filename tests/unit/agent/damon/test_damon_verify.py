@@ -13,7 +13,7 @@ from terrace_agent.damon.look import read_oracle
 from terrace_agent.damon.read import SchemeStats
 from terrace_agent.damon.tree import Action
 from terrace_agent.damon.verify import Look, Oracle
-from terrace_agent.journal import JournalState
+from terrace_agent.journal import JournalState, OwnedKdamond
 
 PAGE, HUGE = 4_096, 2 << 20
 
@@ -156,3 +156,11 @@ def test_what_a_scheme_moved_that_is_gone_stays_counted_when_another_one_takes_i
     assert verify.totals(state) == (13 * PAGE, 0)
     (shown,) = verify.describe(state, looks)
     assert (shown.applied_bytes, shown.arrived_bytes) == (13 * PAGE, 13 * PAGE)
+
+
+def test_a_scheme_that_is_staged_no_more_and_runs_on_since_the_commit_was_refused_counts_once() -> None:
+    claim = OwnedKdamond(index=0, source_nid=2, files=(), made_from="", pid=7, in_force=False)
+    state = replace(verify.begin(JournalState(), 0, promoters(0, 0), oracle()), owned=(claim,))
+    for looks in (promoters(PAGE, 8 * PAGE), promoters(PAGE), promoters(PAGE, 9 * PAGE)):
+        state = verify.advance(state, looks, oracle(), frozenset({7}))
+    assert verify.totals(state) == (10 * PAGE, 0)
