@@ -4,10 +4,11 @@ Before: `ownership`, `desired`. After: `plan`.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from terrace_agent.damon.desired import Desired, DesiredKdamond
+from terrace_agent.damon.kinds import SCHEME_FILE, begin_anew, kinds, memcg_goals
 from terrace_agent.damon.ownership import files_in_force, files_of, owner_of
 from terrace_agent.damon.read import ObservedKdamond
 from terrace_agent.damon.stores import differing, kdamond_stores, makes_schemes, without_schemes
@@ -23,11 +24,7 @@ _SMALL_GOAL_BP = 10
 _SMALL_AGE_RATIO = 1.5
 _SPARED = {GoalMetric.NODE_MEM_USED_BP.value: 1, GoalMetric.NODE_MEM_FREE_BP.value: -1}
 """What a goal leaves free beyond one that is higher by 1."""
-_MOVERS = ("/action", "/target_nid")
 _TUNED = ("/intervals/sample_us", "/intervals/aggr_us")
-_SCHEME_FILE = re.compile(r"/contexts/0/schemes/(\d+)/(.+)$")
-_GOAL_METRIC = re.compile(r"quotas/goals/\d+/target_metric$")
-_MEMCG_METRICS = {GoalMetric.NODE_MEMCG_USED_BP.value, GoalMetric.NODE_MEMCG_FREE_BP.value}
 _OF_NUMBER = ("/quotas/bytes", "/quotas/fail_charge_num", "/quotas/fail_charge_denom", "/schemes/nr_schemes")
 
 
@@ -136,7 +133,7 @@ def without_lists(change: Change, made_from: str) -> Change:
     names a cgroup that has gone: the kernel would refuse all of them.
     """
     runs_as_made = change.is_in_force and not change.remakes and change.made_from == made_from
-    former, latter = _memcg_goals(change.claimed), _memcg_goals(_files(change.desired))
+    former, latter = memcg_goals(change.claimed), memcg_goals(_files(change.desired))
     differ = [store for store in change.stores if change.before.get(store.path) != store.value]
     comes_or_goes = former != latter and any(makes_schemes(store.path) for store in differ)
     rest = tuple(
@@ -155,7 +152,7 @@ def without_lists(change: Change, made_from: str) -> Change:
 
 def _is_of_pods(store: Store, wanted: DesiredKdamond) -> bool:
     """Returns whether the store is for schemes of single pods, or for what their number changes in the others."""
-    found = _SCHEME_FILE.search(store.path)
+    found = SCHEME_FILE.search(store.path)
     return (found is not None and int(found[1]) >= wanted.general) or store.path.endswith(_OF_NUMBER)
 
 
@@ -173,8 +170,8 @@ def _is_small(store: Store, before: Mapping[str, str]) -> bool:
 def _compare(kdamond: ObservedKdamond, claim: OwnedKdamond, want: DesiredKdamond) -> Change:
     wanted, before = kdamond_stores(want.tree, kdamond.index), files_of(kdamond)
     # Not what is staged says what runs: staging may have been cut off.
-    former, latter = _schemes(files_in_force(kdamond, claim)), _schemes(_files(want))
-    remakes = kdamond.on and _begin_anew(former, latter)
+    former, latter = kinds(files_in_force(kdamond, claim)), kinds(_files(want))
+    remakes = kdamond.on and begin_anew(former, latter)
     keeps_tuning = kdamond.on and _tuned_alike(kdamond.tree, want.tree) and _same_start(kdamond, claim, wanted)
     compared = [store for store in wanted if not (keeps_tuning and store.path.endswith(_TUNED))]
     return Change(
@@ -205,51 +202,6 @@ def _tuned_alike(tree: Kdamond | None, wanted: Kdamond) -> bool:
 def _same_start(kdamond: ObservedKdamond, claim: OwnedKdamond, wanted: tuple[Store, ...]) -> bool:
     started = {(path, value) for path, value in files_in_force(kdamond, claim) if path.endswith(_TUNED)}
     return started == {(store.path, store.value) for store in wanted if store.path.endswith(_TUNED)}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Kind:
-    """What one scheme does; `is_apart` for a single pod."""
-
-    does: tuple[str, ...]
-    is_apart: bool
-
-    @property
-    def moves(self) -> bool:
-        """Whether it moves memory."""
-        return Action.STAT.value not in self.does
-
-
-def _schemes(files: Iterable[tuple[str, str]]) -> tuple[_Kind, ...]:
-    found: dict[int, list[tuple[str, str]]] = {}
-    for path, value in files:
-        if match := _SCHEME_FILE.search(path):
-            found.setdefault(int(match[1]), []).append((f"/{match[2]}", value))
-    return tuple(_kind(found[number]) for number in sorted(found))
-
-
-def _kind(files: list[tuple[str, str]]) -> _Kind:
-    return _Kind(
-        does=tuple(value for path, value in files if path in _MOVERS),
-        is_apart=any(_GOAL_METRIC.search(path) and value in _MEMCG_METRICS for path, value in files),
-    )
-
-
-def _begin_anew(former: tuple[_Kind, ...], latter: tuple[_Kind, ...]) -> bool:
-    """Returns whether a scheme that moves would go on as one that does something else.
-
-    Schemes are committed by their order: one that is added or dropped behind these leaves these alone. One that moves
-    to another nid begins anew: what it has counted went elsewhere.
-    """
-    general = [[one.does for one in kinds if one.moves and not one.is_apart] for kinds in (former, latter)]
-    return general[0] != general[1] or any(
-        one.does != other.does and (one.moves or other.moves) for one, other in zip(former, latter, strict=False)
-    )
-
-
-def _memcg_goals(files: Iterable[tuple[str, str]]) -> set[str]:
-    """Returns the cgroups that goals name."""
-    return {value for path, value in files if path.endswith("/path") and "/quotas/goals/" in path}
 
 
 def _used_bp(tree: Kdamond) -> int | None:

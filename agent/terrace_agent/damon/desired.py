@@ -16,8 +16,9 @@ from terrace_agent.damon.describe import effective, notes, words
 from terrace_agent.damon.easing import eased, region_halvings
 from terrace_agent.damon.features import Feature
 from terrace_agent.damon.passing import is_uniform
+from terrace_agent.damon.pod_schemes import pod_schemes
 from terrace_agent.damon.regions import check, monitored, nr_regions
-from terrace_agent.damon.schemes import Flow, Phase, held, schemes, schemes_apart
+from terrace_agent.damon.schemes import Flow, Phase, held, schemes
 from terrace_agent.damon.seen import NOTHING_SEEN, Seen
 from terrace_agent.damon.tree import (
     Context,
@@ -221,7 +222,7 @@ def _kdamond(
             nr_regions=nr_regions(settings.monitoring.regions, regions, region_halvings(easing)),
         ),
         targets=(Target(regions=regions),),
-        schemes=(*general, *schemes_apart(settings, flows, features)),
+        schemes=(*general, *pod_schemes(settings, flows, features)),
     )
     return DesiredKdamond(
         source_nid=source.nid,

@@ -123,47 +123,8 @@ def schemes(settings: Settings, flows: tuple[Flow, ...], features: frozenset[Fea
 
     What moves comes first: a commit that only adds or drops what helps keeps the schemes that move, and their stats.
     """
-    movers = tuple(_held_back(_moving(settings, flow, features), flow.allowance) for flow in flows)
+    movers = tuple(_held_back(moving(settings, flow, features), flow.allowance) for flow in flows)
     return (*movers, *(helper for flow in flows for helper in _helpers(settings, flow, features)))
-
-
-def schemes_apart(settings: Settings, flows: tuple[Flow, ...], features: frozenset[Feature]) -> tuple[Scheme, ...]:
-    """Returns the schemes of single pods; they stand behind the general ones, since they come and go with the pods.
-
-    All that two of them tell apart are filters and goals: the kernel matches schemes by number, so that one goes on as
-    the next pod's when another is taken out, and what each has counted stays what was moved in that direction.
-    """
-    return tuple(_apart(settings, flow, one, features) for flow in flows for one in flow.apart)
-
-
-def _apart(settings: Settings, flow: Flow, one: Apart, features: frozenset[Feature]) -> Scheme:
-    """Returns the scheme of one pod.
-
-    - No weights: most of the regions that weigh most are not this pod's (`passing`).
-    - No time quota: it would keep the stop ajar by a page per window (docs/kernel-facts.md, 45), which over a night is
-      all that a `min` keeps. What it comes to in bytes bounds the scheme in its place.
-    - A demotion is charged in full for what it tries in vain: trying resets a region's age, whomever it belongs to
-      (`damos_apply_scheme()`, Linux mm/damon/core.c), so it would keep the others from what has got old.
-    """
-    alone = replace(flow, selection=one.selection, uniform=True, apart=(), quota_bytes=_bytes_apart(flow))
-    mover = _moving(settings, alone, features)
-    free = GoalMetric.NODE_MEM_FREE_BP
-    general = (goal for goal in mover.quotas.goals if one.instead or goal.target_metric is not free)
-    quotas = replace(mover.quotas, ms=0, goals=(one.goal, *general))
-    return replace(mover, quotas=quotas if flow.pair.promotes else _charged_in_full(quotas))
-
-
-def _bytes_apart(flow: Flow) -> int:
-    each = share_bytes(flow.quota_bytes, len(flow.apart))
-    if not flow.window.time_ms:
-        return each
-    return min(each, share_bytes(flow.window.time_ms * UNMEASURED_BYTES_PER_MS, len(flow.apart)))
-
-
-def _charged_in_full(quotas: Quotas) -> Quotas:
-    if quotas.fail_charge_denom is None:
-        return quotas
-    return replace(quotas, fail_charge_num=0, fail_charge_denom=0)
 
 
 def _helpers(settings: Settings, flow: Flow, features: frozenset[Feature]) -> tuple[Scheme, ...]:
@@ -171,7 +132,7 @@ def _helpers(settings: Settings, flow: Flow, features: frozenset[Feature]) -> tu
     needs_help = settings.young_filter and not flow.pair.promotes and flow.min_age > 1
     # Before 6.14 `stat` looks at no filter (`damon_pa_apply_scheme()`, mm/damon/paddr.c), so it would clear no bits.
     can_help = Feature.ALLOW_FILTERS in features
-    return (_cleaning(_moving(settings, flow, features), flow),) if needs_help and can_help else ()
+    return (_cleaning(moving(settings, flow, features), flow),) if needs_help and can_help else ()
 
 
 def _held_back(mover: Scheme, allowance: Allowance | None) -> Scheme:
@@ -223,7 +184,8 @@ def _cleaning(mover: Scheme, flow: Flow) -> Scheme:
     )
 
 
-def _moving(settings: Settings, flow: Flow, features: frozenset[Feature]) -> Scheme:
+def moving(settings: Settings, flow: Flow, features: frozenset[Feature]) -> Scheme:
+    """Returns the general scheme of a flow, without what its allowance makes of it."""
     staying = () if flow.pair.promotes else page_cache.filters(settings.demotion.page_cache, features)
     young = _young(flow, features) if settings.young_filter else ()
     filters = scoped((*staying, *young), flow.selection, features)
@@ -239,6 +201,13 @@ def _moving(settings: Settings, flow: Flow, features: frozenset[Feature]) -> Sch
         ops_filters=filters if has_ops_filters else None,
         filters=None if has_ops_filters else filters,
     )
+
+
+def charged_in_full(quotas: Quotas) -> Quotas:
+    """Returns the quotas with what is tried in vain charged like what is moved."""
+    if quotas.fail_charge_denom is None:
+        return quotas
+    return replace(quotas, fail_charge_num=0, fail_charge_denom=0)
 
 
 def access_pattern(settings: Settings, flow: Flow) -> AccessPattern:
@@ -274,8 +243,8 @@ def _quotas(settings: Settings, flow: Flow, features: frozenset[Feature]) -> Quo
         goal_tuner=GoalTuner.TEMPORAL if Feature.TEMPORAL in features else None,
         goals=() if flow.allowance else (*_goals(flow), *_pressure(settings, flow)),
     )
-    # It comes first, so what it tries in vain stays young for the pods that are demoted apart: see `_apart`.
-    return _charged_in_full(quotas) if left_out(flow.apart) and not flow.pair.promotes else quotas
+    # It comes first, so what it tries in vain stays young for the pods that are demoted apart: see `pod_schemes`.
+    return charged_in_full(quotas) if left_out(flow.apart) and not flow.pair.promotes else quotas
 
 
 def _goals(flow: Flow) -> tuple[QuotaGoal, ...]:
