@@ -145,7 +145,8 @@ def _workloads_resolved(situation: Situation) -> Verdict:
     if situation.intent not in _FOLLOWING:
         if situation.running:
             return unknown("NotEvaluated", f"{situation.goes_on}, with the pods that were known then.")
-        return unknown("NotNeeded", "No policy is followed, so no pod has to be told from another.")
+        why = "Nothing is moved" if situation.follows_settings else "No policy is followed"
+        return unknown("NotNeeded", f"{why}, so no pod has to be told from another.")
     if situation.problem is not None:
         return false(situation.problem.reason, situation.problem.message)
     return true("Resolved", "It is known which memory may move; status.pods says which pods and why.")

@@ -154,6 +154,15 @@ def test_no_engine_is_unsupported_and_never_degraded() -> None:
     assert "a newer kernel helps" in found["Ready"].message
 
 
+@pytest.mark.parametrize("intent", [Intent.UNSUPPORTED, Intent.SINGLE_TIER])
+def test_where_a_policy_is_followed_and_nothing_can_move_pods_are_not_said_to_be_without_a_policy(
+    intent: Intent,
+) -> None:
+    said = made(intent, capability=CANNOT)["WorkloadsResolved"].message
+    assert said == "Nothing is moved, so no pod has to be told from another."
+    assert "No policy is followed" in made(Intent.RESTORE)["WorkloadsResolved"].message
+
+
 def test_somebody_else_in_the_way_is_unsupported_with_their_name() -> None:
     found = made(Intent.ENFORCE, EngineUnavailable(reason="ForeignKdamonds", message="damo's kdamond 0 is on"))
     assert brief(found)["EngineAvailable"] == "False/ForeignKdamonds"
