@@ -100,7 +100,9 @@ class Change:
 def changes(
     kdamonds: tuple[ObservedKdamond, ...], desired: Desired, owned: tuple[OwnedKdamond, ...]
 ) -> tuple[Change, ...] | None:
-    """Returns one change per kdamond; None if the set of kdamonds must change."""
+    """Returns one change per kdamond; None if the set of kdamonds must change, or if one of them cannot be compared."""
+    if any(kdamond.tree is None for kdamond in kdamonds):
+        return None
     claims = [owner_of(kdamond, owned) for kdamond in kdamonds]
     # What moved must be gone before what only watches begins, and the other way round: counters have no relation.
     there = [(claim.source_nid, bool(claim.directions)) for claim in claims if claim]

@@ -1,8 +1,8 @@
 """Which kdamonds are ours. Pure.
 
-Ours is what the journal of this boot claims *and* what the kernel shows: the pid that we started, or, where a crash
-came before the pid was journaled, a content that our stores could have made. All else is somebody else's and is never
-touched (one tree, many users), a tree that is only staged included.
+Ours is what the journal of this boot claims *and* what the kernel shows: the pid that we started, whatever its files
+hold by now, or, where a crash came before the pid was journaled, a content that our stores could have made. All else is
+somebody else's and is never touched (one tree, many users), a tree that is only staged included.
 """
 
 import dataclasses
@@ -22,11 +22,14 @@ _TUNED = ("/intervals/sample_us", "/intervals/aggr_us")
 def owner_of(kdamond: ObservedKdamond, owned: tuple[OwnedKdamond, ...]) -> OwnedKdamond | None:
     """Returns the claim that makes `kdamond` ours; None if it is somebody else's."""
     claim = next((claim for claim in owned if claim.index == kdamond.index), None)
-    if claim is None or kdamond.tree is None:
+    if claim is None:
         return None
-    if kdamond.on:
-        return claim if claim.pid == kdamond.pid or _staged_whole(kdamond, claim) else None
-    return claim if _staged_in_part(kdamond, kdamond.tree, claim) else None
+    if kdamond.on and claim.pid == kdamond.pid is not None:
+        return claim
+    if kdamond.tree is None:
+        return None
+    is_ours = _staged_whole(kdamond, claim) if kdamond.on else _staged_in_part(kdamond, kdamond.tree, claim)
+    return claim if is_ours else None
 
 
 def files_in_force(kdamond: ObservedKdamond, claim: OwnedKdamond) -> tuple[tuple[str, str], ...]:

@@ -7,7 +7,7 @@ Before: `desired`, `surroundings`, `alone`, `originals`, the journal. After: `ap
 - Ours runs and differs: stage what differs and `commit` (monitoring results are kept).
 - Its schemes have to begin anew: commit none, then the new ones (what monitoring has learnt is the context's).
 - Ours is off, or was cut off while being staged: stage what is missing and `on`.
-- The set of kdamonds has to change: `off`, make the tree anew, `on`.
+- The set of kdamonds has to change, or files of ours hold what is not known: `off`, make the tree anew, `on`.
 - Somebody else's kdamond, even a staged one: nothing is touched.
 
 The unit of a change is one kdamond: two cannot be switched by one store. So each is always complete, old or new, and
@@ -78,13 +78,19 @@ def plan_stop(observed: Observed, journal: JournalState) -> Plan:
 
 def _steps(observed: Observed, desired: Desired, found: tuple[Change, ...] | None) -> tuple[tuple[Step, ...], str]:
     if found is None:
-        why = "kdamonds are started" if not observed.kdamonds else "the set of source nids changed"
-        return tuple(_rebuild(observed, desired)), why
+        return tuple(_rebuild(observed, desired)), _why_anew(observed.kdamonds)
     needed = [change for change in found if not (change.is_done or is_small_drift(change, desired.made_from))]
     if not needed:
         return (), "the configuration is in force"
     steps = [step for change in _in_order(needed) for step in _change(change, desired.made_from)]
     return tuple(steps), "; ".join(change.reason for change in needed)
+
+
+def _why_anew(kdamonds: tuple[ObservedKdamond, ...]) -> str:
+    unknown = next((kdamond.index for kdamond in kdamonds if kdamond.tree is None), None)
+    if unknown is not None:
+        return f"kdamond {unknown} holds what this version does not know"
+    return "the set of source nids changed" if kdamonds else "kdamonds are started"
 
 
 def _recheck_s(quiet_looks: int, *, busy: bool) -> float:

@@ -15,7 +15,7 @@ from typing import Any
 
 from terrace_agent.damon.patience import Patience
 from terrace_agent.damon.stores import KDAMONDS, NR_KDAMONDS, kdamond_path, nr_file
-from terrace_agent.damon.tree import Action, Kdamond
+from terrace_agent.damon.tree import Kdamond
 from terrace_agent.errors import HostFileMissing, UnexpectedContent
 from terrace_agent.hostfs import HostFs
 from terrace_agent.journal import OwnedKdamond
@@ -42,9 +42,13 @@ class ObservedQuotas:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedScheme:
-    """What one scheme does and has done."""
+    """What one scheme does and has done.
 
-    action: Action
+    Attributes:
+        action: also one that this version of Terrace does not know.
+    """
+
+    action: str
     target_nid: int | None
     quotas: ObservedQuotas
     stats: SchemeStats
@@ -57,7 +61,7 @@ class ObservedKdamond:
     Attributes:
         pid: None while it is off.
         tree: what is staged (what runs is what was staged at the last `on` or `commit`); None if it holds what
-            this version of Terrace does not know, so it cannot be ours.
+            this version of Terrace does not know: then it is ours by its pid only.
     """
 
     index: int

@@ -360,6 +360,33 @@ def test_promotion_stops_before_the_demotion_that_makes_its_room(kernel: SimKern
     assert [s.path for s in stores(plan) if s.value == "off"] == [f"{ADMIN}/1/state", f"{ADMIN}/0/state"]
 
 
+UNKNOWN_WORDS = ["action", "quotas/goals/0/target_metric"]
+
+
+@pytest.mark.parametrize("file", UNKNOWN_WORDS)
+def test_a_kdamond_that_we_started_is_stopped_although_its_files_hold_a_word_that_this_version_does_not_know(
+    kernel: SimKernel, tmp_path: Path, file: str
+) -> None:
+    enforce(kernel, tmp_path)
+    kernel.put(f"{ADMIN}/0/contexts/0/schemes/0/{file}", "of_a_newer_agent")
+    stop(kernel, tmp_path)
+    assert not kernel.running
+    assert kernel.read(NR_KDAMONDS) == "0"
+
+
+@pytest.mark.parametrize("file", UNKNOWN_WORDS)
+def test_a_kdamond_that_we_started_is_made_anew_where_its_files_hold_an_unknown_word(
+    kernel: SimKernel, tmp_path: Path, file: str
+) -> None:
+    enforce(kernel, tmp_path)
+    path = f"{ADMIN}/0/contexts/0/schemes/0/{file}"
+    known = kernel.read(path)
+    kernel.put(path, "of_a_newer_agent")
+    assert enforce(kernel, tmp_path).reason == "kdamond 0 holds what this version does not know"
+    assert (kernel.read(path), len(kernel.running)) == (known, 2)
+    assert enforce(kernel, tmp_path).steps == ()
+
+
 def test_settings_that_were_on_before_stay_on_after(kernel: SimKernel, tmp_path: Path) -> None:
     kernel.store(DEMOTION_ENABLED, "true")
     enforce(kernel, tmp_path)
