@@ -98,6 +98,11 @@ class CoolDown:
     cooldown: Cooldown | None
 
 
+def ended(cooldown: Cooldown | None) -> tuple[CoolDown, ...]:
+    """Returns the step that ends a cooldown, if there is one: where nothing moves there is nothing to hold."""
+    return (CoolDown(cooldown=None),) if cooldown else ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ease:
     """Journal how many steps cheaper than the settings ask monitoring is."""

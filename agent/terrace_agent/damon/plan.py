@@ -27,7 +27,7 @@ from terrace_agent.damon.surroundings import Observed
 from terrace_agent.damon.tree import Action, Kdamond
 from terrace_agent.engine import Plan
 from terrace_agent.journal import JournalState
-from terrace_agent.steps import Bank, Claim, Command, Confirm, Disclaim, Recount, Step, Store
+from terrace_agent.steps import Bank, Claim, Command, Confirm, Disclaim, Recount, Step, Store, ended
 
 _SOON_S = 1.0
 _LATER_S = 10.0
@@ -72,6 +72,7 @@ def plan_stop(observed: Observed, journal: JournalState) -> Plan:
         *([Store(path=NR_KDAMONDS, value="0")] if ours and len(ours) == len(observed.kdamonds) else []),
         *([Disclaim()] if journal.owned else []),
         *originals.restored(journal.originals, alone=not (others_on or observed.exclusive)),
+        *ended(journal.cooldown),
     )
     return Plan(steps=steps, reason="nothing of ours shall run" if steps else "nothing of ours is here")
 

@@ -25,8 +25,10 @@ class Guarding:
         now = read_health(self._fs)
         if not moves or cooldown:
             self._since, self._moved = None, ()
-        found = review(settings.guardrails, cooldown, self._since, now, self._churn(settings))
+        found = review(settings.guardrails, cooldown if moves else None, self._since, now, self._churn(settings))
         self._since = found.since
+        if found.cooldown:
+            self._moved = ()
         return now.uptime_s, found
 
     def remember(self, sample: churn.Sample) -> None:

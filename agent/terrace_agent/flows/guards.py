@@ -11,7 +11,8 @@ in Linux mm/migrate.c), and a split page stays split.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Protocol
 
 from terrace_agent.engine import Tripped
@@ -25,6 +26,7 @@ from terrace_agent.topology.values import Nid
 from terrace_api.policy import Guard, Guardrails
 from terrace_api.units import Percent
 
+_CHURN, _SPLITS = "Churn", "HugePageSplits"
 _WINDOW_S = 60.0
 _ENOUGH_HUGE_PAGES = 64
 _AT_THE_STOP_BP = 20
@@ -78,11 +80,9 @@ def review(
     guardrails: Guardrails, cooldown: Cooldown | None, since: Health | None, now: Health, churn: Churn | None = None
 ) -> Review:
     """Returns what holds now, from the cooldown in force, what has happened since the look `since`, and `churn`."""
-    if cooldown and now.uptime_s < cooldown.until_s:
-        # What was moving when it was stopped must not count against the time after.
-        since = now
-    else:
-        cooldown, since = _churned(churn) or _split(guardrails, since or now, now), _window(since, now)
+    cooldown = _held(guardrails, cooldown, now) or _churned(churn) or _split(guardrails, since or now, now)
+    # What was moving when it was stopped must not count against the time after.
+    since = now if cooldown else _window(since, now)
     return Review(
         tripped=tuple(_tripped(guardrails, cooldown, now)),
         cooldown=cooldown,
@@ -131,7 +131,7 @@ def full_nids(guardrails: Guardrails, flows: Iterable[Flow]) -> Iterator[Tripped
 
 def _tripped(guardrails: Guardrails, cooldown: Cooldown | None, now: Health) -> Iterator[Tripped]:
     if cooldown:
-        yield Tripped(reason=cooldown.reason, message=cooldown.message)
+        yield Tripped(reason=cooldown.reason, message=f"{cooldown.message} {_pause(guardrails, cooldown, now)}")
     if now.pressure_bp is not None and _is_under_pressure(guardrails, now):
         yield Tripped(
             reason="MemoryPressure",
@@ -141,13 +141,35 @@ def _tripped(guardrails: Guardrails, cooldown: Cooldown | None, now: Health) -> 
         )
 
 
+def _held(guardrails: Guardrails, cooldown: Cooldown | None, now: Health) -> Cooldown | None:
+    """Returns what is left of a cooldown: it ends with its guardrail, and lasts no longer than one that began now."""
+    if cooldown is None or now.uptime_s >= cooldown.until_s:
+        return None
+    guard = {_CHURN: guardrails.churn_max, _SPLITS: guardrails.huge_page_split_max}.get(cooldown.reason)
+    if guard and not guard.enabled:
+        return None
+    return replace(cooldown, until_s=min(cooldown.until_s, _end_s(guardrails, now)))
+
+
+def _end_s(guardrails: Guardrails, now: Health) -> float:
+    return now.uptime_s + guardrails.cooldown.us / 1e6
+
+
+def _pause(guardrails: Guardrails, cooldown: Cooldown, now: Health) -> str:
+    """Returns until when nothing moves, by the clock: the same words at each look."""
+    if now.booted_s is None:
+        return f"Nothing moves for guardrails.cooldown ({guardrails.cooldown})."
+    end = datetime.fromtimestamp(-(-(now.booted_s + cooldown.until_s) // 60) * 60, tz=UTC)
+    return f"Nothing moves until {end:%Y-%m-%d %H:%M} UTC (guardrails.cooldown {guardrails.cooldown})."
+
+
 def _is_under_pressure(guardrails: Guardrails, now: Health) -> bool:
     guard = guardrails.memory_pressure_max
     return guard.enabled and now.pressure_bp is not None and now.pressure_bp > guard.share.bp
 
 
 def _churned(churn: Churn | None) -> Cooldown | None:
-    return Cooldown(reason="Churn", message=churn.message, until_s=churn.until_s) if churn else None
+    return Cooldown(reason=_CHURN, message=churn.message, until_s=churn.until_s) if churn else None
 
 
 def _least_free_bp(flow: Flow) -> int:
@@ -164,11 +186,11 @@ def _split(guardrails: Guardrails, since: Health, now: Health) -> Cooldown | Non
     if not guard.enabled or split + moved < _ENOUGH_HUGE_PAGES or split * BP <= guard.share.bp * (split + moved):
         return None
     return Cooldown(
-        reason="HugePageSplits",
+        reason=_SPLITS,
         message=f"{split} of {split + moved} huge pages were split to be migrated (guardrails.hugePageSplitMax "
-        f"{guard.share}): nothing moves for {guardrails.cooldown}. The target nid is fragmented; a lower "
-        "promotion.fastUsedTarget leaves it more room, and /proc/sys/vm/compact_memory defragments it.",
-        until_s=now.uptime_s + guardrails.cooldown.us / 1e6,
+        f"{guard.share}). The target nid is fragmented; a lower promotion.fastUsedTarget leaves it more room, and "
+        "/proc/sys/vm/compact_memory defragments it.",
+        until_s=_end_s(guardrails, now),
     )
 
 

@@ -24,7 +24,7 @@ from terrace_agent.move_pages.privilege import Privilege
 from terrace_agent.move_pages.procfs import Procfs
 from terrace_agent.move_pages.trackers import TrackerLadder, ladder
 from terrace_agent.move_pages.watch import Watch as Watching
-from terrace_agent.steps import Forget, Remember, Restore, Step, Store, Watch
+from terrace_agent.steps import Forget, Remember, Restore, Step, Store, Watch, ended
 from terrace_agent.topology.values import Topology
 from terrace_agent.workloads.values import EVERYTHING, Movable
 from terrace_api.node_tiering import EngineCapability, EngineName
@@ -107,7 +107,8 @@ class MovePagesEngine:
         """See `Engine.plan_observe`."""
         self._check()
         flows = self._flows(settings, topology, movable)
-        steps = tuple(_restores(self._journal.load()))
+        state = self._journal.load()
+        steps = (*_restores(state), *ended(state.cooldown))
         plan = self._plan(settings, flows, movable, steps)
         needed = first_looks(settings, self._tracker.blind_looks)
         if self._watching.looks < needed:
@@ -118,7 +119,8 @@ class MovePagesEngine:
     def plan_stop(self) -> Plan:
         """See `Engine.plan_stop`."""
         active = bool(self._watching.tracked) or self._tools.pilot.runs or self._tracker.holds
-        steps = (*_restores(self._journal.load()), *((Forget(),) if active else ()))
+        state = self._journal.load()
+        steps = (*_restores(state), *ended(state.cooldown), *((Forget(),) if active else ()))
         return Plan(steps=steps, reason="what was set is brought back" if steps else "nothing of ours is here")
 
     def apply(self, plan: Plan) -> None:

@@ -12,7 +12,7 @@ from terrace_agent.engine import Plan
 from terrace_agent.journal import JournalState, Original
 from terrace_agent.numa_balancing.desired import Desired
 from terrace_agent.numa_balancing.observe import NUMA_BALANCING, Observed
-from terrace_agent.steps import Begin, End, Reclaim, Remember, Restore, Step, Store
+from terrace_agent.steps import Begin, End, Reclaim, Remember, Restore, Step, Store, ended
 
 _SOON_S = 1.0
 _LATER_S = 5.0
@@ -35,6 +35,7 @@ def plan_stop(journal: JournalState) -> Plan:
     steps: tuple[Step, ...] = (
         *_restored(journal.originals),
         *([End()] if journal.counted_pages else []),
+        *ended(journal.cooldown),
     )
     return Plan(steps=steps, reason="the kernel's settings are brought back" if steps else "nothing of ours is here")
 

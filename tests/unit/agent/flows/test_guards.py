@@ -19,8 +19,10 @@ QUIET = PRESSURE.replace("31.25", "0.00")
 MOVING = "contexts/0/schemes/0/quotas/bytes"
 
 
-def at(uptime_s: float, *, moved: int = 0, split: int = 0, pressure_bp: int | None = 0) -> Health:
-    return Health(uptime_s=uptime_s, huge_moved=moved, huge_split=split, pressure_bp=pressure_bp)
+def at(
+    uptime_s: float, *, moved: int = 0, split: int = 0, pressure_bp: int | None = 0, booted_s: int | None = None
+) -> Health:
+    return Health(uptime_s=uptime_s, huge_moved=moved, huge_split=split, pressure_bp=pressure_bp, booted_s=booted_s)
 
 
 def take(
@@ -62,9 +64,36 @@ def test_a_cooldown_ends_when_its_time_is_over_and_counts_nothing_from_before() 
     cooldown = Cooldown(reason="HugePageSplits", message="why", until_s=430)
     during = take(at(429, split=9_000), at(131), cooldown=cooldown)
     assert (during.cooldown, during.since) == (cooldown, at(429, split=9_000))
-    assert [tripped.message for tripped in during.tripped] == ["why"]
+    assert [tripped.reason for tripped in during.tripped] == ["HugePageSplits"]
     after = take(at(430, split=9_001), during.since, cooldown=cooldown)
     assert (after.cooldown, after.tripped) == (None, ())
+
+
+@pytest.mark.parametrize("reason", ["HugePageSplits", "Churn"])
+def test_a_cooldown_ends_with_the_guardrail_that_made_it(reason: str) -> None:
+    cooldown = Cooldown(reason=reason, message="why", until_s=430)
+    assert take(at(131), None, cooldown=cooldown).halts
+    found = take(at(131), None, rails(enabled=False), cooldown)
+    assert (found.cooldown, found.tripped, found.halts) == (None, (), False)
+
+
+def test_a_cooldown_that_the_policy_made_shorter_ends_sooner_and_one_that_it_made_longer_as_it_was() -> None:
+    cooldown = Cooldown(reason="Churn", message="why", until_s=430)
+    shorter = take(at(200), None, rails(cooldown="30s"), cooldown).cooldown
+    assert shorter
+    assert shorter.until_s == 230
+    assert take(at(210), None, rails(cooldown="30s"), shorter).cooldown == shorter
+    assert take(at(200), None, rails(cooldown="1h"), cooldown).cooldown == cooldown
+
+
+def test_a_cooldown_says_until_when_nothing_moves() -> None:
+    cooldown = Cooldown(reason="Churn", message="why", until_s=430)
+    with_clock, without = at(131, booted_s=1_700_000_000), at(131)
+    said = [take(now, None, cooldown=cooldown).tripped[0].message for now in (with_clock, without)]
+    assert said == [
+        "why Nothing moves until 2023-11-14 22:21 UTC (guardrails.cooldown 5m).",
+        "why Nothing moves for guardrails.cooldown (5m).",
+    ]
 
 
 def test_pressure_above_the_guardrail_is_said_while_the_kernel_holds_still() -> None:
@@ -100,7 +129,10 @@ def test_health_is_read_from_what_the_kernel_prints() -> None:
     kernel.put("/proc/uptime", "350735.47 234388.90")
     kernel.put("/proc/pressure/memory", PRESSURE)
     kernel.put("/proc/vmstat", "nr_free_pages 1\nthp_migration_success 7\nthp_migration_fail 1\nthp_migration_split 3")
-    assert read_health(kernel) == Health(uptime_s=350735.47, pressure_bp=3_125, huge_moved=7, huge_split=3)
+    kernel.put("/proc/stat", "cpu  1 2 3\nintr 7 0 0\nctxt 5\nbtime 1700000000\nprocesses 9")
+    assert read_health(kernel) == Health(
+        uptime_s=350735.47, booted_s=1_700_000_000, pressure_bp=3_125, huge_moved=7, huge_split=3
+    )
 
 
 class Node:
@@ -176,7 +208,20 @@ def test_in_mode_observe_no_guardrail_is_hit_and_a_cooldown_says_nothing() -> No
     assert not any(isinstance(step, CoolDown) for step in observing.steps)
     cooldown = Cooldown(reason="HugePageSplits", message="why", until_s=900)
     node.journal.save(dataclasses.replace(node.journal.load(), cooldown=cooldown))
-    assert node.engine.plan_observe(settings(), guest()).words == words
+    observing = node.engine.plan_observe(settings(), guest())
+    assert observing.words == words
+    node.engine.apply(observing)
+    assert node.journal.load().cooldown is None
+
+
+def test_what_is_stopped_cools_down_no_longer() -> None:
+    node = Node()
+    node.turn(100, split=0)
+    node.turn(110, split=500)
+    node.engine.apply(node.engine.plan_stop())
+    assert node.journal.load().cooldown is None
+    assert node.engine.plan_stop().steps == ()
+    assert node.turn(120, split=500).tripped == ()
 
 
 def churning(

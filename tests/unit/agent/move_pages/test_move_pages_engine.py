@@ -7,7 +7,7 @@ import pytest
 
 from simkernel import NO_DAMON, Profile, SimKernel
 from terrace_agent.engine import Plan
-from terrace_agent.journal import Journal
+from terrace_agent.journal import Cooldown, Journal
 from terrace_agent.move_pages.batches import Outcome
 from terrace_agent.move_pages.choose import first_looks
 from terrace_agent.move_pages.engine import MovePagesEngine, Tools
@@ -313,6 +313,16 @@ def test_to_plan_the_stop_forgets_nothing_and_to_apply_it_does() -> None:
     machine.engine.apply(stop)
     assert machine.engine.verify().runs is None
     assert machine.engine.plan_stop().steps == ()
+
+
+@pytest.mark.parametrize("observe", [True, False])
+def test_a_cooldown_ends_when_everything_is_stopped(*, observe: bool) -> None:
+    machine = Machine()
+    cooldown = Cooldown(reason="Churn", message="up and down", until_s=200.0)
+    machine.journal.save(replace(machine.journal.load(), cooldown=cooldown))
+    engine = machine.engine
+    engine.apply(engine.plan_observe(POLICY, machine.topology, machine.movable) if observe else engine.plan_stop())
+    assert machine.journal.load().cooldown is None
 
 
 def test_where_it_would_move_a_pinned_pod_the_net_stays_off() -> None:

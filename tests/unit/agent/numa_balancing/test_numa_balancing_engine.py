@@ -254,6 +254,18 @@ def test_a_cooldown_outlives_the_agent() -> None:
     assert machine.switches()[0] == "3"
 
 
+@pytest.mark.parametrize("observe", [True, False])
+def test_a_cooldown_ends_when_everything_is_stopped(*, observe: bool) -> None:
+    machine = Machine()
+    machine.turn()
+    cooldown = Cooldown(reason="Churn", message="up and down", until_s=200.0)
+    machine.journal.save(dataclasses.replace(machine.journal.load(), cooldown=cooldown))
+    engine = machine.engine
+    engine.apply(engine.plan_observe(settings(), machine.topology) if observe else engine.plan_stop())
+    assert machine.journal.load().cooldown is None
+    assert engine.plan_stop().steps == ()
+
+
 @pytest.mark.parametrize(
     ("machine", "reason", "cure"),
     [
