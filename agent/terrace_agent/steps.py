@@ -162,7 +162,7 @@ class Move:
 
     Attributes:
         started: when the process started, in ticks since boot: its pid may be another one's by now.
-        runs: addresses of pages.
+        runs: addresses of pages, as far apart as a page is large.
     """
 
     pid: int
@@ -172,6 +172,11 @@ class Move:
     nid: int
     runs: tuple[range, ...]
     limit_pages: int
+
+    @property
+    def page_bytes(self) -> int:
+        """Returns how large a page is; 0 of no pages."""
+        return self.runs[0].step if self.runs else 0
 
 
 Step = (

@@ -18,9 +18,9 @@ from terrace_agent.move_pages.batches import Outcome
 from terrace_agent.move_pages.pilot import Pilot
 from terrace_agent.move_pages.procfs import Procfs
 from terrace_agent.move_pages.syscall import query
-from terrace_agent.move_pages.vmas import PAGE_BYTES
 from terrace_agent.steps import Move
 
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 SEED = 7
 KILLED, SHORT_LIVED = 60, 10_000
 VICTIM_MIB = 16

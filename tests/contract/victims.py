@@ -13,10 +13,11 @@ from pathlib import Path
 
 from terrace_agent.move_pages.procfs import Procfs
 from terrace_agent.move_pages.syscall import query
-from terrace_agent.move_pages.vmas import PAGE_BYTES, parse_numa_maps
+from terrace_agent.move_pages.vmas import parse_numa_maps
 from terrace_agent.steps import Move
 
 MIB = 1 << 20
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 CGROUPS = Path("/sys/fs/cgroup")
 _LARGE_PAGES = 1_000
 

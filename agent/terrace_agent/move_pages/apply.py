@@ -10,7 +10,6 @@ from terrace_agent.move_pages.batches import Outcome
 from terrace_agent.move_pages.pace import Pace
 from terrace_agent.move_pages.pids import read_pids
 from terrace_agent.move_pages.pilot import Pilot
-from terrace_agent.move_pages.vmas import PAGE_BYTES
 from terrace_agent.move_pages.watch import Watch as Watching
 from terrace_agent.steps import CoolDown, Forget, Move, Remember, Restore, Step, Store, Watch
 
@@ -92,7 +91,7 @@ class Applier:
         done = self._pilot.carry_out(step)
         self.outcome += done
         self._watching.moved(step.pid, step.runs, promoted=step.promotes)
-        self._journal_with(lambda state: _counted(state, done, promotes=step.promotes))
+        self._journal_with(lambda state: _counted(state, step, done))
 
     def _journal_with(self, change: Callable[[JournalState], JournalState]) -> None:
         before = self._journal.load()
@@ -101,8 +100,8 @@ class Applier:
             self._journal.save(after)
 
 
-def _counted(state: JournalState, done: Outcome, *, promotes: bool) -> JournalState:
-    size = done.moved * PAGE_BYTES
-    if promotes:
+def _counted(state: JournalState, order: Move, done: Outcome) -> JournalState:
+    size = done.moved * order.page_bytes
+    if order.promotes:
         return replace(state, promoted_bytes=state.promoted_bytes + size)
     return replace(state, demoted_bytes=state.demoted_bytes + size)

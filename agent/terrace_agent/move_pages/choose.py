@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from terrace_agent.flows import limits
 from terrace_agent.flows.directions import Flow, demotion_room_bytes
 from terrace_agent.move_pages.heat import LOOKS, Heat, cold, hot
-from terrace_agent.move_pages.vmas import PAGE_BYTES, Vma
+from terrace_agent.move_pages.vmas import Vma
 from terrace_agent.steps import Move
 from terrace_api.policy import Settings
 
@@ -70,15 +70,14 @@ def room_bytes(settings: Settings, flow: Flow, elapsed_s: float) -> int:
     """Returns how much may move in this direction now."""
     room = _promotion_room_bytes(flow) if flow.pair.promotes else demotion_room_bytes(settings, flow)
     quota = round(flow.window.bytes_per_second * min(elapsed_s, 5.0))
-    return max(0, min(room, quota)) // PAGE_BYTES * PAGE_BYTES
+    return max(0, min(room, quota))
 
 
 def orders(settings: Settings, flow: Flow, tracked: Iterable[Tracked], room: int) -> Iterator[Move]:
-    """Yields what fits into `room`, the processes with the most pages to move first."""
+    """Yields what fits into `room` bytes, the processes with the most pages to move first."""
     found = [(one, tuple(_runs(settings, flow, one))) for one in tracked]
-    left = room // PAGE_BYTES
     for one, runs in sorted(found, key=lambda pair: -_pages(pair[1])):
-        limit = min(left, _pages(runs))
+        limit = min(room // runs[0].step, _pages(runs)) if runs else 0
         if limit > 0:
             yield Move(
                 pid=one.pid,
@@ -89,7 +88,7 @@ def orders(settings: Settings, flow: Flow, tracked: Iterable[Tracked], room: int
                 runs=runs,
                 limit_pages=limit,
             )
-            left -= limit
+            room -= limit * runs[0].step
 
 
 def misplaced_bytes(settings: Settings, flow: Flow, tracked: Iterable[Tracked]) -> int:
@@ -100,15 +99,15 @@ def misplaced_bytes(settings: Settings, flow: Flow, tracked: Iterable[Tracked]) 
 def _misplaced(settings: Settings, flow: Flow, part: Part) -> int:
     pages = sum(map(len, _picked(settings, part.heat, promotes=flow.pair.promotes)))
     here, all_pages = part.pages_by_nid.get(flow.pair.source.nid, 0), sum(part.pages_by_nid.values())
-    return pages * here // all_pages * PAGE_BYTES if all_pages else 0
+    return pages * here // all_pages * part.vma.page_bytes if all_pages else 0
 
 
 def _runs(settings: Settings, flow: Flow, one: Tracked) -> Iterator[range]:
     for part in one.parts:
         if part.pages_by_nid.get(flow.pair.source.nid):
+            size = part.vma.page_bytes
             for run in _picked(settings, part.heat, promotes=flow.pair.promotes):
-                start = part.vma.start + run.start * PAGE_BYTES
-                yield range(start, start + len(run) * PAGE_BYTES, PAGE_BYTES)
+                yield range(part.vma.start + run.start * size, part.vma.start + run.stop * size, size)
 
 
 def _picked(settings: Settings, heat: Heat, *, promotes: bool) -> Iterator[range]:

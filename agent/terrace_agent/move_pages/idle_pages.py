@@ -16,7 +16,7 @@ from pathlib import Path
 
 from terrace_agent.move_pages.heat import TOUCHED, Look
 from terrace_agent.move_pages.procfs import Procfs
-from terrace_agent.move_pages.vmas import PAGE_BYTES, Vma
+from terrace_agent.move_pages.vmas import Vma
 
 EVERY = 16
 BITMAP = Path("/sys/kernel/mm/page_idle/bitmap")
@@ -97,8 +97,8 @@ class IdlePageTracker:
         """Yields what was touched since the look before, and marks everything idle again."""
         before, now = self._marked.get(pid, {}), Samples()
         for vma in vmas:
-            addresses = range(vma.start, vma.end, EVERY * PAGE_BYTES)
-            found = self._procfs.frames(pid, vma.start // PAGE_BYTES, vma.pages, EVERY)
+            addresses = range(vma.start, vma.end, EVERY * vma.page_bytes)
+            found = self._procfs.frames(pid, vma.start // vma.page_bytes, vma.pages, EVERY)
             frames = self._frames.heads(found)
             known = [
                 frame if frame and before.get(at) == frame else 0 for at, frame in zip(addresses, frames, strict=True)
@@ -120,8 +120,8 @@ class IdlePageTracker:
 
 def sees_frames(procfs: Procfs) -> bool:
     """Returns whether frame numbers are told: with CAP_SYS_ADMIN only (pagemap.rst)."""
-    block = array("B", b"\1" * (2 * PAGE_BYTES))
-    page = -(-block.buffer_info()[0] // PAGE_BYTES)
+    block = array("B", b"\1" * (2 * procfs.page_bytes))
+    page = -(-block.buffer_info()[0] // procfs.page_bytes)
     try:
         return any(procfs.frames(os.getpid(), page, 1, 1))
     except OSError:

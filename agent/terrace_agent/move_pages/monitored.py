@@ -19,7 +19,7 @@ from terrace_agent.errors import KdamondDied, StoreRefused
 from terrace_agent.monitor import Monitor, Touched
 from terrace_agent.move_pages.heat import TOUCHED, Look, blank
 from terrace_agent.move_pages.procfs import Procfs
-from terrace_agent.move_pages.vmas import PAGE_BYTES, Vma
+from terrace_agent.move_pages.vmas import Vma
 from terrace_api.errors import TerraceError
 
 WARM_WINDOWS = 2.5
@@ -167,8 +167,8 @@ def conclude(vma: Vma, touched: Iterable[range] | None) -> Look:
     for region in regions[first:]:
         if region.start >= vma.end:
             break
-        start = max(0, region.start - vma.start) // PAGE_BYTES
-        end = -(-(min(region.stop, vma.end) - vma.start) // PAGE_BYTES)
+        start = max(0, region.start - vma.start) // vma.page_bytes
+        end = -(-(min(region.stop, vma.end) - vma.start) // vma.page_bytes)
         if end > start:
             flags[start:end] = _ALL * (end - start)
     return Look(sure=bytes(flags), maybe=bytes(flags))

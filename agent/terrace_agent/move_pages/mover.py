@@ -18,7 +18,6 @@ from typing import Any
 from terrace_agent.move_pages.batches import FIRST_PAGES, Outcome, next_size, outcome
 from terrace_agent.move_pages.procfs import Procfs
 from terrace_agent.move_pages.syscall import UNTOLD, move, query
-from terrace_agent.move_pages.vmas import PAGE_BYTES
 
 Order = dict[str, Any]
 
@@ -39,7 +38,7 @@ class Mover:
 
     def _carry_out(self, order: Order) -> Outcome:
         done = Outcome()
-        addresses = chain.from_iterable(range(start, end, PAGE_BYTES) for start, end in order["runs"])
+        addresses = chain.from_iterable(range(*run) for run in order["runs"])
         try:
             while done.moved < order["limit_pages"] and (batch := array("Q", islice(addresses, self._pages))):
                 # A process may end between two calls, and its pid may be one by then that must not be moved.

@@ -111,7 +111,7 @@ def _line(order: Move) -> str:
         "started": order.started,
         "sources": list(order.sources),
         "nid": order.nid,
-        "runs": [(run.start, run.stop) for run in order.runs],
+        "runs": [(run.start, run.stop, run.step) for run in order.runs],
         "limit_pages": order.limit_pages,
     }
     return json.dumps(told) + "\n"

@@ -17,7 +17,6 @@ from terrace_agent.move_pages.idle_pages import IdlePageTracker
 from terrace_agent.move_pages.procfs import Procfs
 from terrace_agent.move_pages.syscall import query
 from terrace_agent.move_pages.trackers import best
-from terrace_agent.move_pages.vmas import PAGE_BYTES
 
 _INITIAL_PID_NAMESPACE = "pid:[4026531836]"
 """PROC_PID_INIT_INO (Linux include/linux/proc_ns.h)."""
@@ -100,12 +99,12 @@ def _errno_of_pagemap(procfs: Procfs) -> int:
 
 def _sees_writes(procfs: Procfs) -> bool:
     """Returns whether a written page of ours is soft-dirty, and was not before it was written."""
-    block = array("B", bytes(3 * PAGE_BYTES))
-    page = -(-block.buffer_info()[0] // PAGE_BYTES)
+    block = array("B", bytes(3 * procfs.page_bytes))
+    page = -(-block.buffer_info()[0] // procfs.page_bytes)
     try:
         procfs.clear_refs(os.getpid(), "4")
         before, _ = procfs.page_flags(os.getpid(), page, 1)
-        block[page * PAGE_BYTES - block.buffer_info()[0]] = 1
+        block[page * procfs.page_bytes - block.buffer_info()[0]] = 1
         after, _ = procfs.page_flags(os.getpid(), page, 1)
     except OSError:
         return False

@@ -15,9 +15,14 @@ _GONE = (FileNotFoundError, ProcessLookupError)
 
 
 class Procfs:
-    """The files of other processes, of the pid namespace that `root` was mounted in."""
+    """The files of other processes, of the pid namespace that `root` was mounted in.
 
-    def __init__(self, root: Path = Path("/proc")) -> None:
+    Attributes:
+        page_bytes: size of a page on this machine; None as an argument asks the kernel.
+    """
+
+    def __init__(self, root: Path = Path("/proc"), *, page_bytes: int | None = None) -> None:
+        self.page_bytes = page_bytes or os.sysconf("SC_PAGE_SIZE")
         self._root = root
 
     def smaps(self, pid: int) -> str:
@@ -35,7 +40,7 @@ class Procfs:
     def resident_bytes(self, pid: int) -> int:
         """Returns what the process has in memory; 0 for one that is gone."""
         fields = self._text(pid, "statm").split()
-        return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if len(fields) > 1 else 0
+        return int(fields[1]) * self.page_bytes if len(fields) > 1 else 0
 
     def started(self, pid: int) -> int:
         """Returns when the process started, in ticks since boot: a pid may be another process' by now."""

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from terrace_agent.move_pages.heat import TOUCHED, Look, either
 from terrace_agent.move_pages.procfs import Procfs
-from terrace_agent.move_pages.vmas import PAGE_BYTES, Vma
+from terrace_agent.move_pages.vmas import Vma
 
 LARGEST_BYTES = 16 << 30
 """At most, however fast the machine is."""
@@ -56,7 +56,7 @@ class SoftDirtyTracker:
     def look(self, pid: int, vmas: Iterable[Vma]) -> Iterator[tuple[Vma, Look]]:
         """Yields what was touched since `begin` or the look before; call `begin` afterwards."""
         for vma in vmas:
-            dirty, present = self._procfs.page_flags(pid, vma.start // PAGE_BYTES, vma.pages)
+            dirty, present = self._procfs.page_flags(pid, vma.start // vma.page_bytes, vma.pages)
             yield vma, conclude(vma, dirty, present)
 
     def keep(self, started: Mapping[int, int], *, every_s: float) -> None:

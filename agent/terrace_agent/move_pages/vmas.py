@@ -11,8 +11,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-PAGE_BYTES = 4_096
-
 _HEADER = re.compile(r"([0-9a-f]+)-([0-9a-f]+) ([rwxsp-]{4}) ")
 _BY_NID = re.compile(r"N(\d+)=(\d+)")
 _SPARSEST = 8
@@ -26,17 +24,19 @@ class Vma:
     Attributes:
         resident_bytes: of it in memory.
         referenced_bytes: touched since accessed bits were last cleared (`Referenced` of smaps).
+        page_bytes: size of a page on this machine: up to 64 KiB on arm64.
     """
 
     start: int
     end: int
     resident_bytes: int = 0
     referenced_bytes: int = 0
+    page_bytes: int = 4_096
 
     @property
     def pages(self) -> int:
         """How many pages, in memory or not."""
-        return (self.end - self.start) // PAGE_BYTES
+        return (self.end - self.start) // self.page_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,13 +49,13 @@ class Placement:
     pages_by_nid: Mapping[int, int] = field(default_factory=dict)
 
 
-def parse_smaps(text: str) -> tuple[Vma, ...]:
-    """Returns the private ranges of `/proc/PID/smaps`.
+def parse_smaps(text: str, page_bytes: int) -> tuple[Vma, ...]:
+    """Returns the private ranges of `/proc/PID/smaps`, on a machine with pages of that size.
 
     Raises:
         ValueError: a size is no number.
     """
-    return tuple(_parse_smaps(text))
+    return tuple(_parse_smaps(text, page_bytes))
 
 
 def parse_numa_maps(text: str) -> tuple[Placement, ...]:
@@ -75,31 +75,32 @@ def movable(vmas: Iterable[Vma], placements: Iterable[Placement]) -> tuple[Vma, 
 
 def _is_dense(vma: Vma) -> bool:
     """Returns whether a range is not mostly empty: runtimes reserve ranges of many GiB, which cost two bytes a page."""
-    return 0 < vma.pages * PAGE_BYTES <= vma.resident_bytes * _SPARSEST
+    return 0 < vma.end - vma.start <= vma.resident_bytes * _SPARSEST
 
 
-def _parse_smaps(text: str) -> Iterator[Vma]:
+def _parse_smaps(text: str, page_bytes: int) -> Iterator[Vma]:
     bounds: tuple[int, int] | None = None
     sizes: dict[str, int] = {}
     for line in text.splitlines():
         if match := _HEADER.match(line):
             if bounds:
-                yield _vma(bounds, sizes)
+                yield _vma(bounds, sizes, page_bytes)
             bounds = (int(match[1], 16), int(match[2], 16)) if match[3][3] == "p" else None
             sizes = {}
         elif line.endswith(" kB"):
             name, _, size = line.removesuffix(" kB").partition(":")
             sizes[name] = int(size) * 1024
     if bounds:
-        yield _vma(bounds, sizes)
+        yield _vma(bounds, sizes, page_bytes)
 
 
-def _vma(bounds: tuple[int, int], sizes: Mapping[str, int]) -> Vma:
+def _vma(bounds: tuple[int, int], sizes: Mapping[str, int], page_bytes: int) -> Vma:
     return Vma(
         start=bounds[0],
         end=bounds[1],
         resident_bytes=sizes.get("Rss", 0),
         referenced_bytes=sizes.get("Referenced", 0),
+        page_bytes=page_bytes,
     )
 
 

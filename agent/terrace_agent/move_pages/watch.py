@@ -9,7 +9,7 @@ from terrace_agent.move_pages.choose import Part, Tracked
 from terrace_agent.move_pages.heat import Heat, marked, resized, seen, unknown
 from terrace_agent.move_pages.procfs import Procfs
 from terrace_agent.move_pages.tracker import Tracker
-from terrace_agent.move_pages.vmas import PAGE_BYTES, Vma, movable, parse_numa_maps, parse_smaps
+from terrace_agent.move_pages.vmas import Vma, movable, parse_numa_maps, parse_smaps
 
 LEAST_BYTES = 16 << 20
 """Smaller processes are not worth a look: there are thousands of them, and they come and go."""
@@ -82,7 +82,8 @@ class Watch:
     def _parts(self, pid: int, before: Tracked) -> Iterable[Part]:
         placements = parse_numa_maps(self._procfs.numa_maps(pid))
         by_nid = {one.start: one.pages_by_nid for one in placements}
-        for vma, look in self._tracker.look(pid, movable(parse_smaps(self._procfs.smaps(pid)), placements)):
+        vmas = parse_smaps(self._procfs.smaps(pid), self._procfs.page_bytes)
+        for vma, look in self._tracker.look(pid, movable(vmas, placements)):
             yield Part(vma=vma, heat=seen(_history(before.parts, vma), look), pages_by_nid=by_nid[vma.start])
 
 
@@ -90,13 +91,14 @@ def _history(parts: Iterable[Part], vma: Vma) -> Heat:
     """Returns the heat so far of a range that may have grown or shrunk; of one that is new nothing is known."""
     for part in parts:
         if part.vma.start < vma.end and vma.start < part.vma.end:
-            return resized(part.heat, before=(part.vma.start - vma.start) // PAGE_BYTES, pages=vma.pages)
+            return resized(part.heat, before=(part.vma.start - vma.start) // vma.page_bytes, pages=vma.pages)
     return unknown(vma.pages)
 
 
 def _marked(part: Part, runs: Iterable[range], *, hot: bool) -> Part:
-    inside = (run for run in runs if part.vma.start <= run.start < part.vma.end)
+    vma = part.vma
+    inside = (run for run in runs if vma.start <= run.start < vma.end)
     pages = (
-        range((run.start - part.vma.start) // PAGE_BYTES, (run.stop - part.vma.start) // PAGE_BYTES) for run in inside
+        range((run.start - vma.start) // vma.page_bytes, (run.stop - vma.start) // vma.page_bytes) for run in inside
     )
-    return Part(vma=part.vma, heat=marked(part.heat, pages, hot=hot), pages_by_nid=part.pages_by_nid)
+    return Part(vma=vma, heat=marked(part.heat, pages, hot=hot), pages_by_nid=part.pages_by_nid)

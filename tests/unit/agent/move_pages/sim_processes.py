@@ -7,7 +7,6 @@ from pathlib import Path
 from terrace_agent.move_pages.batches import Outcome
 from terrace_agent.move_pages.pilot import Pilot
 from terrace_agent.move_pages.procfs import Procfs
-from terrace_agent.move_pages.vmas import PAGE_BYTES
 from terrace_agent.steps import Move
 
 BASE = 0x7F00_0000_0000
@@ -53,16 +52,17 @@ class SimProcess:
 class SimProcfs(Procfs):
     """The files of simulated processes, and the machine's nids."""
 
-    def __init__(self, free_pages: dict[int, int]) -> None:
-        super().__init__(Path("/nowhere"))
+    def __init__(self, free_pages: dict[int, int], page_bytes: int = 4096) -> None:
+        super().__init__(Path("/nowhere"), page_bytes=page_bytes)
         self.free_pages = free_pages
         self.processes: dict[int, SimProcess] = {}
         self.refused: set[int] = set()
 
     def smaps(self, pid: int) -> str:
+        kib = self.page_bytes // 1024
         return "".join(
-            f"{one.start:x}-{one.start + one.pages * PAGE_BYTES:x} rw-p 00000000 00:00 0\n"
-            f"Rss: {one.pages * 4} kB\nReferenced: {sum(one.referenced) * 4} kB\nVmFlags: rd wr\n"
+            f"{one.start:x}-{one.start + one.pages * self.page_bytes:x} rw-p 00000000 00:00 0\n"
+            f"Rss: {one.pages * kib} kB\nReferenced: {sum(one.referenced) * kib} kB\nVmFlags: rd wr\n"
             for one in self._ranges(pid)
         )
 
@@ -74,14 +74,14 @@ class SimProcfs(Procfs):
         )
 
     def resident_bytes(self, pid: int) -> int:
-        return sum(one.pages for one in self._ranges(pid)) * PAGE_BYTES
+        return sum(one.pages for one in self._ranges(pid)) * self.page_bytes
 
     def started(self, pid: int) -> int:
         return self.processes[pid].started if pid in self.processes else 0
 
     def page_flags(self, pid: int, start: int, pages: int) -> tuple[bytes, bytes]:
         for one in self._ranges(pid):
-            if one.start == start * PAGE_BYTES:
+            if one.start == start * self.page_bytes:
                 return bytes(one.dirty[:pages]), b"\x80" * pages
         return bytes(pages), bytes(pages)
 
@@ -118,7 +118,7 @@ class SimPilot(Pilot):
 
     def _page(self, process: SimProcess, address: int, order: Move) -> Outcome:
         for one in process.ranges:
-            page = (address - one.start) // PAGE_BYTES
+            page = (address - one.start) // self._procfs.page_bytes
             if 0 <= page < one.pages:
                 if one.nids[page] not in order.sources:
                     return Outcome(there=1)

@@ -39,13 +39,16 @@ class Machine:
     now_s: float = 100.0
     cost_s: float = 0.0
     profile: Profile = NO_DAMON
+    page_bytes: int = 4096
 
     def __post_init__(self) -> None:
         self.kernel = SimKernel(self.profile)
         self.kernel.make_cgroup(POD)
         self.kernel.make_cgroup(OTHER)
         self.kernel.put("/proc/1/stat", "1 (systemd) S 0")
-        self.procfs = SimProcfs({0: self.fast_free_mib * 256, 1: 60 * 256})
+        self.procfs = SimProcfs(
+            {nid: mib * MIB // self.page_bytes for nid, mib in ((0, self.fast_free_mib), (1, 60))}, self.page_bytes
+        )
         self.pilot = SimPilot(self.procfs)
         self.cpu_s = 0.0
         self.engine = self.started()
@@ -76,7 +79,7 @@ class Machine:
         where = topology(
             (nid(0, 64 * MIB, distances={0: 10, 1: 20}, cpus=(0,)),), (nid(1, 128 * MIB, distances={0: 20, 1: 10}),)
         )
-        return with_free(where, {number: pages * 4096 for number, pages in self.procfs.free_pages.items()})
+        return with_free(where, {number: pages * self.page_bytes for number, pages in self.procfs.free_pages.items()})
 
     def turn(self, wanted: Settings | None = None, touched: tuple[SimRange, ...] = (), *, write: bool = True) -> Plan:
         for one in touched:
@@ -105,6 +108,16 @@ def test_what_is_written_comes_up_and_what_is_not_stays_down() -> None:
     machine.run(12, touched=(hot,))
     assert (hot.on(0), cold.on(0)) == (PAGES, 0)
     assert machine.engine.verify().promoted_bytes == PAGES * 4096
+
+
+def test_pages_of_64_kib_are_ordered_and_counted_as_such() -> None:
+    machine = Machine(page_bytes=1 << 16)
+    hot, cold = SimRange(PAGES // 16, 1), SimRange(PAGES // 16, 1)
+    machine.add(41, hot, cold)
+    machine.run(12, touched=(hot,))
+    assert (hot.on(0), cold.on(0)) == (PAGES // 16, 0)
+    assert {len(run) for run in machine.pilot.orders[0].runs} == {PAGES // 16}
+    assert machine.engine.verify().promoted_bytes == 16 * MIB
 
 
 def test_what_is_only_read_comes_up_with_its_whole_range() -> None:

@@ -9,8 +9,9 @@ import pytest
 from terrace_agent.move_pages.heat import TOUCHED
 from terrace_agent.move_pages.privilege import Privilege, missing
 from terrace_agent.move_pages.procfs import Procfs
-from terrace_agent.move_pages.soft_dirty import conclude
+from terrace_agent.move_pages.soft_dirty import SoftDirtyTracker, conclude
 from terrace_agent.move_pages.vmas import Vma, movable, parse_numa_maps, parse_smaps
+from terrace_agent.move_pages.watch import Watch
 
 SMAPS = """55ce722cc000-55ce722ce000 r--p 00000000 fe:00 247278                     /usr/bin/head
 Size:                  8 kB
@@ -37,7 +38,7 @@ ALL = bytes([TOUCHED]) * 4
 
 
 def test_private_dense_unplaced_memory_is_movable_and_nothing_else() -> None:
-    [vma] = movable(parse_smaps(SMAPS), parse_numa_maps(NUMA_MAPS))
+    [vma] = movable(parse_smaps(SMAPS, 4096), parse_numa_maps(NUMA_MAPS))
     assert (vma.start, vma.pages, vma.resident_bytes) == (0x7F0000000000, 1024, 2 << 20)
 
 
@@ -77,6 +78,29 @@ def test_pagemap_tells_soft_dirty_and_present_pages(tmp_path: Path) -> None:
     assert (dirty, present) == (b"\x80\0\0\x80\0\0", b"\x80\x80\0\0\0\0")
 
 
+def test_pages_of_64_kib_are_looked_up_as_such(tmp_path: Path) -> None:
+    start, pages = 0x7F0000000000, 256
+    files = {
+        "statm": f"{pages} {pages} 0 0",
+        "stat": f"9 (x) S {'1 ' * 40}",
+        "clear_refs": "",
+        "smaps": f"{start:x}-{start + (pages << 16):x} rw-p 00000000 00:00 0\nRss: {pages * 64} kB\nReferenced: 0 kB\n",
+        "numa_maps": f"{start:x} default anon={pages} N1={pages} kernelpagesize_kB=64",
+    }
+    (tmp_path / "9").mkdir()
+    for name, content in files.items():
+        (tmp_path / "9" / name).write_text(content)
+    with (tmp_path / "9/pagemap").open("wb") as file:
+        file.seek((start >> 16) * 8)
+        file.write((1 << 63 | 1 << 55).to_bytes(8, "little") + (1 << 63).to_bytes(8, "little") * (pages - 1))
+    procfs = Procfs(tmp_path, page_bytes=1 << 16)
+    watching = Watch(procfs, SoftDirtyTracker(procfs))
+    for _ in range(2):
+        watching.look({9: "/pod"}, every_s=1)
+    [part] = watching.tracked[0].parts
+    assert (part.heat.pages, part.heat.sure[:2]) == (pages, b"\x80\0")
+
+
 def test_a_process_that_is_gone_has_nothing(tmp_path: Path) -> None:
     procfs = Procfs(tmp_path)
     assert (procfs.smaps(9), procfs.numa_maps(9), procfs.resident_bytes(9), procfs.started(9)) == ("", "", 0, 0)
@@ -86,12 +110,12 @@ def test_a_process_that_is_gone_has_nothing(tmp_path: Path) -> None:
 
 def test_this_very_process_can_be_read() -> None:
     procfs = Procfs()
-    vmas = parse_smaps(procfs.smaps(os.getpid()))
+    vmas = parse_smaps(procfs.smaps(os.getpid()), procfs.page_bytes)
     assert sum(vma.resident_bytes for vma in vmas) > 1 << 20
     assert procfs.resident_bytes(os.getpid()) > 1 << 20
     assert procfs.started(os.getpid()) > 0
     largest = max(vmas, key=lambda vma: vma.resident_bytes)
-    _, present = procfs.page_flags(os.getpid(), largest.start // 4096, largest.pages)
+    _, present = procfs.page_flags(os.getpid(), largest.start // procfs.page_bytes, largest.pages)
     assert present.count(0x80) > 0
 
 

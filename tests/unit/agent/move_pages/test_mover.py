@@ -18,7 +18,7 @@ from terrace_agent.move_pages.procfs import Procfs
 from terrace_agent.move_pages.syscall import UNTOLD, query
 from terrace_agent.steps import Move
 
-PAGE = 4096
+PAGE = os.sysconf("SC_PAGE_SIZE")
 NO_NID = 63
 STARTED = Procfs().started(os.getpid())
 ANSWERS = json.dumps({"outcome": {"moved": 3}, "longest_s": 0.5})
@@ -41,7 +41,7 @@ def order(pid: int = 0, *, started: int = 0, runs: tuple[range, ...] = (), nid: 
 
 def told(run: range, *, source: int, nid: int) -> str:
     """An order to move pages of this process, as the mover gets it."""
-    runs = [(run.start, run.stop)]
+    runs = [(run.start, run.stop, run.step)]
     wanted = {"pid": os.getpid(), "started": STARTED, "sources": [source], "nid": nid, "runs": runs, "limit_pages": 9}
     return json.dumps(wanted)
 
@@ -65,7 +65,7 @@ def test_pages_that_are_on_no_source_nid_stay(block: array[int]) -> None:
             "started": STARTED,
             "sources": [NO_NID],
             "nid": 0,
-            "runs": [(run.start, run.stop)],
+            "runs": [(run.start, run.stop, run.step)],
             "limit_pages": 9,
         }
     )
@@ -81,7 +81,7 @@ def test_pages_go_to_the_nid_where_they_are_already_and_the_limit_holds(block: a
             "started": STARTED,
             "sources": [nid],
             "nid": nid,
-            "runs": [(run.start, run.stop)],
+            "runs": [(run.start, run.stop, run.step)],
             "limit_pages": 9,
         }
     )
