@@ -75,6 +75,9 @@ class HostFs(Protocol):
     def exists(self, path: str) -> bool:
         """Returns whether the file or directory exists."""
 
+    def locate(self, path: str) -> Path:
+        """Returns where the file is, for who needs more of it than its text: words somewhere in it."""
+
 
 class MountedHostFs:
     """The host's files, those of `mounted` below a mount point."""
@@ -117,6 +120,10 @@ class MountedHostFs:
     def exists(self, path: str) -> bool:
         """See `HostFs.exists`."""
         return os.path.exists(self._path(path))  # noqa: PTH110 (see `_path`)
+
+    def locate(self, path: str) -> Path:
+        """See `HostFs.locate`."""
+        return Path(self._path(path))
 
     def _listed(self, path: str, wanted: Callable[[os.DirEntry[str]], bool]) -> tuple[str, ...]:
         try:

@@ -7,6 +7,7 @@ Before: `engines`. After: an engine, to which it looks like any host and journal
 """
 
 import errno
+from pathlib import Path
 
 from terrace_agent.errors import StoreWithheld
 from terrace_agent.hostfs import HostFs
@@ -42,6 +43,10 @@ class OnlookerHost:
     def exists(self, path: str) -> bool:
         """See `HostFs.exists`."""
         return self._host.exists(path)
+
+    def locate(self, path: str) -> Path:
+        """See `HostFs.locate`."""
+        return self._host.locate(path)
 
 
 class OnlookerJournal:

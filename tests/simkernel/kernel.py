@@ -3,6 +3,7 @@
 import errno
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from simkernel import validity
 from simkernel.directories import NR_FILES, READ_ONLY, child_of, fresh
@@ -117,6 +118,10 @@ class SimKernel:
         """See `HostFs.names`."""
         below = (name.removeprefix(f"{path}/") for name in self._files if name.startswith(f"{path}/"))
         return tuple(sorted({name.partition("/")[0] for name in below}))
+
+    def locate(self, path: str) -> Path:
+        """See `HostFs.locate`: nothing of it is on disk."""
+        return Path("/nowhere", path.lstrip("/"))
 
     def folders(self, path: str) -> tuple[str, ...]:
         """See `HostFs.folders`."""

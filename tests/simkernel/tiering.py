@@ -7,6 +7,7 @@ for: Linux kernel/sched/fair.c (`should_numa_migrate_memory()`, `numa_promotion_
 
 import errno
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from simkernel.kernel import CGROUPS, DEMOTION_ENABLED, SimKernel
 from simkernel.memory import SimNid
@@ -64,6 +65,10 @@ class SimTiering:
     def names(self, path: str) -> tuple[str, ...]:
         """See `HostFs.names`."""
         return self.kernel.names(path)
+
+    def locate(self, path: str) -> Path:
+        """See `HostFs.locate`."""
+        return self.kernel.locate(path)
 
     def folders(self, path: str) -> tuple[str, ...]:
         """See `HostFs.folders`."""

@@ -18,6 +18,7 @@ from terrace_agent.move_pages import desired, privilege
 from terrace_agent.move_pages.apply import Applier
 from terrace_agent.move_pages.choose import first_looks, interval_s
 from terrace_agent.move_pages.desired import Condition
+from terrace_agent.move_pages.idle_pages import Frames, frames_of
 from terrace_agent.move_pages.monitored import MonitoredTracker
 from terrace_agent.move_pages.pilot import Pilot
 from terrace_agent.move_pages.privilege import Privilege
@@ -45,7 +46,7 @@ class Tools:
 
     procfs: Procfs = field(default_factory=Procfs)
     pilot: Pilot = field(default_factory=Pilot)
-    privilege: Callable[[Procfs], Privilege] = privilege.look
+    privilege: Callable[[Procfs, Frames], Privilege] = privilege.look
     clock: Callable[[], float] = time.monotonic
     cpu_clock: Callable[[], float] = time.thread_time
 
@@ -60,7 +61,8 @@ class MovePagesEngine:
         self._fs = fs
         self._journal = journal
         self._tools = tools or Tools()
-        self._tracker: TrackerLadder = ladder(self._tools.procfs, monitor, self._tools.clock)
+        self._frames = frames_of(fs, self._tools.procfs)
+        self._tracker: TrackerLadder = ladder(self._tools.procfs, self._frames, monitor, self._tools.clock)
         self._watching = Watching(self._tools.procfs, self._tracker)
         self._guarding = Guarding(fs)
         self._applier = Applier(
@@ -200,7 +202,7 @@ class MovePagesEngine:
         """
         if not self._fs.exists(_HOSTS_FIRST):
             raise privilege.NO_HOST_PROC
-        found = self._privilege = self._privilege or self._tools.privilege(self._tools.procfs)
+        found = self._privilege = self._privilege or self._tools.privilege(self._tools.procfs, self._frames)
         if self._may_monitor(found):
             found = replace(found, tells_pages=True)
         if gap := privilege.missing(found):

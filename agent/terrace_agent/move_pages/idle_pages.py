@@ -3,7 +3,8 @@
 Each bit of `/sys/kernel/mm/page_idle/bitmap` is a frame. Storing 1 marks it idle and clears its accessed bits, and it
 reads 0 once it was touched (Linux Documentation/admin-guide/mm/idle_page_tracking.rst). The kernel keeps the bit of a
 huge page in its first frame and reads 0 for the others (`page_idle_get_folio()`, mm/page_idle.c), so those are looked
-up in `/proc/kpageflags`.
+up in `/proc/kpageflags`. That file is the same in every mount of proc; the bitmap takes stores only where the host's
+`/sys/kernel/mm` is mounted, since the `/sys` of a container that is not privileged is read-only.
 
 Each frame costs a walk of all its mappings, so one page of `EVERY` is looked at, and stands for its neighbours.
 """
@@ -14,17 +15,17 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from terrace_agent.hostfs import HostFs
 from terrace_agent.move_pages.heat import TOUCHED, Look
 from terrace_agent.move_pages.procfs import Procfs
 from terrace_agent.move_pages.vmas import Vma
 
 EVERY = 16
-BITMAP = Path("/sys/kernel/mm/page_idle/bitmap")
+BITMAP = "/sys/kernel/mm/page_idle/bitmap"
 KPAGEFLAGS = Path("/proc/kpageflags")
 _WORD_BYTES, _WORD_BITS = 8, 64
 _TAIL = 1 << 16
 """KPF_COMPOUND_TAIL (Linux include/uapi/linux/kernel-page-flags.h)."""
-_HUGE_FRAMES = 512
 
 Samples = dict[int, int]
 """Frames that were marked idle, by address."""
@@ -33,13 +34,22 @@ Samples = dict[int, int]
 class Frames:
     """Reads and stores words about frames, at `frame * 8` or, where a bit is a frame, at the word that holds it."""
 
-    def __init__(self, bitmap: Path = BITMAP, flags: Path = KPAGEFLAGS) -> None:
+    def __init__(self, bitmap: Path, flags: Path = KPAGEFLAGS, *, page_bytes: int = 4_096) -> None:
         self._bitmap = bitmap
         self._flags = flags
+        # A huge page is what a page of entries, of eight bytes each, maps.
+        self._huge_frames = page_bytes // 8
 
-    def exist(self) -> bool:
-        """Returns whether this kernel has idle bits."""
-        return self._bitmap.exists() and self._flags.exists()
+    def obstacle(self) -> str:
+        """Returns why idle bits can not be read and stored here, in words; empty if they can."""
+        if not (self._bitmap.exists() and self._flags.exists()):
+            return "this kernel has none (CONFIG_IDLE_PAGE_TRACKING, CONFIG_PROC_PAGE_MONITOR)"
+        try:
+            self._bitmap.open("r+b", buffering=0).close()
+            self._flags.open("rb", buffering=0).close()
+        except OSError as error:
+            return f"{error.filename}: {error.strerror}"
+        return ""
 
     def heads(self, frames: Iterable[int]) -> list[int]:
         """Returns for each frame the one that has its idle bit: the first of its huge page; 0 stays 0.
@@ -48,7 +58,7 @@ class Frames:
             OSError: it may not be read.
         """
         with self._flags.open("rb", buffering=0) as file:
-            return [_head(frame, _word(file.fileno(), frame)) if frame else 0 for frame in frames]
+            return [self._head(frame, _word(file.fileno(), frame)) if frame else 0 for frame in frames]
 
     def idle(self, frames: Iterable[int]) -> list[bool]:
         """Returns of each frame whether it was not touched since it was marked."""
@@ -63,6 +73,14 @@ class Frames:
         with self._bitmap.open("r+b", buffering=0) as file:
             for number, word in sorted(words.items()):
                 os.pwrite(file.fileno(), word.to_bytes(_WORD_BYTES, "little"), number * _WORD_BYTES)
+
+    def _head(self, frame: int, flags: int) -> int:
+        return frame - frame % self._huge_frames if flags & _TAIL else frame
+
+
+def frames_of(fs: HostFs, procfs: Procfs) -> Frames:
+    """Returns the frames of the host that `fs` shows."""
+    return Frames(fs.locate(BITMAP), page_bytes=procfs.page_bytes)
 
 
 class IdlePageTracker:
@@ -139,10 +157,6 @@ def conclude(pages: int, frames: list[int], known: list[int], idle: list[bool]) 
 
 def _spread(samples: bytes, pages: int) -> bytes:
     return b"".join(bytes([sample]) * EVERY for sample in samples)[:pages]
-
-
-def _head(frame: int, flags: int) -> int:
-    return frame - frame % _HUGE_FRAMES if flags & _TAIL else frame
 
 
 def _word(descriptor: int, number: int) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from terrace_agent.errors import EngineUnavailable
-from terrace_agent.move_pages.idle_pages import IdlePageTracker
+from terrace_agent.move_pages.idle_pages import Frames, IdlePageTracker
 from terrace_agent.move_pages.procfs import Procfs
 from terrace_agent.move_pages.syscall import query
 from terrace_agent.move_pages.trackers import best
@@ -50,13 +50,13 @@ class Privilege:
         return self.namespace == _INITIAL_PID_NAMESPACE and not self.query_errno
 
 
-def look(procfs: Procfs, root: Path = Path("/proc")) -> Privilege:
+def look(procfs: Procfs, frames: Frames, root: Path = Path("/proc")) -> Privilege:
     """Returns what this process may do now."""
     return Privilege(
         namespace=str((root / "self/ns/pid").readlink()),
         query_errno=_errno_of_query(),
         pagemap_errno=_errno_of_pagemap(procfs),
-        tells_pages=isinstance(best(procfs), IdlePageTracker) or _sees_writes(procfs),
+        tells_pages=isinstance(best(procfs, frames), IdlePageTracker) or _sees_writes(procfs),
     )
 
 

@@ -21,18 +21,20 @@ LARGEST_BYTES = 16 << 30
 """At most, however fast the machine is."""
 STALL_S = 0.1
 _NEARLY = 10
+_BLIND_SPOT = "reads are seen by whole ranges only, so what is read here and there stays where it is"
 
 
 class SoftDirtyTracker:
     """See `tracker.Tracker`."""
 
     name = "soft-dirty and smaps"
-    blind_spot = "reads are seen by whole ranges only, so what is read here and there stays where it is"
     blind_looks = 0
     left_out = 0
     holds = False
 
-    def __init__(self, procfs: Procfs, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, procfs: Procfs, clock: Callable[[], float] = time.monotonic, *, instead: str = "") -> None:
+        """Makes one; `instead` says what is better and cannot be used, for people."""
+        self.blind_spot = "; ".join(filter(None, (_BLIND_SPOT, instead)))
         self._procfs = procfs
         self._clock = clock
         self._largest_bytes = LARGEST_BYTES

@@ -95,18 +95,20 @@ class TrackerLadder:
             one.release()
 
 
-def ladder(procfs: Procfs, monitor: Monitor | None, clock: Callable[[], float]) -> TrackerLadder:
+def ladder(procfs: Procfs, frames: Frames, monitor: Monitor | None, clock: Callable[[], float]) -> TrackerLadder:
     """Returns the trackers of this kernel, the best first."""
     monitored = (MonitoredTracker(procfs, monitor, clock),) if monitor else ()
-    return TrackerLadder((*monitored, best(procfs)))
+    return TrackerLadder((*monitored, best(procfs, frames)))
 
 
-def best(procfs: Procfs, frames: Frames | None = None) -> Tracker:
+def best(procfs: Procfs, frames: Frames) -> Tracker:
     """Returns the one that sees reads page by page, where kernel and capabilities allow it, else soft-dirty bits.
 
     Neither leaves anything in the kernel.
     """
-    frames = frames or Frames()
-    if frames.exist() and sees_frames(procfs):
-        return IdlePageTracker(procfs, frames)
-    return SoftDirtyTracker(procfs)
+    why = frames.obstacle()
+    if not why and not sees_frames(procfs):
+        why = "frame numbers are told with CAP_SYS_ADMIN only (movePages.idlePages)"
+    if why:
+        return SoftDirtyTracker(procfs, instead=f"idle bits of frames are not used: {why}")
+    return IdlePageTracker(procfs, frames)

@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Mapping
+from pathlib import Path
 
 from terrace_agent.errors import HostFileMissing, HostFileUnreadable, StoreRefused
 
@@ -29,6 +30,9 @@ class HostTree:
     def names(self, path: str) -> tuple[str, ...]:
         below = path.rstrip("/") + "/"
         return tuple(sorted({file[len(below) :].split("/")[0] for file in self.files if file.startswith(below)}))
+
+    def locate(self, path: str) -> Path:
+        return Path("/nowhere", path.lstrip("/"))
 
     def folders(self, path: str) -> tuple[str, ...]:
         return tuple(name for name in self.names(path) if f"{path.rstrip('/')}/{name}" not in self.files)

@@ -1,5 +1,7 @@
 """A whole simulated machine: DAMON behaves as `simkernel` says, everything else is a literal."""
 
+from pathlib import Path
+
 from simkernel import LINUX_7_2, Profile, SimKernel, SimNid, SimTiering
 from terrace_agent.errors import HostFileMissing
 from terrace_agent.hostfs import HostFs
@@ -31,6 +33,9 @@ class SimHost:
 
     def names(self, path: str) -> tuple[str, ...]:
         return tuple(sorted({*self.kernel.names(path), *self.tree.names(path)}))
+
+    def locate(self, path: str) -> Path:
+        return self.kernel.locate(path)
 
     def folders(self, path: str) -> tuple[str, ...]:
         return tuple(sorted({*self.kernel.folders(path), *self.tree.folders(path)}))

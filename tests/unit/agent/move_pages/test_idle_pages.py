@@ -1,10 +1,12 @@
 """Idle bits of frames: what was touched since they were marked, in files like the kernel's."""
 
+from array import array
 from pathlib import Path
 
 import pytest
 
-from terrace_agent.move_pages.idle_pages import EVERY, Frames, IdlePageTracker
+from terrace_agent.hostfs import MountedHostFs
+from terrace_agent.move_pages.idle_pages import EVERY, Frames, IdlePageTracker, frames_of
 from terrace_agent.move_pages.procfs import Procfs
 from terrace_agent.move_pages.soft_dirty import SoftDirtyTracker
 from terrace_agent.move_pages.trackers import best
@@ -96,9 +98,42 @@ def test_a_process_that_is_forgotten_is_looked_at_as_a_new_one(machine: Machine)
 
 
 def test_without_idle_bits_or_frames_soft_dirty_bits_are_taken(tmp_path: Path) -> None:
-    assert isinstance(best(Procfs(tmp_path)), SoftDirtyTracker)
+    without = best(Procfs(tmp_path), Frames(tmp_path / "bitmap"))
     machine = Machine(tmp_path)
-    assert isinstance(best(Procfs(tmp_path), Frames(machine.bitmap, machine.flags)), SoftDirtyTracker)
+    untold = best(Procfs(tmp_path), Frames(machine.bitmap, machine.flags))
+    assert (type(without), "CONFIG_IDLE_PAGE_TRACKING" in without.blind_spot) == (SoftDirtyTracker, True)
+    assert (type(untold), "movePages.idlePages" in untold.blind_spot) == (SoftDirtyTracker, True)
+
+
+class Told(Procfs):
+    """Processes whose frames are told."""
+
+    def frames(self, pid: int, start: int, pages: int, every: int) -> "array[int]":
+        return array("Q", [FIRST_FRAME] * -(-pages // every))
+
+
+def test_a_bitmap_that_takes_no_stores_is_not_taken_and_that_is_said(machine: Machine) -> None:
+    assert isinstance(best(Told(machine.root), Frames(machine.bitmap, machine.flags)), IdlePageTracker)
+    folder = machine.root / "cannot be opened for writing"
+    folder.mkdir()
+    tracker = best(Told(machine.root), Frames(folder, machine.flags))
+    assert isinstance(tracker, SoftDirtyTracker)
+    assert f"idle bits of frames are not used: {folder}: Is a directory" in tracker.blind_spot
+
+
+def test_the_bitmap_is_the_hosts_where_that_is_mounted(tmp_path: Path) -> None:
+    bitmap = tmp_path / "sys/kernel/mm/page_idle/bitmap"
+    bitmap.parent.mkdir(parents=True)
+    bitmap.write_bytes(bytes(8))
+    frames_of(MountedHostFs(tmp_path), Procfs()).mark([3])
+    assert bitmap.read_bytes() == bytes([8, 0, 0, 0, 0, 0, 0, 0])
+
+
+def test_a_huge_page_has_as_many_frames_as_a_page_has_entries(tmp_path: Path) -> None:
+    flags = tmp_path / "kpageflags"
+    flags.write_bytes((1 << 16).to_bytes(8, "little") * 20_000)
+    heads = [Frames(tmp_path, flags, page_bytes=size).heads([9_000]) for size in (4_096, 65_536)]
+    assert heads == [[8_704], [8_192]]
 
 
 class SlowProcfs(Procfs):

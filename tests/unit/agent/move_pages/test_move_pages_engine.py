@@ -61,7 +61,7 @@ class Machine:
         return Tools(
             procfs=self.procfs,
             pilot=self.pilot,
-            privilege=lambda _: self.privilege,
+            privilege=lambda *_: self.privilege,
             clock=lambda: self.now_s,
             cpu_clock=self._cpu_clock,
         )
