@@ -9,16 +9,19 @@ as the nid keeps what it must leave free. Both stay within what the quota allows
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from terrace_agent.flows import limits
 from terrace_agent.flows.directions import Flow, demotion_room_bytes
-from terrace_agent.move_pages.heat import LOOKS, Heat, cold, hot
+from terrace_agent.move_pages.heat import LOOKS, Heat, cold, hot, runs
 from terrace_agent.move_pages.vmas import Vma
 from terrace_agent.steps import Move
 from terrace_api.policy import Settings
 
 _TOUCHES, _OF_LOOKS = 2, 3
 _LEAST_INTERVAL_S = 1.0
+MOST_RUNS = 16_384
+"""Of the orders of one direction: a run is an object, and every other page may be one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,10 +77,14 @@ def room_bytes(settings: Settings, flow: Flow, elapsed_s: float) -> int:
 
 
 def orders(settings: Settings, flow: Flow, tracked: Iterable[Tracked], room: int) -> Iterator[Move]:
-    """Yields what fits into `room` bytes, the processes with the most pages to move first."""
-    found = [(one, tuple(_runs(settings, flow, one))) for one in tracked]
-    for one, runs in sorted(found, key=lambda pair: -_pages(pair[1])):
-        limit = min(room // runs[0].step, _pages(runs)) if runs else 0
+    """Yields what fits into `room` bytes, the processes with the most pages to move first; see `MOST_RUNS`.
+
+    What an order has is taken for moved, so the next plan goes on with the others.
+    """
+    left = MOST_RUNS
+    for _, one in sorted(((_pages(settings, flow, one), one) for one in tracked), key=lambda pair: -pair[0]):
+        found = tuple(islice(_runs(settings, flow, one), left))
+        limit = min(room // found[0].step, sum(map(len, found))) if found else 0
         if limit > 0:
             yield Move(
                 pid=one.pid,
@@ -85,10 +92,11 @@ def orders(settings: Settings, flow: Flow, tracked: Iterable[Tracked], room: int
                 promotes=flow.pair.promotes,
                 sources=(flow.pair.source.nid,),
                 nid=flow.pair.target.nid,
-                runs=runs,
+                runs=found,
                 limit_pages=limit,
             )
-            room -= limit * runs[0].step
+            room -= limit * found[0].step
+            left -= len(found)
 
 
 def misplaced_bytes(settings: Settings, flow: Flow, tracked: Iterable[Tracked]) -> int:
@@ -97,7 +105,7 @@ def misplaced_bytes(settings: Settings, flow: Flow, tracked: Iterable[Tracked]) 
 
 
 def _misplaced(settings: Settings, flow: Flow, part: Part) -> int:
-    pages = sum(map(len, _picked(settings, part.heat, promotes=flow.pair.promotes)))
+    pages = _picked(settings, part.heat, promotes=flow.pair.promotes).count(1)
     here, all_pages = part.pages_by_nid.get(flow.pair.source.nid, 0), sum(part.pages_by_nid.values())
     return pages * here // all_pages * part.vma.page_bytes if all_pages else 0
 
@@ -106,16 +114,17 @@ def _runs(settings: Settings, flow: Flow, one: Tracked) -> Iterator[range]:
     for part in one.parts:
         if part.pages_by_nid.get(flow.pair.source.nid):
             size = part.vma.page_bytes
-            for run in _picked(settings, part.heat, promotes=flow.pair.promotes):
+            for run in runs(_picked(settings, part.heat, promotes=flow.pair.promotes)):
                 yield range(part.vma.start + run.start * size, part.vma.start + run.stop * size, size)
 
 
-def _picked(settings: Settings, heat: Heat, *, promotes: bool) -> Iterator[range]:
+def _picked(settings: Settings, heat: Heat, *, promotes: bool) -> bytes:
     return hot(heat, touches=_TOUCHES, looks=_OF_LOOKS) if promotes else cold(heat, looks=cold_looks(settings))
 
 
-def _pages(runs: Iterable[range]) -> int:
-    return sum(map(len, runs))
+def _pages(settings: Settings, flow: Flow, one: Tracked) -> int:
+    here = (part for part in one.parts if part.pages_by_nid.get(flow.pair.source.nid))
+    return sum(_picked(settings, part.heat, promotes=flow.pair.promotes).count(1) for part in here)
 
 
 def _promotion_room_bytes(flow: Flow) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from terrace_agent.flows.directions import Flow
+from terrace_agent.move_pages.allowance import SHARE
 from terrace_agent.move_pages.batches import Outcome, obstacles
 from terrace_agent.move_pages.choose import Tracked, interval_s, misplaced_bytes, orders, room_bytes
 from terrace_agent.steps import Move
@@ -28,6 +29,7 @@ class Condition:
         problem: of the mover, in words; empty for none.
         outcome: of all orders so far.
         too_large: how many processes are not looked at for their size.
+        no_room: how many the agent has no memory for.
         closed: how many may not be looked at.
         left_out: how many the tracker has no room for.
         longest_stall_s: that a look held up a process.
@@ -40,6 +42,7 @@ class Condition:
     problem: str = ""
     outcome: Outcome = field(default_factory=Outcome)
     too_large: int = 0
+    no_room: int = 0
     closed: int = 0
     left_out: int = 0
     longest_stall_s: float = 0.0
@@ -105,6 +108,11 @@ def _notes(settings: Settings, condition: Condition) -> Iterator[str]:
         )
     if condition.too_large:
         yield f"{condition.too_large} processes are too large to be looked at by {condition.tracker}"
+    if condition.no_room:
+        yield (
+            f"{condition.no_room} processes are not looked at: what is known of pages may take 1/{SHARE} of the "
+            "agent's own memory limit, and theirs do not fit. A higher limit helps (agent.resources.limits.memory)"
+        )
     if condition.left_out:
         yield f"{condition.left_out} processes are not looked at: {condition.tracker} watches the largest only"
     if condition.closed:

@@ -15,6 +15,7 @@ from terrace_agent.hostfs import HostFs
 from terrace_agent.journal import Journal, JournalState, original
 from terrace_agent.monitor import Monitor
 from terrace_agent.move_pages import desired, privilege
+from terrace_agent.move_pages.allowance import allowed_pages, memory_limit_bytes
 from terrace_agent.move_pages.apply import Applier
 from terrace_agent.move_pages.choose import first_looks, interval_s
 from terrace_agent.move_pages.desired import Condition
@@ -42,6 +43,7 @@ class Tools:
 
     Attributes:
         privilege: what this process may do, looked at until nothing is missing.
+        most_pages: how many pages may be known; None for as many as the agent's own memory allows.
     """
 
     procfs: Procfs = field(default_factory=Procfs)
@@ -49,6 +51,7 @@ class Tools:
     privilege: Callable[[Procfs, Frames], Privilege] = privilege.look
     clock: Callable[[], float] = time.monotonic
     cpu_clock: Callable[[], float] = time.thread_time
+    most_pages: int | None = None
 
 
 class MovePagesEngine:
@@ -63,7 +66,8 @@ class MovePagesEngine:
         self._tools = tools or Tools()
         self._frames = frames_of(fs, self._tools.procfs)
         self._tracker: TrackerLadder = ladder(self._tools.procfs, self._frames, monitor, self._tools.clock)
-        self._watching = Watching(self._tools.procfs, self._tracker)
+        most_pages = allowed_pages(memory_limit_bytes()) if self._tools.most_pages is None else self._tools.most_pages
+        self._watching = Watching(self._tools.procfs, self._tracker, most_pages=most_pages)
         self._guarding = Guarding(fs)
         self._applier = Applier(
             fs,
@@ -161,6 +165,7 @@ class MovePagesEngine:
             problem=self._tools.pilot.problem,
             outcome=self._applier.outcome,
             too_large=self._watching.too_large,
+            no_room=self._watching.no_room,
             closed=self._watching.closed,
             longest_stall_s=self._tracker.longest_stall_s,
             left_out=self._tracker.left_out,

@@ -8,8 +8,8 @@ for what may be (a tracker that sees writes only knows no page to be untouched t
 hot when enough of its last looks surely touched it, the newest among them; cold when none of enough looks may have.
 What is neither stays where it is: that gap is the hysteresis.
 
-A tracked GiB of 4 KiB pages costs 512 KiB. Everything below is one pass in C over bytes: `bytes.translate`, and
-integers of any length for what takes two operands.
+A tracked GiB of 4 KiB pages costs 512 KiB (`allowance` bounds it). Everything below is one pass in C over bytes:
+`bytes.translate`, and integers of any length for what takes two operands.
 """
 
 from collections.abc import Iterable, Iterator
@@ -90,31 +90,41 @@ def resized(heat: Heat, *, before: int, pages: int) -> Heat:
     )
 
 
-def marked(heat: Heat, runs: Iterable[range], *, hot: bool) -> Heat:
+def marked(heat: Heat, moved: Iterable[range], *, hot: bool) -> Heat:
     """Returns the heat with pages that were just moved taken for hot or cold through and through.
 
     They have to be seen the other way for as many looks as their direction asks, before they move back.
     """
     sure, maybe = bytearray(heat.sure), bytearray(heat.maybe)
-    for run in runs:
+    for run in moved:
         sure[run.start : run.stop] = bytes(len(run))
         if hot:
             maybe[run.start : run.stop] = b"\xff" * len(run)
     return Heat(sure=bytes(sure), maybe=bytes(maybe), looks=heat.looks)
 
 
-def hot(heat: Heat, *, touches: int, looks: int) -> Iterator[range]:
-    """Yields the runs of pages that the newest look and at least `touches` of the last `looks` surely touched."""
+def hot(heat: Heat, *, touches: int, looks: int) -> bytes:
+    """Returns 1 of each page that the newest look and at least `touches` of the last `looks` surely touched, else 0."""
     table = bytes(value >= TOUCHED and _newest(value, looks).bit_count() >= touches for value in range(256))
-    return _runs(heat.sure.translate(table))
+    return heat.sure.translate(table)
 
 
-def cold(heat: Heat, *, looks: int) -> Iterator[range]:
-    """Yields the runs of pages that none of the last `looks` may have touched; none while there were fewer."""
+def cold(heat: Heat, *, looks: int) -> bytes:
+    """Returns 1 of each page that none of the last `looks` may have touched, else 0; all 0 while there were fewer."""
     if heat.looks < looks:
-        return iter(())
+        return bytes(heat.pages)
     table = bytes(not _newest(value, looks) for value in range(256))
-    return _runs(heat.maybe.translate(table))
+    return heat.maybe.translate(table)
+
+
+def runs(flags: bytes) -> Iterator[range]:
+    """Yields the runs of pages whose flag is 1."""
+    start = flags.find(1)
+    while start >= 0:
+        end = flags.find(0, start)
+        end = len(flags) if end < 0 else end
+        yield range(start, end)
+        start = flags.find(1, end)
 
 
 def either(one: bytes, other: bytes) -> bytes:
@@ -130,12 +140,3 @@ def _newest(value: int, looks: int) -> int:
 def _resized(history: bytes, before: int, pages: int, *, new: bytes) -> bytes:
     kept = new * max(0, before) + history[max(0, -before) :]
     return kept[:pages].ljust(pages, new)
-
-
-def _runs(flags: bytes) -> Iterator[range]:
-    start = flags.find(1)
-    while start >= 0:
-        end = flags.find(0, start)
-        end = len(flags) if end < 0 else end
-        yield range(start, end)
-        start = flags.find(1, end)

@@ -12,6 +12,7 @@ Each frame costs a walk of all its mappings, so one page of `EVERY` is looked at
 import os
 import time
 from array import array
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -26,9 +27,6 @@ KPAGEFLAGS = Path("/proc/kpageflags")
 _WORD_BYTES, _WORD_BITS = 8, 64
 _TAIL = 1 << 16
 """KPF_COMPOUND_TAIL (Linux include/uapi/linux/kernel-page-flags.h)."""
-
-Samples = dict[int, int]
-"""Frames that were marked idle, by address."""
 
 
 class Frames:
@@ -83,6 +81,22 @@ def frames_of(fs: HostFs, procfs: Procfs) -> Frames:
     return Frames(fs.locate(BITMAP), page_bytes=procfs.page_bytes)
 
 
+class _Samples:
+    """Frames that were marked idle, and their addresses in order: 16 bytes each."""
+
+    def __init__(self) -> None:
+        self._addresses, self._frames = array("Q"), array("Q")
+
+    def add(self, addresses: Iterable[int], frames: Iterable[int]) -> None:
+        self._addresses.extend(addresses)
+        self._frames.extend(frames)
+
+    def between(self, start: int, end: int) -> dict[int, int]:
+        """Returns the frames of a range by address."""
+        part = slice(bisect_left(self._addresses, start), bisect_left(self._addresses, end))
+        return dict(zip(self._addresses[part], self._frames[part], strict=True))
+
+
 class IdlePageTracker:
     """See `tracker.Tracker`."""
 
@@ -96,7 +110,7 @@ class IdlePageTracker:
         self._procfs = procfs
         self._frames = frames
         self._clock = clock
-        self._marked: dict[int, Samples] = {}
+        self._marked: dict[int, _Samples] = {}
         self.longest_stall_s = 0.0
 
     def works(self) -> bool:
@@ -112,18 +126,19 @@ class IdlePageTracker:
         """Nothing: each look marks what the next one reads."""
 
     def look(self, pid: int, vmas: Iterable[Vma]) -> Iterator[tuple[Vma, Look]]:
-        """Yields what was touched since the look before, and marks everything idle again."""
-        before, now = self._marked.get(pid, {}), Samples()
+        """Yields what was touched since the look before, and marks everything idle again, range by range."""
+        before, now = self._marked.get(pid, _Samples()), _Samples()
         for vma in vmas:
             addresses = range(vma.start, vma.end, EVERY * vma.page_bytes)
             found = self._procfs.frames(pid, vma.start // vma.page_bytes, vma.pages, EVERY)
-            frames = self._frames.heads(found)
+            frames, marked = self._frames.heads(found), before.between(vma.start, vma.end)
             known = [
-                frame if frame and before.get(at) == frame else 0 for at, frame in zip(addresses, frames, strict=True)
+                frame if frame and marked.get(at) == frame else 0 for at, frame in zip(addresses, frames, strict=True)
             ]
-            yield vma, conclude(vma.pages, frames, known, self._frames.idle(known))
-            now.update((at, frame) for at, frame in zip(addresses, frames, strict=True) if frame)
-        self._frames.mark(now.values())
+            seen = conclude(vma.pages, frames, known, self._frames.idle(known))
+            self._frames.mark(filter(None, frames))
+            now.add(addresses, frames)
+            yield vma, seen
         self._marked = {one: samples for one, samples in self._marked.items() if one != pid} | {pid: now}
 
     def keep(self, started: Mapping[int, int], *, every_s: float) -> None:

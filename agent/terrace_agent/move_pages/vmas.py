@@ -9,7 +9,10 @@ shared, and MPOL_MF_MOVE moves what this process alone maps.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+PIECE_PAGES = 1 << 16
+"""256 MiB of pages of 4 KiB, whose entries of `pagemap` are 512 KiB."""
 
 _HEADER = re.compile(r"([0-9a-f]+)-([0-9a-f]+) ([rwxsp-]{4}) ")
 _BY_NID = re.compile(r"N(\d+)=(\d+)")
@@ -22,8 +25,8 @@ class Vma:
     """One range of addresses.
 
     Attributes:
-        resident_bytes: of it in memory.
-        referenced_bytes: touched since accessed bits were last cleared (`Referenced` of smaps).
+        resident_bytes: of it in memory; of a piece: of the whole.
+        referenced_bytes: touched since accessed bits were last cleared (`Referenced` of smaps); likewise.
         page_bytes: size of a page on this machine: up to 64 KiB on arm64.
     """
 
@@ -71,6 +74,16 @@ def movable(vmas: Iterable[Vma], placements: Iterable[Placement]) -> tuple[Vma, 
     """Returns the ranges that nobody placed on purpose, and of which enough is in memory to be worth a look."""
     free = {one.start for one in placements if one.movable}
     return tuple(vma for vma in vmas if vma.start in free and _is_dense(vma))
+
+
+def pieces(vma: Vma) -> Iterator[Vma]:
+    """Yields a range in pieces of at most `PIECE_PAGES`, so that a look at it takes little memory at a time.
+
+    They are cut at multiples of their size: a range that grows has the same ones. Each has the whole's sizes in memory.
+    """
+    size = PIECE_PAGES * vma.page_bytes
+    for start in range(vma.start - vma.start % size, vma.end, size):
+        yield replace(vma, start=max(start, vma.start), end=min(start + size, vma.end))
 
 
 def _is_dense(vma: Vma) -> bool:

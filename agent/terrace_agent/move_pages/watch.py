@@ -3,32 +3,42 @@
 Before: the pids of cgroups that may be moved. After: `choose`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from terrace_agent.move_pages.choose import Part, Tracked
 from terrace_agent.move_pages.heat import Heat, marked, resized, seen, unknown
 from terrace_agent.move_pages.procfs import Procfs
 from terrace_agent.move_pages.tracker import Tracker
-from terrace_agent.move_pages.vmas import Vma, movable, parse_numa_maps, parse_smaps
+from terrace_agent.move_pages.vmas import Placement, Vma, movable, parse_numa_maps, parse_smaps, pieces
 
 LEAST_BYTES = 16 << 20
 """Smaller processes are not worth a look: there are thousands of them, and they come and go."""
+_MUCH_LARGER = 2
+"""So many times as large is what replaces one that is looked at: whoever is forgotten has to be learnt anew."""
 
 
 class Watch:
-    """What is known of the processes of this node.
+    """What is known of the processes of this node, the largest first if not all of it fits.
+
+    Args:
+        most_pages: how many pages may be known; see `allowance`.
 
     Attributes:
         too_large: processes that the tracker does not look at for their size, at the last look.
+        no_room: processes of which not all pages can be known.
         closed: processes that may not be looked at.
         looks: how many there were since everything was forgotten.
     """
 
-    def __init__(self, procfs: Procfs, tracker: Tracker) -> None:
+    def __init__(self, procfs: Procfs, tracker: Tracker, *, most_pages: int = 1 << 30) -> None:
         self._procfs = procfs
         self._tracker = tracker
+        self._most_pages = most_pages
         self._known: dict[int, Tracked] = {}
         self.too_large = 0
+        self.no_room = 0
         self.closed = 0
         self.looks = 0
 
@@ -39,15 +49,18 @@ class Watch:
 
     def look(self, cgroup_of: Mapping[int, str], *, every_s: float) -> None:
         """Looks at these processes, by pid, and forgets all others; those that may not be looked at are counted."""
-        self.too_large = self.closed = 0
+        self.too_large = self.no_room = self.closed = 0
+        self._known = {pid: one for pid, one in self._known.items() if pid in cgroup_of}
         known: dict[int, Tracked] = {}
-        for pid, cgroup in cgroup_of.items():
+        left = self._most_pages
+        for pid in self._largest_first(cgroup_of):
             try:
-                found = self._look(pid, cgroup)
+                found, pages = self._look(pid, cgroup_of[pid], left)
             except OSError:
                 self.closed += 1
             else:
                 known |= {pid: found} if found else {}
+                left -= pages
         self._known = known
         self.looks += 1
         self._tracker.keep({pid: one.started for pid, one in known.items()}, every_s=every_s)
@@ -59,46 +72,81 @@ class Watch:
 
     def moved(self, pid: int, runs: Iterable[range], *, promoted: bool) -> None:
         """Takes note that pages were moved, so that they are not moved back before they were seen otherwise."""
-        if one := self._known.get(pid):
+        if one := self._known.pop(pid, None):
             runs = tuple(runs)
-            parts = tuple(_marked(part, runs, hot=promoted) for part in one.parts)
-            self._known[pid] = Tracked(pid=pid, started=one.started, cgroup=one.cgroup, parts=parts)
+            identity, parts = (one.started, one.cgroup), list(one.parts)
+            # What was known goes piece by piece, so that it is there once only.
+            del one
+            for number, part in enumerate(parts):
+                parts[number] = _marked(part, runs, hot=promoted)
+            self._known[pid] = Tracked(pid=pid, started=identity[0], cgroup=identity[1], parts=tuple(parts))
 
-    def _look(self, pid: int, cgroup: str) -> Tracked | None:
+    def _largest_first(self, pids: Iterable[int]) -> list[int]:
+        sizes = {pid: self._size(pid) for pid in pids}
+        return sorted(
+            (pid for pid in sizes if sizes[pid] >= LEAST_BYTES),
+            key=lambda pid: -sizes[pid] * (_MUCH_LARGER if pid in self._known else 1),
+        )
+
+    def _size(self, pid: int) -> int:
+        try:
+            return self._procfs.resident_bytes(pid)
+        except OSError:
+            # Whoever looks at it counts it.
+            return LEAST_BYTES
+
+    def _look(self, pid: int, cgroup: str, left: int) -> tuple[Tracked | None, int]:
+        """Returns what is known of a process after this look, and how many pages that is; `left` is how many may be."""
         resident = self._procfs.resident_bytes(pid)
-        if resident < LEAST_BYTES:
-            return None
         if not self._tracker.may_track(resident):
             self.too_large += 1
-            return None
-        started, before = self._procfs.started(pid), self._known.get(pid)
-        if before is None or before.started != started:
-            self._tracker.begin(pid)
-            return Tracked(pid=pid, started=started, cgroup=cgroup, parts=())
-        parts = tuple(self._parts(pid, before))
+            return None, 0
+        if resident > left * self._procfs.page_bytes:
+            self.no_room += 1
+            return None, 0
+        started, placements = self._procfs.started(pid), parse_numa_maps(self._procfs.numa_maps(pid))
+        vmas = movable(parse_smaps(self._procfs.smaps(pid), self._procfs.page_bytes), placements)
+        pages = sum(vma.pages for vma in vmas)
+        if pages > left:
+            self.no_room += 1
+            return None, 0
+        before = self._known.pop(pid, None)
+        parts: tuple[Part, ...] = ()
+        if before and before.started == started:
+            history, before = _History(before.parts), None
+            parts = tuple(self._parts(pid, vmas, placements, history))
         self._tracker.begin(pid)
-        return Tracked(pid=pid, started=started, cgroup=cgroup, parts=parts)
+        return Tracked(pid=pid, started=started, cgroup=cgroup, parts=parts), pages
 
-    def _parts(self, pid: int, before: Tracked) -> Iterable[Part]:
-        placements = parse_numa_maps(self._procfs.numa_maps(pid))
+    def _parts(
+        self, pid: int, vmas: Iterable[Vma], placements: Iterable[Placement], history: "_History"
+    ) -> Iterator[Part]:
         by_nid = {one.start: one.pages_by_nid for one in placements}
-        vmas = parse_smaps(self._procfs.smaps(pid), self._procfs.page_bytes)
-        for vma, look in self._tracker.look(pid, movable(vmas, placements)):
-            yield Part(vma=vma, heat=seen(_history(before.parts, vma), look), pages_by_nid=by_nid[vma.start])
+        of_piece = {piece.start: by_nid[vma.start] for vma in vmas for piece in pieces(vma)}
+        for piece, look in self._tracker.look(pid, (piece for vma in vmas for piece in pieces(vma))):
+            yield Part(vma=piece, heat=seen(history.of(piece), look), pages_by_nid=of_piece[piece.start])
 
 
-def _history(parts: Iterable[Part], vma: Vma) -> Heat:
-    """Returns the heat so far of a range that may have grown or shrunk; of one that is new nothing is known."""
-    for part in parts:
-        if part.vma.start < vma.end and vma.start < part.vma.end:
+class _History:
+    """What was known of ranges, given away in the order of addresses: it is not there twice for longer than a piece."""
+
+    def __init__(self, parts: Iterable[Part]) -> None:
+        self._parts = deque(parts)
+
+    def of(self, vma: Vma) -> Heat:
+        """Returns the heat so far of a range that may have grown or shrunk; of one that is new nothing is known."""
+        while self._parts and self._parts[0].vma.end <= vma.start:
+            self._parts.popleft()
+        if self._parts and self._parts[0].vma.start < vma.end:
+            part = self._parts[0]
             return resized(part.heat, before=(part.vma.start - vma.start) // vma.page_bytes, pages=vma.pages)
-    return unknown(vma.pages)
+        return unknown(vma.pages)
 
 
 def _marked(part: Part, runs: Iterable[range], *, hot: bool) -> Part:
     vma = part.vma
-    inside = (run for run in runs if vma.start <= run.start < vma.end)
+    inside = [run for run in runs if vma.start <= run.start < vma.end]
     pages = (
         range((run.start - vma.start) // vma.page_bytes, (run.stop - vma.start) // vma.page_bytes) for run in inside
     )
-    return Part(vma=vma, heat=marked(part.heat, pages, hot=hot), pages_by_nid=part.pages_by_nid)
+    return replace(part, heat=marked(part.heat, pages, hot=hot)) if inside else part

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from terrace_agent.move_pages.heat import LOOKS, Heat, Look, cold, hot, marked, resized, seen, unknown
+from terrace_agent.move_pages.heat import LOOKS, Heat, Look, cold, hot, marked, resized, runs, seen, unknown
 
 PAGES = 12
 FLAGS = st.lists(st.booleans(), min_size=PAGES, max_size=PAGES)
@@ -24,8 +24,10 @@ def after(looks: list[tuple[list[bool], list[bool]]]) -> Heat:
     return heat
 
 
-def pages(runs: object) -> set[int]:
-    return {page for run in runs for page in run}  # type: ignore[attr-defined]
+def pages(flags: bytes) -> set[int]:
+    found = {page for run in runs(flags) for page in run}
+    assert len(found) == flags.count(1)
+    return found
 
 
 @given(st.lists(LOOK, max_size=12), st.integers(1, 4), st.integers(1, LOOKS))

@@ -40,6 +40,7 @@ class Machine:
     cost_s: float = 0.0
     profile: Profile = NO_DAMON
     page_bytes: int = 4096
+    most_pages: int | None = None
 
     def __post_init__(self) -> None:
         self.kernel = SimKernel(self.profile)
@@ -63,6 +64,7 @@ class Machine:
             pilot=self.pilot,
             privilege=lambda *_: self.privilege,
             clock=lambda: self.now_s,
+            most_pages=self.most_pages,
             cpu_clock=self._cpu_clock,
         )
 
@@ -250,6 +252,18 @@ def test_pages_that_cannot_move_are_data_and_not_counted() -> None:
     assert plan.effective
     assert any(note.endswith(" shared with other processes") for note in plan.effective.notes)
     assert machine.engine.verify().promoted_bytes == (PAGES - 100) * 4096
+
+
+def test_pages_that_were_ordered_are_not_ordered_again_before_they_were_hot_for_as_long_as_any() -> None:
+    machine = Machine()
+    hot = SimRange(PAGES, 1)
+    machine.add(41, hot).shared = {BASE + page * 4096 for page in range(PAGES)}
+    due = []
+    for _ in range(12):
+        before = len(machine.pilot.orders)
+        machine.turn(touched=(hot,))
+        due.append(len(machine.pilot.orders) - before)
+    assert due[3:] == [1, 0, 1, 0, 1, 0, 1, 0, 1]
 
 
 def test_processes_may_end_at_any_time_and_a_pid_may_come_back_as_another() -> None:
