@@ -15,6 +15,7 @@ from terrace_agent.errors import (
     HostFileUnreadable,
     KdamondDied,
     KdamondStays,
+    PrivilegeLost,
     SettingsRejected,
     StateUnusable,
     StoreRefused,
@@ -28,6 +29,13 @@ from terrace_api.errors import InvalidObject
 from terrace_api.node_tiering import ConditionType
 
 _UNAPPLIED: tuple[tuple[type[Exception], str, str], ...] = (
+    (
+        PrivilegeLost,
+        "PrivilegeLost",
+        "The kernel goes on to tier by this setting, within the limits that were set. Switch the chart's value "
+        "numaBalancing.enabled on again, which brings it back, or without an agent on the node run terrace-agent stop "
+        "there as root.",
+    ),
     (StoreRefused, "StoreRefused", "The kernel refused a store; it is tried again."),
     (KdamondDied, "KdamondDied", "It is started again; see the kernel log if this stays."),
     (KdamondStays, "KdamondStays", "Somebody may have switched it on again; it is switched off anew."),

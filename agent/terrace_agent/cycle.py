@@ -6,8 +6,15 @@ last order that was not refused, to follow when this one is.
 """
 
 from terrace_agent.decide import Intent, Outcome, decide
-from terrace_agent.engine import Engine, Moved, Plan
-from terrace_agent.errors import EngineMustStop, EngineUnavailable, KdamondDied, SchemesRefused, SettingsRejected
+from terrace_agent.engine import Engine, Moved, Plan, is_values_only
+from terrace_agent.errors import (
+    EngineMustStop,
+    EngineUnavailable,
+    KdamondDied,
+    SchemesRefused,
+    SettingsRejected,
+    StoreRefused,
+)
 from terrace_agent.hostfs import HostFs
 from terrace_agent.ladder import allows, choose
 from terrace_agent.order import Order
@@ -140,9 +147,28 @@ class Cycle:
         What they left is not what was planned on, so where there was something to stop it is planned anew.
         """
         engine, plan = self._choose(run)
-        if self._stop(run, tuple(other for other in self._engines if other is not engine)):
+        before = run.turn.steps
+        try:
+            self._stop(run, tuple(other for other in self._engines if other is not engine))
+        except StoreRefused as error:
+            if not self._may_start_beside(run, engine):
+                raise
+            run.owe(error)
+        if run.turn.steps != before:
             engine, plan = self._choose(run)
         return engine, plan
+
+    def _may_start_beside(self, run: Running, engine: Engine) -> bool:
+        """Returns whether an engine may move memory although the others could not be stopped.
+
+        Only a better one, and beside mere settings of the kernel, with their limits: it has to bear an administrator's,
+        too. What only watches may not: it would be said that nothing moves.
+        """
+        others = [other for other in self._engines if other is not engine and other.plan_stop().steps]
+        is_better = all(self._engines.index(engine) < self._engines.index(other) for other in others)
+        return (
+            run.turn.intent is Intent.ENFORCE and is_better and all(is_values_only(one.plan_stop()) for one in others)
+        )
 
     def _choose(self, run: Running) -> tuple[Engine, Plan]:
         """Plans with the chosen engine; where it cannot after all, with the next one.

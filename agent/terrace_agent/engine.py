@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from terrace_agent.errors import EngineUnavailable
-from terrace_agent.steps import Step, Store, store_of
+from terrace_agent.steps import CoolDown, End, Restore, Step, Store, store_of
 from terrace_agent.topology.values import Topology
 from terrace_agent.workloads.values import EVERYTHING, Movable
 from terrace_api.node_tiering import Effective, EngineCapability, EngineName, Kdamond, Levels
@@ -136,6 +136,11 @@ def levels_wait(after_s: float) -> str:
 def unavailable(name: EngineName, error: EngineUnavailable) -> EngineCapability:
     """Returns what an engine says of itself that cannot run."""
     return EngineCapability(name=name, available=False, reason=error.reason, message=error.message)
+
+
+def is_values_only(plan: Plan) -> bool:
+    """Returns whether what has to be stopped are settings of the kernel: they stay, like an administrator's own."""
+    return all(isinstance(step, Restore | End | CoolDown) for step in plan.steps)
 
 
 def stores(plan: Plan) -> tuple[Store, ...]:

@@ -4,6 +4,7 @@
     ├── HostFileMissing          this kernel has no such file
     ├── HostFileUnreadable       the kernel refused or failed a read
     ├── StoreRefused             the kernel refused a store (file, value, errno)
+    │   ├── PrivilegeLost        who could store a setting of NUMA balancing cannot any more
     │   ├── SchemesRefused       it could not build the schemes: one of their cgroups may have gone meanwhile
     │   └── StoreWithheld        the kernel was not asked, since another agent of this machine is its only writer
     ├── UnexpectedContent        the kernel said something this version of Terrace cannot read
@@ -62,6 +63,10 @@ class StoreRefused(HostFileError):
 
     def __str__(self) -> str:
         return f"storing {self.value!r} in {self.path}: {_spell(self.errno)}"
+
+
+class PrivilegeLost(StoreRefused):
+    """A setting that takes stores with CAP_SYS_ADMIN only was stored, and can be neither changed nor brought back."""
 
 
 class SchemesRefused(StoreRefused):

@@ -78,10 +78,15 @@ class Recount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restore:
-    """Store a remembered value back, and forget it."""
+    """Store a remembered value back, and forget it.
+
+    Attributes:
+        behind: another path: while that cannot be brought back, this one stays. Empty: it depends on none.
+    """
 
     path: str
     value: str
+    behind: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

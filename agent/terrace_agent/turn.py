@@ -43,7 +43,8 @@ class Turn:
         plan: None where nothing was planned.
         steps: how many steps were applied.
         outcome: of the steps; what failed afterwards, in counting what moved, does not take it back.
-        failure: what ended the turn early; the fields that it did not get to are those of the turn before.
+        failure: what ended the turn early, where the fields that it did not get to are those of the turn before; or
+            what could not be done beside it.
     """
 
     order: Order
@@ -134,6 +135,11 @@ class Running:
         capabilities = without(self.turn.capabilities, name, error)
         self.see(capabilities=capabilities, engine=choose(self.turn.choice, capabilities))
 
+    def owe(self, failure: Exception) -> None:
+        """Keeps a failure that does not end the turn; the first one stays."""
+        if self.turn.failure is None:
+            self.see(failure=failure)
+
     @contextmanager
     def recording(self) -> Iterator[None]:
         """Keeps whatever fails inside the block as the turn's failure; the first one stays."""
@@ -141,8 +147,7 @@ class Running:
             yield
         except Exception as error:
             # A defect of ours must end in a condition, too.
-            if self.turn.failure is None:
-                self.see(failure=error)
+            self.owe(error)
 
 
 def anew(before: Turn, order: Order) -> Turn:

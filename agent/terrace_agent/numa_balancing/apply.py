@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Mapping
 
 from terrace_agent.engine import Plan
-from terrace_agent.errors import HostFileMissing, StoreRefused
+from terrace_agent.errors import HostFileError, HostFileMissing, StoreRefused
 from terrace_agent.hostfs import HostFs
 from terrace_agent.journal import Journal, JournalState, cooling, forgetting, remembering
 from terrace_agent.numa_balancing import counters
@@ -24,9 +24,20 @@ class Applier:
         self._journal = journal
 
     def apply(self, plan: Plan) -> None:
-        """Does all steps of `plan`; see `Engine.apply` for what it raises."""
+        """Does all steps of `plan`; see `Engine.apply` for what it raises.
+
+        What cannot be brought back keeps no other value from it, but for those behind it, and ends the plan after that.
+        """
+        owed: dict[str, HostFileError] = {}
         for step in plan.steps:
-            self._do(step)
+            if isinstance(step, Restore):
+                owed |= self._owed(step, owed)
+            elif owed:
+                break
+            else:
+                self._do(step)
+        for failure in owed.values():
+            raise failure
 
     def count(self) -> None:
         """Journals what has moved so far."""
@@ -38,8 +49,6 @@ class Applier:
                 self._journal_with(lambda state: remembering(state, step.path, step.value))
             case Store():
                 self._fs.store(step.path, step.value)
-            case Restore():
-                self._restore(step)
             case Begin():
                 self._count_with(counters.begin)
             case End():
@@ -51,9 +60,16 @@ class Applier:
             case _:
                 raise TypeError(f"{step} is no step of this engine")
 
-    def _restore(self, step: Restore) -> None:
-        self._fs.store(step.path, step.value)
+    def _owed(self, step: Restore, owed: Mapping[str, HostFileError]) -> dict[str, HostFileError]:
+        """Brings a value back; returns why it could not, by its path."""
+        if failure := owed.get(step.behind):
+            return {step.path: failure}
+        try:
+            self._fs.store(step.path, step.value)
+        except HostFileError as error:
+            return {step.path: error}
         self._journal_with(lambda state: forgetting(state, step.path))
+        return {}
 
     def _reclaim(self, step: Reclaim) -> None:
         try:

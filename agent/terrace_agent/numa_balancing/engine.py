@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from terrace_agent.engine import Moved, Plan, unavailable
-from terrace_agent.errors import EngineUnavailable, StoreRefused, StoreWithheld
+from terrace_agent.errors import EngineUnavailable, PrivilegeLost, StoreRefused, StoreWithheld
 from terrace_agent.flows.guarding import Guarding
 from terrace_agent.flows.guards import full_nids, sample
 from terrace_agent.hostfs import HostFs
@@ -16,7 +16,7 @@ from terrace_agent.numa_balancing.apply import Applier
 from terrace_agent.numa_balancing.cgroups import read_memory, reclaim_path
 from terrace_agent.numa_balancing.desired import Desired, desired
 from terrace_agent.numa_balancing.fitness import unfit_kernel, unfit_node
-from terrace_agent.numa_balancing.observe import NUMA_BALANCING, Observed, node_reclaim_path, observe
+from terrace_agent.numa_balancing.observe import NUMA_BALANCING, RATE_LIMIT, Observed, node_reclaim_path, observe
 from terrace_agent.steps import Reclaim
 from terrace_agent.topology.values import Topology
 from terrace_agent.workloads.values import EVERYTHING, Movable
@@ -84,9 +84,11 @@ class NumaBalancingEngine:
         """See `Engine.apply`."""
         try:
             self._applier.apply(plan)
-        except StoreRefused:
+        except StoreRefused as error:
             self._may_store = False
-            raise
+            if error.path not in {NUMA_BALANCING, RATE_LIMIT}:
+                raise
+            raise PrivilegeLost(path=error.path, value=error.value, errno=error.errno) from error
 
     def verify(self) -> Moved:
         """See `Engine.verify`."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from terrace_agent.engine import Plan
 from terrace_agent.journal import JournalState, Original
 from terrace_agent.numa_balancing.desired import Desired
-from terrace_agent.numa_balancing.observe import NUMA_BALANCING, Observed
+from terrace_agent.numa_balancing.observe import NUMA_BALANCING, RATE_LIMIT, Observed
 from terrace_agent.steps import Begin, End, Reclaim, Remember, Restore, Step, Store, ended
 
 _SOON_S = 1.0
@@ -55,4 +55,6 @@ def _settings(observed: Observed, desired: Desired, journal: JournalState) -> It
 def _restored(originals: Iterable[Original]) -> Iterator[Restore]:
     # The switch first, whenever it was remembered.
     for one in sorted(originals, key=lambda one: one.path != NUMA_BALANCING):
-        yield Restore(path=one.path, value=one.value)
+        # Its limit holds as long as it is on.
+        behind = NUMA_BALANCING if one.path == RATE_LIMIT else ""
+        yield Restore(path=one.path, value=one.value, behind=behind)

@@ -10,7 +10,7 @@ from terrace_agent.conditions import conditions
 from terrace_agent.cycle import Cycle
 from terrace_agent.decide import Intent, Outcome
 from terrace_agent.engines import make_engines
-from terrace_agent.errors import EngineMustStop, EngineUnavailable, StoreRefused
+from terrace_agent.errors import EngineMustStop, EngineUnavailable, PrivilegeLost, StoreRefused
 from terrace_agent.report import Active, activate
 from terrace_agent.steplog import StepLog
 from terrace_agent.turn import Turn
@@ -192,6 +192,50 @@ def test_to_stop_one_engine_is_not_to_have_stopped_what_another_one_runs() -> No
         now="2026-11-23T22:00:00Z",
     )
     assert after == before
+
+
+class RelayGone(SimHost):
+    """A host whose sidecar can be switched off."""
+
+    off = False
+
+    def store(self, path: str, value: str) -> None:
+        if self.off and path.startswith("/proc/sys/kernel/numa_balancing"):
+            raise StoreRefused(path=path, value=value, errno=errno.EROFS)
+        super().store(path, value)
+
+
+def tiered_without_relay(tmp_path: Path) -> tuple[RelayGone, Turn]:
+    """Returns a host that the kernel tiered by itself when the sidecar was switched off, and its last turn."""
+    host = RelayGone(tiering=True)
+    cycle = Cycle(host, make_engines(host, tmp_path), StepLog(io.StringIO()))
+    before = cycle.turn(order(manage(engine="NUMABalancing")), None)
+    host.off = True
+    return host, before
+
+
+def test_a_better_engine_starts_although_the_kernels_own_switch_cannot_be_brought_back(tmp_path: Path) -> None:
+    host, before = tiered_without_relay(tmp_path)
+    cycle = Cycle(host, make_engines(host, tmp_path), StepLog(io.StringIO()))
+    for _ in range(2):
+        before = cycle.turn(AUTO, before)
+        assert (before.engine, before.outcome, len(before.moved.kdamonds)) == (EngineName.DAMON, Outcome.IN_FORCE, 2)
+        assert isinstance(before.failure, PrivilegeLost)
+    found = {one.type: one for one in conditions(before.situation("r1"), generation=1, now="", before=())}
+    ready = found[ConditionType.READY]
+    assert (ready.status, ready.reason) == (ConditionStatus.FALSE, "PrivilegeLost")
+    assert "numaBalancing.enabled on again" in ready.message
+    assert "terrace-agent stop" in ready.message
+    host.off = False
+    after = cycle.turn(AUTO, before)
+    assert (after.failure, host.read("/proc/sys/kernel/numa_balancing")) == (None, "1")
+
+
+def test_a_node_that_still_promotes_by_itself_is_not_said_to_observe(tmp_path: Path) -> None:
+    host, before = tiered_without_relay(tmp_path)
+    cycle = Cycle(host, make_engines(host, tmp_path), StepLog(io.StringIO()))
+    turn = cycle.turn(order(manage(mode="Observe")), before)
+    assert (turn.outcome, type(turn.failure)) == (Outcome.UNCHANGED, PrivilegeLost)
 
 
 def test_from_the_kernels_own_tiering_to_damon_nothing_is_left_behind(tmp_path: Path) -> None:

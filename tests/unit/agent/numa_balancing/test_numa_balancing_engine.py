@@ -2,13 +2,14 @@
 
 import contextlib
 import dataclasses
+import errno
 import os
 
 import pytest
 
-from simkernel import LINUX_6_16, Killed
+from simkernel import LINUX_6_16, Killed, SimTiering
 from terrace_agent.engine import Plan, stores
-from terrace_agent.errors import EngineMustStop, StoreRefused
+from terrace_agent.errors import EngineMustStop, PrivilegeLost, StoreRefused
 from terrace_agent.journal import Cooldown
 from terrace_agent.steps import Reclaim
 from terrace_agent.workloads.values import Cgroup, Limited, Movable
@@ -47,6 +48,46 @@ def test_what_was_found_is_brought_back_the_switch_first() -> None:
     assert machine.switches() == FOUND
     assert not machine.engine.plan_stop().steps
     assert not machine.engine.verify().runs
+
+
+class RelayGone(SimTiering):
+    """A machine of whose settings only those can be stored that need no capability, or those of `open`."""
+
+    open: frozenset[str] = frozenset()
+
+    def store(self, path: str, value: str) -> None:
+        if path in SWITCHES[:2] and path not in self.open:
+            raise StoreRefused(path=path, value=value, errno=errno.EROFS)
+        super().store(path, value)
+
+
+def without_relay(*, opened: frozenset[str] = frozenset()) -> Machine:
+    """Returns a machine that was tiered when its sidecar was switched off."""
+    machine = Machine()
+    machine.run(2)
+    machine.host.__class__ = RelayGone
+    machine.host.open = opened  # type: ignore[attr-defined]
+    machine.engine = machine.started()
+    return machine
+
+
+def test_what_can_be_brought_back_is_although_the_switch_cannot_and_what_is_owed_comes_back_later() -> None:
+    machine = without_relay()
+    with pytest.raises(PrivilegeLost, match="numa_balancing: EROFS"):
+        machine.stop()
+    assert machine.switches() == ("3", "100", "false")
+    assert machine.engine.verify().runs
+    assert [store.path for store in stores(machine.engine.plan_stop())] == list(SWITCHES[:2])
+    machine.host.__class__ = SimTiering
+    machine.stop()
+    assert (machine.switches(), machine.engine.plan_stop().steps) == (FOUND, ())
+
+
+def test_while_the_switch_cannot_be_brought_back_its_limit_stays() -> None:
+    machine = without_relay(opened=frozenset(SWITCHES[1:]))
+    with pytest.raises(PrivilegeLost):
+        machine.stop()
+    assert machine.switches() == ("3", "100", "false")
 
 
 def test_what_moved_stays_counted_after_the_end_and_nothing_is_added() -> None:
