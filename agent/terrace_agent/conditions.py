@@ -200,4 +200,4 @@ def _sentences(*sentences: str) -> str:
 def _still_in_force(situation: Situation) -> str:
     if situation.active_revision:
         return f"Revision {situation.active_revision} stays in force."
-    return "Nothing is in force."
+    return "What Terrace set in the kernel stays in force." if situation.running else "Nothing is in force."

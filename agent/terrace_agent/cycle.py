@@ -5,18 +5,12 @@ present state: nothing is remembered between turns but what the last one saw, to
 last order that was not refused, to follow when this one is.
 """
 
+from terrace_agent import stopping
 from terrace_agent.decide import Intent, Outcome, decide
-from terrace_agent.engine import Engine, Moved, Plan, is_values_only
-from terrace_agent.errors import (
-    EngineMustStop,
-    EngineUnavailable,
-    KdamondDied,
-    SchemesRefused,
-    SettingsRejected,
-    StoreRefused,
-)
+from terrace_agent.engine import Engine, Moved, Plan
+from terrace_agent.errors import EngineMustStop, EngineUnavailable, KdamondDied, SchemesRefused, SettingsRejected
 from terrace_agent.hostfs import HostFs
-from terrace_agent.ladder import allows, choose
+from terrace_agent.ladder import choose
 from terrace_agent.order import Order
 from terrace_agent.pods import read_pods
 from terrace_agent.steplog import StepLog
@@ -30,7 +24,7 @@ from terrace_agent.workloads.roster import Roster
 from terrace_agent.workloads.values import Limited, Selection
 from terrace_api.errors import InvalidObject
 from terrace_api.node_tiering import Action
-from terrace_api.policy import EngineChoice, Mode
+from terrace_api.policy import EngineChoice
 
 _TRIES = 3
 _RELEASE = "/proc/sys/kernel/osrelease"
@@ -54,11 +48,14 @@ class Cycle:
 
     def turn(self, order: Order, before: Turn | None) -> Turn:
         """Returns what this turn saw and did; `before` is the turn before."""
-        run = Running(anew(before, order) if before else Turn(order=order))
+        run = Running(anew(before, order) if before else Turn(order=order), self._log)
         with run.recording():
             self._follow_what_can_be(run)
         with run.recording():
             run.see(moved=_verify(self._engines))
+        if run.turn.outcome is Outcome.UNCHANGED:
+            with run.recording():
+                stopping.see_whether_anything_is_left(run, self._engines)
         self._log.step("verify")
         return run.turn
 
@@ -87,13 +84,13 @@ class Cycle:
         if order.spec:
             run.see(followed=order)
         self._act(run)
-        run.see(outcome=_OUTCOMES.get(run.turn.intent, Outcome.UNCHANGED))
+        run.see(outcome=_OUTCOMES.get(run.turn.intent, run.turn.outcome))
 
     def _restore(self, run: Running) -> None:
         """Stops everything, and looks afterwards: what cannot be read or probed keeps nothing in force."""
         run.see(followed=run.order, intent=Intent.RESTORE)
         with run.recording():
-            self._stop(run, self._engines)
+            stopping.stop(run, self._engines)
             run.see(outcome=Outcome.STOPPED)
         self._observe(run)
 
@@ -122,22 +119,22 @@ class Cycle:
         """Does what the intent asks; `Wait` asks nothing, and `Restore` never comes here."""
         match run.turn.intent:
             case Intent.UNSUPPORTED:
-                self._stop_what_may_not_go_on(run)
+                stopping.stop_what_may_not_go_on(run, self._engines)
             case Intent.SINGLE_TIER:
-                self._stop(run, self._engines)
+                stopping.stop(run, self._engines)
             case Intent.OBSERVE:
                 try:
                     engine, plan = self._take_over(run)
                 except EngineUnavailable:
-                    self._stop(run, self._engines)
+                    stopping.stop(run, self._engines)
                     run.see(outcome=Outcome.STOPPED)
                     raise
-                self._apply(run, engine, plan)
+                run.apply(engine, plan)
             case Intent.ENFORCE:
                 try:
                     engine, plan = self._take_over(run)
                 except EngineUnavailable:
-                    self._stop_what_may_not_go_on(run)
+                    stopping.stop_what_may_not_go_on(run, self._engines)
                     raise
                 self._persist(run, engine, plan)
 
@@ -147,28 +144,9 @@ class Cycle:
         What they left is not what was planned on, so where there was something to stop it is planned anew.
         """
         engine, plan = self._choose(run)
-        before = run.turn.steps
-        try:
-            self._stop(run, tuple(other for other in self._engines if other is not engine))
-        except StoreRefused as error:
-            if not self._may_start_beside(run, engine):
-                raise
-            run.owe(error)
-        if run.turn.steps != before:
+        if stopping.make_way(run, engine, self._engines):
             engine, plan = self._choose(run)
         return engine, plan
-
-    def _may_start_beside(self, run: Running, engine: Engine) -> bool:
-        """Returns whether an engine may move memory although the others could not be stopped.
-
-        Only a better one, and beside mere settings of the kernel, with their limits: it has to bear an administrator's,
-        too. What only watches may not: it would be said that nothing moves.
-        """
-        others = [other for other in self._engines if other is not engine and other.plan_stop().steps]
-        is_better = all(self._engines.index(engine) < self._engines.index(other) for other in others)
-        return (
-            run.turn.intent is Intent.ENFORCE and is_better and all(is_values_only(one.plan_stop()) for one in others)
-        )
 
     def _choose(self, run: Running) -> tuple[Engine, Plan]:
         """Plans with the chosen engine; where it cannot after all, with the next one.
@@ -184,8 +162,8 @@ class Cycle:
             except EngineUnavailable as error:
                 first = first or error
                 if isinstance(error, EngineMustStop):
-                    self._stop(run, (engine,))
-                    self._see_whether_anything_is_left(run)
+                    stopping.stop(run, (engine,))
+                    stopping.see_whether_all_is_stopped(run, self._engines)
                 run.pass_over(engine.name, error)
         raise first or ValueError("there is no engine to plan with")
 
@@ -207,7 +185,7 @@ class Cycle:
         """
         for tries_left in reversed(range(_TRIES)):
             try:
-                self._apply(run, engine, plan)
+                run.apply(engine, plan)
             except (SchemesRefused, KdamondDied):
                 before = _selections(run.turn)
                 self._look_at_workloads(run)
@@ -216,42 +194,6 @@ class Cycle:
                 plan = self._plan(run, engine)
             else:
                 return
-
-    def _stop_what_may_not_go_on(self, run: Running) -> None:
-        if self._stop(run, tuple(engine for engine in self._engines if not _may_go_on(run.order, engine))):
-            self._see_whether_anything_is_left(run)
-
-    def _see_whether_anything_is_left(self, run: Running) -> None:
-        if not any(engine.plan_stop().steps for engine in self._engines):
-            run.see(outcome=Outcome.STOPPED)
-
-    def _stop(self, run: Running, engines: tuple[Engine, ...]) -> bool:
-        """Stops these engines; returns whether there was anything to stop.
-
-        Raises:
-            Exception: what the first one failed with that could not be stopped; the others were, all the same.
-        """
-        before, failures = run.turn.steps, []
-        for engine in engines:
-            try:
-                self._apply(run, engine, engine.plan_stop())
-            except Exception as error:
-                failures.append(error)
-        if failures:
-            raise failures[0]
-        return run.turn.steps != before
-
-    def _apply(self, run: Running, engine: Engine, plan: Plan) -> None:
-        if plan.steps:
-            run.see(steps=run.turn.steps + len(plan.steps))
-            engine.apply(plan)
-            self._log.step("apply", engine=engine.name.value, steps=len(plan.steps), reason=plan.reason)
-
-
-def _may_go_on(order: Order, engine: Engine) -> bool:
-    """Returns whether what runs of an engine may go on while none can run: only what Enforce would allow, too."""
-    settings = order.settings
-    return settings is not None and settings.mode is Mode.ENFORCE and allows(settings.engine, engine.name)
 
 
 def _selections(turn: Turn) -> tuple[Selection | Limited | None, ...]:

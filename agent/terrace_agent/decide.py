@@ -21,7 +21,7 @@ class Intent(StrEnum):
     SINGLE_TIER = "SingleTier"
     """Nothing to tier, nothing to run."""
     UNSUPPORTED = "Unsupported"
-    """No engine can run: say why. What runs goes on, unless the mode is Observe."""
+    """No engine can run: say why. What runs goes on, unless the mode is Observe or it needs the agent."""
     OBSERVE = "Observe"
     """Move nothing, say what would be done."""
     ENFORCE = "Enforce"

@@ -88,6 +88,10 @@ class Engine(Protocol):
     def name(self) -> EngineName:
         """The engine's name in the API."""
 
+    @property
+    def goes_on_alone(self) -> bool:
+        """Whether what is in force of it does what it is for without the agent, so that it may while it cannot run."""
+
     def probe(self) -> EngineCapability:
         """Returns whether this node can run the engine now; if not, why and what would help. Leaves all as it was."""
 

@@ -68,7 +68,7 @@ def activate(before: Active, *, outcome: Outcome, intent: Intent, revision: str,
         outcome: what the turn did to it.
         intent: what it was to do.
         revision: for that.
-        running: whether anything of ours runs in the kernel.
+        running: whether anything of ours runs or is set in the kernel.
         now: RFC 3339 in UTC.
     """
     match outcome:

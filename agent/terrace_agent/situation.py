@@ -24,7 +24,7 @@ class Situation:
         passed_over: better engines that cannot run.
         failure: what ended the turn early.
         outcome: what was done before that.
-        running: whether anything of ours runs in the kernel.
+        running: whether anything of ours runs or is set in the kernel.
         active_revision: the revision that is in force; empty for none.
         details: in words, what the configuration in force does.
         tripped: guardrails that are hit now.

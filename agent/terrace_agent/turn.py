@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from terrace_agent.decide import Intent, Outcome
-from terrace_agent.engine import Moved, Plan
+from terrace_agent.engine import Engine, Moved, Plan
 from terrace_agent.errors import EngineUnavailable, SettingsRejected
 from terrace_agent.ladder import choose, passed_over, without
 from terrace_agent.order import Order
 from terrace_agent.pods import PodMemory
 from terrace_agent.report import Active, Observed
 from terrace_agent.situation import Situation
+from terrace_agent.steplog import StepLog
 from terrace_agent.topology.values import Topology
 from terrace_agent.workloads.resolve import Workloads
 from terrace_api.errors import InvalidObject, TerraceError
@@ -42,6 +43,7 @@ class Turn:
         engine: the one that was chosen; None if none can run, or none was asked for.
         plan: None where nothing was planned.
         steps: how many steps were applied.
+        left: there is something that would have to be stopped; looked for where nothing was brought into force.
         outcome: of the steps; what failed afterwards, in counting what moved, does not take it back.
         failure: what ended the turn early, where the fields that it did not get to are those of the turn before; or
             what could not be done beside it.
@@ -61,6 +63,7 @@ class Turn:
     plan: Plan | None = None
     moved: Moved = _NOTHING_MOVED
     steps: int = 0
+    left: bool = False
     outcome: Outcome = Outcome.UNCHANGED
     failure: Exception | None = None
 
@@ -71,8 +74,8 @@ class Turn:
 
     @property
     def running(self) -> bool:
-        """Whether anything of ours runs in the kernel."""
-        return bool(self.moved.kdamonds) or self.moved.runs is not None
+        """Whether anything of ours runs or is set in the kernel."""
+        return bool(self.moved.kdamonds) or self.moved.runs is not None or self.left
 
     def observed(self, active: Active) -> Observed:
         """Returns the turn as the status wants it, with what is in force after it."""
@@ -121,14 +124,22 @@ class Turn:
 class Running:
     """A turn under way: the order that it tries to follow, what it saw so far, and the first thing that failed."""
 
-    def __init__(self, turn: Turn) -> None:
+    def __init__(self, turn: Turn, log: StepLog) -> None:
         """Begins one."""
+        self._log = log
         self.turn = turn
         self.order = turn.order
 
     def see(self, **values: object) -> None:
         """Notes fields of the turn."""
         self.turn = replace(self.turn, **values)  # type: ignore[arg-type]
+
+    def apply(self, engine: Engine, plan: Plan) -> None:
+        """Has an engine do the steps of a plan, if it has any."""
+        if plan.steps:
+            self.see(steps=self.turn.steps + len(plan.steps))
+            engine.apply(plan)
+            self._log.step("apply", engine=engine.name.value, steps=len(plan.steps), reason=plan.reason)
 
     def pass_over(self, name: EngineName, error: EngineUnavailable) -> None:
         """Notes that an engine cannot after all, and which one is next."""
@@ -152,7 +163,9 @@ class Running:
 
 def anew(before: Turn, order: Order) -> Turn:
     """Returns what a turn begins with: what the turn before saw, until this one sees it, and nothing that it did."""
-    return replace(before, order=order, refused=None, plan=None, steps=0, outcome=Outcome.UNCHANGED, failure=None)
+    return replace(
+        before, order=order, refused=None, plan=None, steps=0, left=False, outcome=Outcome.UNCHANGED, failure=None
+    )
 
 
 def levels_text(levels: Levels) -> str:

@@ -76,6 +76,11 @@ class DamonEngine:
         """See `Engine.name`."""
         return EngineName.DAMON
 
+    @property
+    def goes_on_alone(self) -> bool:
+        """See `Engine.goes_on_alone`: the kernel migrates."""
+        return True
+
     def probe(self) -> EngineCapability:
         """See `Engine.probe`."""
         try:

@@ -84,6 +84,11 @@ class MovePagesEngine:
         """See `Engine.name`."""
         return EngineName.MOVE_PAGES
 
+    @property
+    def goes_on_alone(self) -> bool:
+        """See `Engine.goes_on_alone`: the agent looks and orders each move."""
+        return False
+
     def probe(self) -> EngineCapability:
         """See `Engine.probe`."""
         try:

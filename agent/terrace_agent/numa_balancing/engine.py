@@ -43,6 +43,11 @@ class NumaBalancingEngine:
         """See `Engine.name`."""
         return EngineName.NUMA_BALANCING
 
+    @property
+    def goes_on_alone(self) -> bool:
+        """See `Engine.goes_on_alone`: the kernel tiers."""
+        return True
+
     def probe(self) -> EngineCapability:
         """See `Engine.probe`."""
         try:

@@ -28,6 +28,7 @@ class FakeEngine:
 
     Attributes:
         failures: by method name, what to raise there.
+        hides: `verify` does not see what is in force.
     """
 
     available: bool = True
@@ -40,6 +41,8 @@ class FakeEngine:
     applied: list[str] = field(default_factory=list)
     pid: int = 100
     name: EngineName = EngineName.DAMON
+    goes_on_alone: bool = True
+    hides: bool = False
 
     def probe(self) -> EngineCapability:
         self._fail("probe")
@@ -97,7 +100,7 @@ class FakeEngine:
             quota_exceeds=3,
         )
         return Moved(
-            kdamonds=(kdamond,) if self.running else (),
+            kdamonds=(kdamond,) if self.running and not self.hides else (),
             promoted_bytes=self.promoted_bytes,
             demoted_bytes=0,
             notes=self.notes,

@@ -8,10 +8,16 @@ import pytest
 from terrace_agent.cycle import Cycle
 from terrace_agent.decide import Intent, Outcome
 from terrace_agent.errors import EngineUnavailable, HostFileUnreadable, SettingsRejected, StateUnusable, StoreRefused
+from terrace_agent.flows.demotion import DEMOTION_ENABLED
+from terrace_agent.journal import JournalState, Original
+from terrace_agent.move_pages.engine import MovePagesEngine
 from terrace_agent.order import Order
+from terrace_agent.report import Active, make_status
 from terrace_agent.steplog import StepLog
 from terrace_agent.turn import Turn, is_defect
 from terrace_api.errors import InvalidObject
+from terrace_api.node_tiering import ConditionType
+from unit.agent.damon.builders import MemoryJournal
 from unit.agent.fake_engine import FakeEngine
 from unit.agent.host_tree import HostTree, guest_files
 from unit.agent.orders import OSRELEASE, manage, order, restore
@@ -92,6 +98,60 @@ def test_without_an_engine_observe_still_stops_what_runs_and_enforce_does_not() 
     assert engine.applied == ["start"]
     take(OBSERVE, engine, before)
     assert engine.applied == ["start", "stop"]
+
+
+@pytest.mark.parametrize("plans", [True, False])
+def test_an_engine_that_needs_the_agent_for_each_move_is_stopped_when_it_cannot_run(*, plans: bool) -> None:
+    engine = FakeEngine(goes_on_alone=False)
+    before = take(ENFORCE, engine)
+    if plans:
+        engine.available = False
+    else:
+        engine.failures["plan"] = EngineUnavailable(reason="NoPtrace", message="it may not")
+    turn = take(ENFORCE, engine, before)
+    assert (engine.applied, turn.outcome) == (["start", "stop"], Outcome.STOPPED)
+
+
+class WritableTree(HostTree):
+    """One that takes stores."""
+
+    def store(self, path: str, value: str) -> None:
+        self.files[path] = value
+
+
+@pytest.mark.parametrize("tree", [WritableTree, HostTree])
+def test_what_move_pages_set_is_brought_back_when_it_cannot_run_and_is_told_until_then(tree: type[HostTree]) -> None:
+    host = tree(guest_files(hmat=True) | OSRELEASE | {DEMOTION_ENABLED: "true"})
+    journal = MemoryJournal()
+    journal.save(JournalState(originals=(Original(path=DEMOTION_ENABLED, value="false"),)))
+    cycle = Cycle(host, (MovePagesEngine(host, journal),), StepLog(io.StringIO()))
+    turn = cycle.turn(ENFORCE, None)
+    said = applied(turn)
+    if tree is WritableTree:
+        assert (turn.outcome, host.read(DEMOTION_ENABLED)) == (Outcome.STOPPED, "false")
+        assert said == "Nothing is in force."
+    else:
+        assert (turn.outcome, host.read(DEMOTION_ENABLED)) == (Outcome.UNCHANGED, "true")
+        assert said == "What Terrace set in the kernel stays in force."
+
+
+def test_nothing_is_said_to_be_in_force_only_where_no_engine_has_anything_to_bring_back() -> None:
+    engine = FakeEngine()
+    before = take(ENFORCE, engine)
+    engine.available = False
+    engine.hides = True
+    assert applied(take(ENFORCE, engine, before)) == "What Terrace set in the kernel stays in force."
+    engine.failures["plan_stop"] = StateUnusable(path="/run/terrace/journal.json", errno=errno.EIO)
+    assert applied(take(ENFORCE, engine, before)) == "What Terrace set in the kernel stays in force."
+    engine.failures.clear()
+    engine.running = None
+    assert applied(take(ENFORCE, engine, before)) == "Nothing is in force."
+
+
+def applied(turn: Turn) -> str:
+    """What the condition `Applied` says after this turn, of an agent that knows of no revision in force."""
+    status = make_status(turn.observed(Active()), before=None, now="2026-11-23T21:00:00Z")
+    return next(one.message for one in status.conditions if one.type == ConditionType.APPLIED)
 
 
 def test_tiers_against_the_kernels_order_are_followed_and_told() -> None:

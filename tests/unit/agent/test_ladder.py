@@ -9,10 +9,12 @@ import pytest
 from terrace_agent.conditions import conditions
 from terrace_agent.cycle import Cycle
 from terrace_agent.decide import Intent, Outcome
+from terrace_agent.engine import Plan
 from terrace_agent.engines import make_engines
 from terrace_agent.errors import EngineMustStop, EngineUnavailable, PrivilegeLost, StoreRefused
 from terrace_agent.report import Active, activate
 from terrace_agent.steplog import StepLog
+from terrace_agent.steps import Restore
 from terrace_agent.turn import Turn
 from terrace_api.conditions import ConditionStatus
 from terrace_api.node_tiering import ConditionType, EngineName
@@ -154,6 +156,23 @@ def test_restore_stops_all_engines() -> None:
     node.balancing.running = node.damon.running
     node.take(order(restore()))
     assert (node.damon.applied, node.balancing.applied) == (["start", "stop"], ["stop"])
+
+
+class Settings(FakeEngine):
+    """An engine of which nothing but a setting of the kernel would be left."""
+
+    def plan_stop(self) -> Plan:
+        steps = (Restore(path="/sys/x", value="1"),) if self.running else ()
+        return Plan(steps=steps, reason="stop")
+
+
+def test_a_lesser_engine_does_not_start_beside_settings_that_cannot_be_brought_back() -> None:
+    node = Node()
+    node.damon = Settings()
+    node.take()
+    node.damon.failures = {"plan": BUSY, "apply": StoreRefused(path="/sys/x", value="1", errno=errno.EROFS)}
+    turn = node.take()
+    assert (turn.failure, node.balancing.applied) == (node.damon.failures["apply"], [])
 
 
 @pytest.mark.parametrize("failure", ["plan_stop", "apply"])
