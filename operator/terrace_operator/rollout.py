@@ -87,11 +87,10 @@ def _after_failure(turn: _Turn, members: Sequence[Member]) -> Rollout:
     goal = turn.goal
     assert goal.stopped is not None
     if not goal.rolls_back:
-        return Rollout(phase=Phase.STOPPED, message=_paused(goal.stopped), specs=turn.specs)
+        return Rollout(phase=Phase.STOPPED, message=_failure(goal, goal.stopped), specs=turn.specs)
     back = [member for member in members if member.follows(goal.target) and not member.was_told(goal.good)]
-    where = f"nodes go back to revision {goal.good.revision}" if goal.good else "no revision was good before: restored"
-    message = f"{goal.stopped.message}; {where}. Edit the policy to try again"
-    return Rollout(phase=Phase.ROLLED_BACK, message=message, specs=turn.specs | _give(goal.good or RESTORE, back))
+    specs = turn.specs | _give(goal.good or RESTORE, back)
+    return Rollout(phase=Phase.ROLLED_BACK, message=_failure(goal, goal.stopped), specs=specs)
 
 
 def _fail(turn: _Turn) -> Rollout:
@@ -112,7 +111,8 @@ def _fail(turn: _Turn) -> Rollout:
         message=message,
     )
     lasting = (Lasting.FAILING, since_s)
-    return Rollout(phase=Phase.STOPPED, message=_paused(failed), specs=turn.specs, failed=failed, lasting=lasting)
+    words = _failure(goal, failed)
+    return Rollout(phase=Phase.STOPPED, message=words, specs=turn.specs, failed=failed, lasting=lasting)
 
 
 def _go_on(turn: _Turn) -> Rollout:
@@ -179,5 +179,9 @@ def _give(spec: NodeTieringSpec | None, members: Iterable[Member]) -> dict[str, 
     return {member.name: spec for member in members} if spec is not None else {}
 
 
-def _paused(failed: Stopped) -> str:
-    return f"{failed.message}. Nodes keep what they have; edit the policy to go on"
+def _failure(goal: Goal, failed: Stopped) -> str:
+    """Returns in words that it failed, and what follows from that, the same before it is recorded and after."""
+    if not goal.rolls_back:
+        return f"{failed.message}. Nodes keep what they have; edit the policy to go on"
+    where = f"nodes go back to revision {goal.good.revision}" if goal.good else "no revision was good before: restored"
+    return f"{failed.message}; {where}. Edit the policy to try again"

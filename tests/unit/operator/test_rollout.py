@@ -251,6 +251,25 @@ def test_rollback_returns_every_node_to_what_was_good() -> None:
     assert on.having(batch()) == TEN
 
 
+@pytest.mark.parametrize(
+    ("on_failure", "then"),
+    [
+        ("Pause", "EBUSY). Nodes keep what they have; edit the policy to go on"),
+        ("Rollback", "EBUSY); no revision was good before: restored. Edit the policy to try again"),
+    ],
+)
+def test_a_failure_is_told_from_the_first_with_what_follows_from_it(on_failure: str, then: str) -> None:
+    on = begun(batch(rollout={"onFailure": on_failure}))
+    step(on)
+    on.answer("n0", FAILED)
+    step(on)
+    on.now_s += PATIENCE_S
+    rollout = step(on)
+    assert rollout.failed is not None
+    assert rollout.message.endswith(then)
+    assert step(on).message == rollout.message
+
+
 def test_after_a_rollback_only_an_edit_begins_another_rollout() -> None:
     on = rolled_out(batch(rollout={"onFailure": "Rollback"}))
     on.put(edited(rollout={"onFailure": "Rollback"}))
