@@ -224,10 +224,15 @@ class Reconciler:
         return write_in_its_term
 
     async def _write_spec(self, write: NodeWrite) -> None:
-        """Writes a spec, and remembers that it may be there if no answer says whether it is."""
+        """Writes a spec, and remembers that it may be there if it was sent and no answer says whether it is."""
+        earlier = write.name in self._unsure
         self._unsure.add(write.name)
         try:
             await self._fleet.write_tiering(write)
+        except NotLeading:
+            if not earlier:
+                self._unsure.discard(write.name)
+            raise
         except ApiRefused as error:
             if error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
                 self._unsure.discard(write.name)

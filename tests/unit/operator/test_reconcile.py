@@ -26,6 +26,7 @@ from terrace_operator.wake import Wake
 
 BATCH = a_policy("batch", mode="Enforce", **AT_ONCE)
 SPEC = compile_spec(BATCH)
+AN_ENGINE = a_condition("EngineAvailable", "True", "Available", "DAMON can run")
 
 
 def operator(fleet: FakeFleet, view: Watched | None = None) -> Reconciler:
@@ -281,14 +282,53 @@ def test_a_write_without_an_answer_is_remembered_while_the_api_server_is_away(
     fleet.complete, fleet.loses = False, lambda _: False
     one_pass(reconciler)
     fleet.complete = True
-    fleet.report(
-        "b", a_report(a_condition("EngineAvailable", "True", "Available", "DAMON can run"), READY, revision="")
-    )
+    fleet.report("b", a_report(AN_ENGINE, READY))
     view.hear("b")
     assert view.tierings["a"].spec == RESTORE
     at_later(monkeypatch, 5.0)
     one_pass(reconciler)
     assert fleet.tierings["b"].spec == RESTORE, "one canary, although b would be the better one"
+
+
+def test_a_write_that_was_not_sent_for_want_of_the_lease_leaves_nothing_in_doubt() -> None:
+    """Or the next term's canary would be the node of that write, although another one can prove more."""
+    fleet = fleet_of("a", "b")
+    reconciler = operator(fleet)
+    one_pass(reconciler)
+    fleet.put_policy(a_policy("batch", mode="Enforce"))
+    fleet.fails = losing_the_lease(fleet)
+    one_pass(reconciler)
+    fleet.fails, fleet.leading = lambda _: False, True
+    fleet.report("b", a_report(AN_ENGINE, READY))
+    one_pass(reconciler)
+    assert [name for name, one in fleet.tierings.items() if one.spec != RESTORE] == ["b"]
+
+
+def test_a_write_that_was_not_sent_settles_no_doubt_of_an_earlier_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = fleet_of("a", "b")
+    view = Watched(fleet)
+    reconciler = operator(fleet, view)
+    one_pass(reconciler)
+    fleet.put_policy(a_policy("batch", mode="Enforce"))
+    fleet.loses = lambda request: isinstance(request, NodeWrite)
+    one_pass(reconciler)
+    fleet.loses, fleet.fails = lambda _: False, losing_the_lease(fleet)
+    at_later(monkeypatch, 5.0)
+    one_pass(reconciler)
+    fleet.fails, fleet.leading = lambda _: False, True
+    fleet.report("b", a_report(AN_ENGINE, READY))
+    view.hear("b")
+    at_later(monkeypatch, 10.0)
+    one_pass(reconciler)
+    assert fleet.tierings["b"].spec == RESTORE, "a may have been told"
+
+
+def losing_the_lease(fleet: FakeFleet) -> Callable[[object], bool]:
+    def fails(request: object) -> bool:
+        fleet.leading = fleet.leading and not isinstance(request, NodeWrite)
+        return False
+
+    return fails
 
 
 def passes_in(seconds: float, fleet: FakeFleet) -> int:
