@@ -15,6 +15,7 @@ from cases.fake_fleet import FakeFleet, Watched
 from cases.fleets import AT_ONCE, READY, a_condition, a_node, a_policy, a_report, a_status, a_tiering, an_invalid_policy
 from terrace_api.node_tiering import Action
 from terrace_operator import reconcile as reconcile_module
+from terrace_operator import writer as writer_module
 from terrace_operator.compile import RESTORE, compile_spec
 from terrace_operator.errors import ApiNotFound, ApiRefused
 from terrace_operator.fleet import Policies
@@ -382,21 +383,57 @@ def test_a_write_that_failed_and_is_then_overtaken_is_not_tried_without_a_pause(
     assert 2 <= tried < 6
 
 
-def test_an_api_server_that_has_enough_is_left_alone_by_all_writes() -> None:
-    fleet = fleet_of(*(f"n{number}" for number in range(100)))
-    asked_s: list[float] = []
+def enough_at_the_first(kind: type, *, for_s: float, asked_s: list[float]) -> Callable[[object], bool]:
+    """Returns what refuses the first write of a kind, and asks to be left alone for so long."""
 
-    def busy(request: object) -> bool:
+    def fails(request: object) -> bool:
         asked_s.append(time.monotonic())
-        if len(asked_s) == 1 + 1:  # the list of policies came first
-            raise ApiRefused(status=429, reason="TooManyRequests", message="later", retry_after_s=1.0)
+        if isinstance(request, kind) and len(asked_s) == 1 + 1:  # the list of policies came first
+            raise ApiRefused(status=429, reason="TooManyRequests", message="later", retry_after_s=for_s)
         return False
 
-    fleet.fails = busy
-    one_pass(operator(fleet))
+    return fails
+
+
+def test_an_api_server_that_has_enough_is_left_alone_by_all_writes() -> None:
+    fleet, asked_s = fleet_of(*(f"n{number}" for number in range(100))), list[float]()
+    fleet.put_policy(BATCH)
+    fleet.fails = enough_at_the_first(NodeWrite, for_s=1.0, asked_s=asked_s)
+    assert passes_in(2.5, fleet) < 10
     longest = max(after - before for before, after in pairwise(asked_s))
-    assert longest >= 0.5
-    assert len(fleet.tierings) == 99
+    assert longest >= 0.9
+    assert {one.spec for one in fleet.tierings.values()} == {SPEC}
+    assert len(fleet.tierings) == 100
+
+
+def test_what_was_decided_before_the_api_server_had_enough_does_not_go_out_afterwards(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fleet = fleet_of(*(f"n{number}" for number in range(100)))
+    fleet.put_policy(BATCH)
+    fleet.fails = enough_at_the_first(NodeWrite, for_s=60.0, asked_s=[])
+    reconciler = operator(fleet)
+    one_pass(reconciler)
+    told = len(fleet.tierings)
+    assert told < 20, "those that were under way"
+    assert not reconciler.settled
+    del fleet.stored["batch"]
+    one_pass(reconciler)
+    assert len(fleet.tierings) == told
+    at_later(monkeypatch, 61.0)
+    one_pass(reconciler)
+    assert [one.spec for one in fleet.tierings.values()] == [RESTORE] * 100
+
+
+def test_a_batch_that_takes_long_ends_early_for_what_has_become_wrong_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(writer_module, "BATCH_S", 0.1)
+    fleet = fleet_of(*(f"n{number}" for number in range(100)))
+    reconciler = Reconciler(fleet, Metrics(), Wake(), fleet.events.extend, writes_per_second=200)
+    one_pass(reconciler)
+    assert 10 < len(fleet.tierings) < 40
+    assert not reconciler.settled
 
 
 def test_thousands_of_writes_go_out_in_batches_until_all_are_done() -> None:

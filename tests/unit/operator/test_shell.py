@@ -92,6 +92,19 @@ def test_turns_are_evenly_spaced_and_held_back_when_asked() -> None:
     assert turns[4] >= 0.2 + turns[3]
 
 
+def test_a_turn_that_would_come_too_late_is_left_to_others() -> None:
+    async def run() -> tuple[bool, bool, float]:
+        throttle, start = Throttle(per_second=10), time.monotonic()
+        in_time = await throttle.turn(before_s=start + 0.05)
+        too_late = await throttle.turn(before_s=start + 0.05)
+        await throttle.turn()
+        return in_time, too_late, time.monotonic() - start
+
+    in_time, too_late, next_s = asyncio.run(run())
+    assert (in_time, too_late) == (True, False)
+    assert 0.1 <= next_s < 0.2
+
+
 def test_an_idle_throttle_saves_no_turns_up() -> None:
     async def run() -> float:
         throttle = Throttle(per_second=20)
