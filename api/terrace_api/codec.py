@@ -15,7 +15,7 @@ from terrace_api.conditions import Condition
 from terrace_api.converter import structure, unstructure
 from terrace_api.defaults import Json, unknown_fields, with_defaults, without_defaults
 from terrace_api.errors import InvalidObject
-from terrace_api.node_tiering import ConditionType, NodeTiering, NodeTieringSpec, NodeTieringStatus
+from terrace_api.node_tiering import ConditionType, NodeTiering, NodeTieringSpec, NodeTieringStatus, PolicyRef
 from terrace_api.policy import Settings, TieringPolicy, TieringPolicySpec, TieringPolicyStatus
 from terrace_api.strict import load_one_document, schema_problems
 from terrace_api.tolerant import structure_readable
@@ -78,6 +78,14 @@ def decode_node_tiering(manifest: dict[str, Json]) -> tuple[NodeTiering, tuple[s
         status=decode_status(status) if status else None,
     )
     return node, unknown
+
+
+def decode_policy_ref(spec: dict[str, Json]) -> PolicyRef | None:
+    """Returns whose a NodeTiering's spec is, whatever else of it cannot be read here; None if it does not say."""
+    try:
+        return structure(spec.get("policy"), PolicyRef, kind="NodeTiering")
+    except InvalidObject:
+        return None
 
 
 def decode_status(status: dict[str, Json]) -> NodeTieringStatus | None:

@@ -4,7 +4,7 @@ Before: `cluster` fetches them. After: `fleet` is made of them.
 """
 
 from terrace_api import OUTRANKED_ANNOTATION
-from terrace_api.codec import decode_alive, decode_node_tiering, decode_status
+from terrace_api.codec import decode_alive, decode_node_tiering, decode_policy_ref, decode_status
 from terrace_api.defaults import Json
 from terrace_api.errors import InvalidObject
 from terrace_api.node_tiering import NodeTieringSpec, NodeTieringStatus
@@ -29,12 +29,14 @@ def read_seen(manifest: Json, *, whole: bool) -> Seen:
     metadata, written = manifest["metadata"], manifest.get("status") or {}
     status = decode_status(written if whole else written | _PER_POD) if written else None
     owners = metadata.get("ownerReferences") or ()
+    spec = _spec(manifest)
     tiering = Tiering(
         name=metadata["name"],
         uid=metadata["uid"],
         generation=metadata["generation"],
         node_uid=next((owner["uid"] for owner in owners if owner["kind"] == "Node"), None),
-        spec=_spec(manifest),
+        spec=spec,
+        unread=decode_policy_ref(manifest.get("spec") or {}) if spec is None else None,
         report=_report(status) if status else None,
         deleting="deletionTimestamp" in metadata,
         outranked=(metadata.get("annotations") or {}).get(OUTRANKED_ANNOTATION, ""),

@@ -52,15 +52,16 @@ def held_specs(invalid: Iterable[InvalidPolicy], tierings: Iterable[Tiering]) ->
     """Returns what must not be touched: the specs of nodes that follow a policy which became unreadable.
 
     Neither what such a policy wants nor its rank is known. To untier its nodes, or to give them to another policy,
-    would be a guess; they keep what they have until the policy is repaired or deleted.
+    would be a guess; they keep what they have until the policy is repaired or deleted. Of specs that cannot be read
+    either, as after going back to an older version of the operator, there is what can be, see `Tiering.told`.
     """
     unreadable = {policy.uid for policy in invalid}
     if not unreadable:
         return {}
     return {
-        tiering.name: tiering.spec
+        tiering.name: told
         for tiering in tierings
-        if tiering.spec and tiering.spec.policy and tiering.spec.policy.uid in unreadable
+        if (told := tiering.told) and told.policy and told.policy.uid in unreadable
     }
 
 

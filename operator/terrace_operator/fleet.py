@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from terrace_api.conditions import Condition
 from terrace_api.errors import Problem
-from terrace_api.node_tiering import EngineName, NodeTieringSpec
+from terrace_api.node_tiering import Action, EngineName, NodeTieringSpec, PolicyRef
 from terrace_api.policy import TieringPolicy, TieringPolicyStatus
 
 Editions = frozenset[tuple[str, int]]
@@ -76,6 +76,7 @@ class Tiering:
     Attributes:
         node_uid: uid of the Node that owns it; None while no owner reference says so.
         spec: None if it cannot be read.
+        unread: whose that spec is, if as much of it can be read.
         report: None until an agent has written a status that can be read.
         deleting: somebody deleted it, and a finalizer still holds it.
         outranked: names of policies that select the node and are not in force there, as written in an annotation.
@@ -91,6 +92,14 @@ class Tiering:
     deleting: bool
     outranked: str = ""
     alive: Condition | None = None
+    unread: PolicyRef | None = None
+
+    @property
+    def told(self) -> NodeTieringSpec | None:
+        """What its spec says, as far as it can be read: never to be written."""
+        if self.spec is None and self.unread is not None:
+            return NodeTieringSpec(action=Action.MANAGE, policy=self.unread)
+        return self.spec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

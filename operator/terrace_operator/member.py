@@ -38,8 +38,8 @@ class Member:
 
     @property
     def present(self) -> NodeTieringSpec | None:
-        """What the node was told last."""
-        return self.tiering.spec if self.tiering else None
+        """What the node was told last, as far as it can be read."""
+        return self.tiering.told if self.tiering else None
 
     @property
     def has_engine(self) -> bool:
@@ -67,7 +67,7 @@ def enroll(assignment: Assignment, tierings: Mapping[str, Tiering], agents: Agen
     return Member(
         node=node,
         tiering=own,
-        stays=_stays(assignment, own.spec if own else None),
+        stays=_stays(assignment, own.told if own else None),
         agent=agents.get(node.name, Agent.ALIVE),
         writable=found is None or (own is not None and not own.deleting),
         unsure=node.name in unsure,

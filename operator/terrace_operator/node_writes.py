@@ -67,6 +67,8 @@ def _write(decision: Decision, tiering: Tiering | None, adoptable: Container[str
     if tiering is not None:
         if tiering.deleting or (tiering.node_uid not in {None, node.uid} and tiering.uid not in adoptable):
             return None
+        if tiering.spec is None and tiering.told == decision.spec:
+            return None  # it would be lost
         if (tiering.node_uid, tiering.outranked, tiering.spec) == (node.uid, outranked, decision.spec):
             return None
     return NodeWrite(
@@ -76,7 +78,7 @@ def _write(decision: Decision, tiering: Tiering | None, adoptable: Container[str
         spec=decision.spec,
         outranked=outranked,
         reason=decision.reason,
-        before=tiering.spec if tiering else None,
+        before=tiering.told if tiering else None,
     )
 
 

@@ -32,7 +32,7 @@ class State(StrEnum):
     UNSUPPORTED = "Unsupported"
     """No engine can run there: not a failure, and not waited for."""
     UNREADY = "Unready"
-    """The current spec is in force, and something still keeps the node from being ready."""
+    """The current spec is in force, and something still keeps the node from being ready; or it cannot be read."""
     READY = "Ready"
 
 
@@ -55,8 +55,10 @@ class Standing:
 def stand(node: Node, spec: NodeTieringSpec, tiering: Tiering | None) -> Standing:
     """Returns what the node has made of `spec`: only a status that answers it counts."""
     report = tiering.report if tiering else None
-    if tiering is None or tiering.node_uid != node.uid or (tiering.spec is not spec and tiering.spec != spec):
+    if tiering is None or tiering.node_uid != node.uid or (tiering.spec is not spec and tiering.told != spec):
         return _pending(node.name, "SpecNotWritten", "its NodeTiering does not have this spec yet", report)
+    if tiering.spec is None:
+        return _unreadable(node.name, report)
     if report is None:
         return _pending(node.name, "NoReport", "no agent has reported from this node", None)
     if report.observed_generation != tiering.generation:
@@ -103,6 +105,13 @@ def _is(condition: Condition | None, status: ConditionStatus) -> bool:
 
 def _pending(node: str, reason: str, message: str, report: Report | None) -> Standing:
     return Standing(node=node, state=State.PENDING, updated=False, reason=reason, message=message, report=report)
+
+
+def _unreadable(node: str, report: Report | None) -> Standing:
+    message = "its spec was written by another version of the operator; its agent goes on with it"
+    return Standing(
+        node=node, state=State.UNREADY, updated=False, reason="SpecUnreadable", message=message, report=report
+    )
 
 
 def _standing(node: str, state: State, why: Condition | None, report: Report, *, updated: bool) -> Standing:

@@ -9,7 +9,7 @@ from cases.policies import policy as policy_manifest
 from terrace_api.codec import decode_policy, decode_policy_status
 from terrace_api.conditions import Condition, ConditionStatus
 from terrace_api.errors import Problem
-from terrace_api.node_tiering import EngineName, NodeTieringSpec
+from terrace_api.node_tiering import EngineName, NodeTieringSpec, PolicyRef
 from terrace_api.policy import LastGood, Stopped, TieringPolicy, TieringPolicyStatus
 from terrace_operator.assign import assign, held_specs
 from terrace_operator.compile import RESTORE, revision, settings_of
@@ -80,6 +80,11 @@ def a_tiering(
         deleting=False,
     )
     return replace(found, **changes)
+
+
+def unread(tiering: Tiering, policy: str) -> Tiering:
+    """Returns a NodeTiering whose spec is that policy's and, but for this, cannot be read."""
+    return replace(tiering, spec=None, unread=PolicyRef(name=policy, uid=f"uid-{policy}"))
 
 
 def look(

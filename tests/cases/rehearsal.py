@@ -79,9 +79,10 @@ class Rehearsal:
         self.tierings[name] = replace(tiering, report=report)
 
     def answer_all(self, *, except_for: Iterable[str] = ()) -> None:
-        """Every agent says that all is well."""
-        for name in self.tierings.keys() - set(except_for):
-            self.answer(name)
+        """Every agent whose spec can be read says that all is well."""
+        for name, tiering in tuple(self.tierings.items()):
+            if tiering.spec is not None and name not in set(except_for):
+                self.answer(name)
 
     def having(self, policy: TieringPolicy) -> list[str]:
         """Returns the names of the nodes that were told the policy's current revision last."""
@@ -90,7 +91,7 @@ class Rehearsal:
 
     def _write(self, node: Node, spec: NodeTieringSpec) -> None:
         before = self.tierings.get(node.name)
-        if before is not None and before.spec == spec:
+        if before is not None and before.told == spec:
             return
         self.told.append((node.name, spec.revision or ""))
         if before is None:

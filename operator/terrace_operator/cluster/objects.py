@@ -15,6 +15,7 @@ from terrace_api import API_VERSION, GROUP, OUTRANKED_ANNOTATION, VERSION
 from terrace_api.codec import (
     decode_alive,
     decode_node_tiering,
+    decode_policy_ref,
     decode_status,
     encode_condition,
     encode_node_tiering_spec,
@@ -59,12 +60,14 @@ def read_tiering(manifest: Json) -> Tiering:
     owners = metadata.get("ownerReferences") or ()
     report = _read_report(manifest.get("status"))
     known = report.condition(ConditionType.AGENT_ALIVE) if report else None
+    spec = _read_spec(json.dumps(manifest.get("spec")))
     return Tiering(
         name=metadata["name"],
         uid=metadata["uid"],
         generation=metadata["generation"],
         node_uid=next((owner["uid"] for owner in owners if owner["kind"] == "Node"), None),
-        spec=_read_spec(json.dumps(manifest.get("spec"))),
+        spec=spec,
+        unread=decode_policy_ref(manifest.get("spec") or {}) if spec is None else None,
         report=report,
         deleting="deletionTimestamp" in metadata,
         outranked=sys.intern((metadata.get("annotations") or {}).get(OUTRANKED_ANNOTATION, "")),

@@ -4,7 +4,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cases.fleets import a_node, a_policy, a_tiering, an_invalid_policy
+from cases.fleets import a_node, a_policy, a_tiering, an_invalid_policy, unread
 from terrace_api.policy import TieringPolicy
 from terrace_operator.assign import Assignment, Cause, assign, held_specs
 from terrace_operator.compile import compile_spec
@@ -54,6 +54,14 @@ def test_followers_of_an_unreadable_policy_keep_what_they_have() -> None:
     assignment = only(assign([a_policy("other", priority=1000)], [node], held))
     assert (assignment.held, assignment.cause, assignment.follows) == (before, Cause.HELD, "broken")
     assert selected_by(assignment) == ["other"]
+
+
+def test_followers_of_an_unreadable_policy_are_held_whatever_else_of_their_spec_cannot_be_read() -> None:
+    """An operator that went back a version can read neither."""
+    node = a_node("a")
+    held = held_specs([an_invalid_policy("broken")], [unread(a_tiering(node), "broken")])
+    assignment = only(assign([a_policy("other", priority=1000)], [node], held))
+    assert (assignment.cause, assignment.follows) == (Cause.HELD, "broken")
 
 
 def test_the_opt_out_label_wins_over_an_unreadable_policy() -> None:

@@ -15,7 +15,7 @@ from cases.policies import GOOD
 from cases.policies import policy as policy_manifest
 from terrace_api.codec import encode_condition
 from terrace_api.conditions import ConditionStatus
-from terrace_api.node_tiering import EngineName
+from terrace_api.node_tiering import EngineName, PolicyRef
 from terrace_operator.cluster.access import Cluster
 from terrace_operator.cluster.connection import Connection, connect
 from terrace_operator.cluster.lease import LeaseName, LeaseObject
@@ -270,6 +270,13 @@ def test_a_node_tiering_keeps_only_what_a_policy_needs() -> None:
     assert tiering.spec == RESTORE
     assert tiering.report is not None
     assert (tiering.report.promoted_bytes, tiering.report.active_revision) == (5, "r")
+
+
+def test_whose_spec_it_is_can_be_read_when_nothing_else_of_it_can() -> None:
+    newer = {"action": "Manage", "policy": {"name": "p", "uid": "u"}, "settings": {"engine": "Newer"}}
+    tiering = read_tiering({"metadata": METADATA, "spec": newer})
+    assert (tiering.spec, tiering.unread) == (None, PolicyRef(name="p", uid="u"))
+    assert read_tiering({"metadata": METADATA, "spec": newer | {"policy": {"name": "p"}}}).unread is None
 
 
 def test_a_write_of_somebody_else_that_no_policy_needs_makes_no_other_value() -> None:

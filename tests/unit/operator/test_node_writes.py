@@ -1,4 +1,4 @@
-from cases.fleets import AT_ONCE, a_node, a_policy, a_tiering, look, policies
+from cases.fleets import AT_ONCE, a_node, a_policy, a_tiering, an_invalid_policy, look, policies, unread
 from terrace_operator.compile import RESTORE, compile_spec
 from terrace_operator.fleet import Node, Tiering
 from terrace_operator.node_writes import NodeWrite, node_writes, outlived
@@ -30,6 +30,17 @@ def test_another_spec_is_written_to_the_very_object_that_was_seen() -> None:
 
 def test_a_spec_that_cannot_be_read_is_written_anew() -> None:
     (write,) = writes(NODE, a_tiering(NODE, spec=None))  # type: ignore[arg-type]
+    assert write.spec == SPEC
+
+
+def test_a_spec_that_cannot_be_read_is_left_alone_while_its_policy_cannot_be_read_either() -> None:
+    tiering = unread(a_tiering(NODE, outranked="other"), "broken")
+    decided = look(policies(POLICY, invalid=(an_invalid_policy("broken"),)), [NODE], [tiering])
+    assert node_writes(decided.decisions, {"a": tiering}, ()) == ()
+
+
+def test_a_spec_that_cannot_be_read_is_written_anew_when_its_policy_is_gone() -> None:
+    (write,) = writes(NODE, unread(a_tiering(NODE), "gone"))
     assert write.spec == SPEC
 
 

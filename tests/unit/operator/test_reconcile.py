@@ -12,7 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cases.fake_fleet import FakeFleet, Watched
-from cases.fleets import AT_ONCE, READY, a_condition, a_node, a_policy, a_report, a_status, a_tiering, an_invalid_policy
+from cases.fleets import (
+    AT_ONCE,
+    READY,
+    a_condition,
+    a_node,
+    a_policy,
+    a_report,
+    a_status,
+    a_tiering,
+    an_invalid_policy,
+    unread,
+)
 from terrace_api.node_tiering import Action
 from terrace_operator import reconcile as reconcile_module
 from terrace_operator import writer as writer_module
@@ -227,6 +238,19 @@ def test_nodes_of_a_policy_that_became_unreadable_keep_their_spec(monkeypatch: p
     one_pass(reconciler)
     assert fleet.tierings["a"].spec == SPEC
     assert fleet.statuses["batch"].conditions[0].reason == "Invalid"
+
+
+def test_nodes_of_a_policy_keep_their_spec_when_neither_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = fleet_of("a", "b")
+    fleet.put_policy(BATCH)
+    one_pass(operator(fleet))
+    before = fleet.tierings["a"] = unread(fleet.tierings["a"], "batch")
+    fleet.put_policy(an_invalid_policy("batch"))
+    one_pass(operator(fleet))
+    assert fleet.tierings["a"] == before
+    del fleet.stored["batch"]
+    one_pass(operator(fleet))
+    assert fleet.tierings["a"].spec == RESTORE
 
 
 def test_one_write_that_fails_keeps_no_other_back_and_is_tried_again_later(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cases.fleets import AT_ONCE, FAILED, NO_ENGINE, REFUSED, a_condition, a_node, a_policy
+from cases.fleets import AT_ONCE, FAILED, NO_ENGINE, REFUSED, a_condition, a_node, a_policy, unread
 from cases.rehearsal import Rehearsal
 from terrace_api.policy import TieringPolicy
 from terrace_api.schema import part
@@ -619,6 +619,18 @@ def test_a_write_without_an_answer_is_made_again_before_any_other() -> None:
     on.unsure = {"n4"}
     step(on)
     assert told(on) == ["n4"]
+
+
+def test_a_node_whose_spec_cannot_be_read_keeps_it_until_its_turn() -> None:
+    """A version that could wrote it, when the policy said what this one cannot read."""
+    on = rolled_out(batch())
+    on.put(edited())
+    for name in TEN:
+        on.tierings[name] = unread(on.tierings[name], "batch")
+    step(on)
+    assert told(on) == ["n0"]
+    run(on)
+    assert on.having(edited()) == TEN
 
 
 def test_what_somebody_tampered_with_is_as_it_was_again() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from cases.fleets import FAILED, NO_ENGINE, READY, REFUSED, a_condition, a_node, a_policy, a_report, a_tiering
+from cases.fleets import FAILED, NO_ENGINE, READY, REFUSED, a_condition, a_node, a_policy, a_report, a_tiering, unread
 from terrace_api.node_tiering import EngineName
 from terrace_operator.compile import RESTORE, compile_spec
 from terrace_operator.fleet import Report, Tiering
@@ -39,6 +39,13 @@ def test_ready_at_the_current_revision_is_ready() -> None:
 def test_a_status_that_does_not_answer_the_current_spec_is_pending(tiering: Tiering | None, reason: str) -> None:
     found = standing(tiering)
     assert (found.state, found.updated, found.reason) == (State.PENDING, False, reason)
+
+
+def test_a_node_whose_spec_cannot_be_read_is_not_ready() -> None:
+    tiering = unread(a_tiering(NODE, report=a_report(READY, revision="newer")), "batch")
+    assert tiering.told is not None
+    found = stand(NODE, tiering.told, tiering)
+    assert (found.state, found.updated, found.reason) == (State.UNREADY, False, "SpecUnreadable")
 
 
 @pytest.mark.parametrize("condition", [REFUSED, FAILED], ids=lambda condition: condition.type)
