@@ -49,6 +49,7 @@ class Report:
     """What a policy's status needs of a NodeTiering's status.
 
     Attributes:
+        tiers: how many tiers the node has memory of, as far as it says; 0 if it does not.
         heartbeat: changes whenever the agent writes; None from one that does not say.
     """
 
@@ -58,6 +59,7 @@ class Report:
     promoted_bytes: int
     demoted_bytes: int
     conditions: tuple[Condition, ...]
+    tiers: int = 0
     heartbeat: str | None = None
     heartbeat_period_s: int | None = None
 

@@ -10,7 +10,7 @@ from terrace_api.node_tiering import NodeTieringSpec
 from terrace_operator.assign import Assignment
 from terrace_operator.compile import RESTORE
 from terrace_operator.fleet import Agent, Agents, Node, Tiering
-from terrace_operator.standing import has_engine
+from terrace_operator.standing import has_engine, would_run_nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +45,11 @@ class Member:
     def has_engine(self) -> bool:
         """Whether an engine can run there, as far as is known."""
         return has_engine(self.tiering.report if self.tiering else None)
+
+    @property
+    def would_run_nothing(self) -> bool:
+        """Whether no revision would be tried there, as far as is known."""
+        return would_run_nothing(self.tiering.report if self.tiering else None)
 
     def was_told(self, spec: NodeTieringSpec | None) -> bool:
         """Returns whether the node was told that policy's revision, even if somebody tampered with it."""

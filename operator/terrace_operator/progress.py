@@ -83,10 +83,10 @@ class Progress:
         updating: names of nodes that follow the policy and whose answer to whatever they were told is still to come.
         behind: nodes that can be told the revision now, the best first.
         joining: nodes that follow no revision of this policy yet, and can be told the good one.
-        told: how many were told it and count: not those where no engine can run, and not those set aside.
+        told: how many were told it and count: not those where nothing runs, and not those set aside.
         failed: those of them that refused it, failed, or fell silent.
         unsettled: those of them whose answer is still to come.
-        proven: at least one of them is ready.
+        proven: at least one of them is ready, with an engine in force.
         aside: names of nodes that failed this revision before the policy was edited, and still do.
     """
 
@@ -115,13 +115,13 @@ def look(goal: Goal, members: Sequence[Member]) -> Progress:
     standings = tuple(answer for member, answer in following if member.was_told(goal.target))
     failed = tuple(one for one in standings if one.state in {State.DEGRADED, State.SILENT})
     aside = tuple(one.node for one in failed if one.node in earlier)
-    unsupported = sum(one.state is State.UNSUPPORTED for one in standings)
+    idle = sum(one.runs_nothing for one in standings)
     return Progress(
         nodes=len(members),
-        told=len(standings) - unsupported - len(aside),
+        told=len(standings) - idle - len(aside),
         failed=tuple(one for one in failed if one.node not in earlier),
         unsettled=tuple(one for one in standings if one.state in {State.PENDING, State.UNREADY}),
-        proven=any(one.state is State.READY for one in standings),
+        proven=any(one.state is State.READY and not one.runs_nothing for one in standings),
         aside=aside,
         updating=updating if behind else frozenset(),
         behind=tuple(one for one in behind if goal.good is None or one.follows(goal.target)),
@@ -136,9 +136,9 @@ def _behind(goal: Goal, members: Iterable[Member]) -> tuple[Member, ...]:
     runs a revision that never proved itself: they are exposed in any case, and may have failed it.
     """
 
-    def order(member: Member) -> tuple[bool, bool, bool, str]:
+    def order(member: Member) -> tuple[bool, bool, bool, bool, str]:
         exposed = member.follows(goal.target) and not member.was_told(goal.good)
-        return not member.unsure, not member.has_engine, not exposed, member.name
+        return not member.unsure, member.would_run_nothing, not member.has_engine, not exposed, member.name
 
     able = (one for one in members if one.agent is Agent.ALIVE and one.writable and not one.was_told(goal.target))
     return tuple(sorted(able, key=order))

@@ -51,6 +51,13 @@ class Standing:
     message: str
     report: Report | None = None
 
+    @property
+    def runs_nothing(self) -> bool:
+        """Whether the node has answered and the revision is not tried there: no engine can run, or none is needed."""
+        if self.state is State.READY:
+            return self.report is not None and self.report.engine is EngineName.NONE
+        return self.state is State.UNSUPPORTED
+
 
 def stand(node: Node, spec: NodeTieringSpec, tiering: Tiering | None) -> Standing:
     """Returns what the node has made of `spec`: only a status that answers it counts."""
@@ -76,6 +83,14 @@ def unheard(node: str, agent: Agent, tiering: Tiering | None) -> Standing:
 def has_engine(report: Report | None) -> bool:
     """Returns whether the node said that an engine can run there, whatever it runs at the moment."""
     return report is not None and _is(report.condition(ConditionType.ENGINE_AVAILABLE), ConditionStatus.TRUE)
+
+
+def would_run_nothing(report: Report | None) -> bool:
+    """Returns whether no revision would be tried there, as far as the node has said: one tier only, or no engine."""
+    if report is None:
+        return False
+    engine = report.condition(ConditionType.ENGINE_AVAILABLE)
+    return report.tiers == 1 or (engine is not None and engine.status is not ConditionStatus.TRUE)
 
 
 def _judge(node: str, report: Report, revision: str) -> Standing:

@@ -138,6 +138,7 @@ def a_report(
     engine: EngineName = EngineName.DAMON,
     promoted: int = 0,
     demoted: int = 0,
+    tiers: int = 2,
 ) -> Report:
     """Returns what an agent reported."""
     return Report(
@@ -147,10 +148,12 @@ def a_report(
         promoted_bytes=promoted,
         demoted_bytes=demoted,
         conditions=conditions,
+        tiers=tiers,
     )
 
 
 READY = a_condition("Ready", "True", "Converged", "hot memory is fast")
+SINGLE_TIER = a_condition("Ready", "True", "SingleTier", "there is nothing to move")
 NO_ENGINE = a_condition("EngineAvailable", "False", "NoDAMON", "this kernel has no DAMON; boot one that has")
 REFUSED = a_condition("Accepted", "False", "UnknownNid", "nid 7 is not there")
 FAILED = a_condition("Applied", "False", "StoreRefused", "storing 'on' in state: EBUSY")

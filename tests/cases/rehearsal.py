@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from cases.fleets import NOW, READY, a_node, a_report, a_tiering
+from cases.fleets import NOW, READY, SINGLE_TIER, a_node, a_report, a_tiering
 from terrace_api.conditions import Condition
-from terrace_api.node_tiering import NodeTieringSpec
+from terrace_api.node_tiering import EngineName, NodeTieringSpec
 from terrace_api.policy import TieringPolicy, TieringPolicyStatus
 from terrace_operator.assign import assign
 from terrace_operator.decide import Decided, decide
@@ -77,6 +77,15 @@ class Rehearsal:
         assert tiering.spec is not None
         report = a_report(*(conditions or (READY,)), revision=tiering.spec.revision, generation=tiering.generation)
         self.tierings[name] = replace(tiering, report=report)
+
+    def answer_single_tier(self, *names: str) -> None:
+        """Nodes with a single tier say that nothing has to run there."""
+        for name in names:
+            self.answer(name, SINGLE_TIER)
+            tiering = self.tierings[name]
+            assert tiering.report is not None
+            idle = replace(tiering.report, engine=EngineName.NONE, active_revision="", tiers=1)
+            self.tierings[name] = replace(tiering, report=idle)
 
     def answer_all(self, *, except_for: Iterable[str] = ()) -> None:
         """Every agent whose spec can be read says that all is well."""

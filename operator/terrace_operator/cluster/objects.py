@@ -175,6 +175,7 @@ def _read_report(status: Json) -> Report | None:
         promoted_bytes=found.promoted_bytes,
         demoted_bytes=found.demoted_bytes,
         conditions=found.conditions,
+        tiers=len({one.get("tier") for one in status.get("numaNodes") or ()} - {None, ""}),
         heartbeat=found.last_heartbeat_time,
         heartbeat_period_s=found.heartbeat_period_seconds,
     )

@@ -272,6 +272,16 @@ def test_a_node_tiering_keeps_only_what_a_policy_needs() -> None:
     assert (tiering.report.promoted_bytes, tiering.report.active_revision) == (5, "r")
 
 
+def test_a_node_tiering_says_how_many_tiers_its_node_has() -> None:
+    def tiers(*names: str) -> int:
+        status = STATUS | {"numaNodes": [{"nid": nid, "tier": name} for nid, name in enumerate(names)]}
+        report = read_tiering({"metadata": METADATA, "spec": {"action": "Restore"}, "status": status}).report
+        assert report is not None
+        return report.tiers
+
+    assert [tiers(), tiers("fast", "fast"), tiers("fast", "slow", "slow", "")] == [0, 1, 2]
+
+
 def test_whose_spec_it_is_can_be_read_when_nothing_else_of_it_can() -> None:
     newer = {"action": "Manage", "policy": {"name": "p", "uid": "u"}, "settings": {"engine": "Newer"}}
     tiering = read_tiering({"metadata": METADATA, "spec": newer})

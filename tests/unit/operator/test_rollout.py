@@ -613,6 +613,47 @@ def test_a_revision_that_is_ready_nowhere_is_not_called_good(condition: Any) -> 
     assert good_revision(on) is None
 
 
+def test_nodes_with_a_single_tier_all_take_a_revision_that_they_do_not_prove() -> None:
+    on = begun(batch())
+    on.answer_single_tier(*TEN)
+    for _ in TEN:
+        step(on)
+        on.answer_single_tier(*TEN)
+    rollout = step(on)
+    assert on.having(batch()) == TEN
+    assert (rollout.phase, rollout.due_s, good_revision(on)) == (Phase.SETTLED, None, None)
+    (ready,) = (one for one in on.statuses["uid-batch"].conditions if one.type == "Ready")
+    assert (ready.status, ready.reason) == ("True", "AllNodesReady")
+
+
+def test_where_only_nodes_with_a_single_tier_are_ready_the_first_with_two_are_a_canary() -> None:
+    on = begun(batch(), ["a0", "a1"])
+    for _ in range(4):
+        step(on)
+        on.answer_single_tier("a0", "a1")
+        on.now_s += BAKE_S
+    on.told.clear()
+    on.add("b0", "b1", "b2")
+    for _ in range(3):
+        step(on)
+    assert told(on) == ["b0"]
+
+
+def test_a_node_with_a_single_tier_is_no_canary_while_others_are_there() -> None:
+    on = begun(batch())
+    on.answer_single_tier(*TEN[:7])
+    step(on)
+    assert told(on) == ["n7"]
+
+
+def test_a_canary_that_turns_out_to_have_a_single_tier_is_replaced() -> None:
+    on = begun(batch())
+    step(on)
+    on.answer_single_tier("n0")
+    step(on)
+    assert told(on) == ["n0", "n1"]
+
+
 def test_a_write_without_an_answer_is_made_again_before_any_other() -> None:
     """It may have arrived: to tell another node instead could make one too many."""
     on = begun(batch())

@@ -1,6 +1,18 @@
 import pytest
 
-from cases.fleets import FAILED, NO_ENGINE, READY, REFUSED, a_condition, a_node, a_policy, a_report, a_tiering, unread
+from cases.fleets import (
+    FAILED,
+    NO_ENGINE,
+    READY,
+    REFUSED,
+    SINGLE_TIER,
+    a_condition,
+    a_node,
+    a_policy,
+    a_report,
+    a_tiering,
+    unread,
+)
 from terrace_api.node_tiering import EngineName
 from terrace_operator.compile import RESTORE, compile_spec
 from terrace_operator.fleet import Report, Tiering
@@ -39,6 +51,20 @@ def test_ready_at_the_current_revision_is_ready() -> None:
 def test_a_status_that_does_not_answer_the_current_spec_is_pending(tiering: Tiering | None, reason: str) -> None:
     found = standing(tiering)
     assert (found.state, found.updated, found.reason) == (State.PENDING, False, reason)
+
+
+@pytest.mark.parametrize(
+    ("report", "nothing"),
+    [
+        (a_report(READY, revision=REVISION), False),
+        (a_report(SINGLE_TIER, engine=EngineName.NONE, tiers=1), True),
+        (a_report(NO_ENGINE, engine=EngineName.NONE), True),
+        (a_report(REFUSED, engine=EngineName.NONE), False),
+    ],
+    ids=["ready", "single tier", "no engine", "refused"],
+)
+def test_a_revision_is_not_tried_where_nothing_has_to_run_or_nothing_can(report: Report, nothing: bool) -> None:
+    assert reported(report).runs_nothing is nothing
 
 
 def test_a_node_whose_spec_cannot_be_read_is_not_ready() -> None:
