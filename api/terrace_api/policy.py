@@ -246,6 +246,14 @@ class LastGood:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wave:
+    """How many nodes are told the revision of that generation of the policy until it has baked on them."""
+
+    generation: int
+    nodes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stopped:
     """A rollout that failed: the revision and generation of the policy that were rolled out, and who failed."""
 
@@ -259,8 +267,8 @@ class Stopped:
 class TieringPolicyStatus:
     """`TieringPolicy.status`: where the policy stands over all its nodes. Written by the operator only.
 
-    Strings are for the columns of `kubectl get`; the integers beside them are exact (bytes, nodes). `last_good` and
-    `stopped` are more than a report: the next decisions are made from them.
+    Strings are for the columns of `kubectl get`; the integers beside them are exact (bytes, nodes). `last_good`,
+    `wave` and `stopped` are more than a report: the next decisions are made from them.
     """
 
     observed_generation: int
@@ -282,6 +290,7 @@ class TieringPolicyStatus:
     problems: tuple[NodeProblem, ...]
     conditions: tuple[Condition, ...]
     last_good: LastGood | None = None
+    wave: Wave | None = None
     stopped: Stopped | None = None
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from terrace_api.node_tiering import NodeTieringSpec
-from terrace_api.policy import Stopped
+from terrace_api.policy import Stopped, Wave
 from terrace_operator.progress import Goal
 
 Specs = dict[str, NodeTieringSpec]
@@ -69,6 +69,7 @@ class Rollout:
         message: the phase in words.
         lasting: what has been so since when, for the next look.
         due_s: when that has lasted long enough; None if nothing waits for it.
+        wave: which wave it is in, which is to be recorded.
         good: the revision has proved itself, which is to be recorded.
         failed: the rollout has just failed, which is to be recorded.
         recovered: a failure that was recorded is over, although the policy was not edited.
@@ -79,6 +80,7 @@ class Rollout:
     specs: Specs
     lasting: tuple[Lasting, float] | None = None
     due_s: float | None = None
+    wave: Wave | None = None
     good: bool = False
     failed: Stopped | None = None
     recovered: bool = False

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from terrace_api.node_tiering import NodeTieringSpec
-from terrace_api.policy import OnFailure, Stopped, TieringPolicy, TieringPolicyStatus
+from terrace_api.policy import OnFailure, Stopped, TieringPolicy, TieringPolicyStatus, Wave
 from terrace_operator.compile import compile_good, compile_spec
 from terrace_operator.fleet import Agent
 from terrace_operator.member import Member
@@ -23,12 +23,14 @@ class Goal:
         target: the current revision.
         good: the last revision that proved itself; None before there is one.
         stopped: how the last rollout of `target` failed, if it did.
+        wave: as it was recorded since the policy was edited last.
     """
 
     policy: TieringPolicy
     target: NodeTieringSpec
     good: NodeTieringSpec | None
     stopped: Stopped | None
+    wave: Wave | None
 
     @classmethod
     def of(cls, policy: TieringPolicy, status: TieringPolicyStatus | None) -> Self:
@@ -36,11 +38,13 @@ class Goal:
         target = compile_spec(policy)
         last_good = status.last_good if status else None
         stopped = status.stopped if status else None
+        wave = status.wave if status else None
         return cls(
             policy=policy,
             target=target,
             good=compile_good(policy, last_good) if last_good else None,
             stopped=stopped if stopped and stopped.revision == target.revision else None,
+            wave=wave if wave and wave.generation == policy.generation else None,
         )
 
     def shared(self, present: Iterable[NodeTieringSpec]) -> Self:

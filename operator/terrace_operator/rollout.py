@@ -4,8 +4,9 @@ A new revision goes to the canary, then in waves to the others. A wave is filled
 has answered and is well) and then bake, before the next one begins. When everybody has the revision and it has baked,
 it is good: nodes that join get it, and a later rollout that fails goes back to it.
 
-What must be remembered is in the policy's status: the good revision, and that a rollout failed. Only a rollout that is
-*recorded* as failed is rolled back, or else a restart in between would find healthy nodes and begin again. For how long
+What must be remembered is in the policy's status: the good revision, how far the wave goes, and that a rollout failed.
+Only a wave that is *recorded* is filled up, and only a rollout that is *recorded* as failed is rolled back: or else a
+restart in between would find a larger wave, or healthy nodes, and begin again. For how long
 a wave has been well is measured by the running process: a restart makes a bake longer, never shorter.
 
 Limits are for what is new. Going back (rollback, restore) is not held up by any.
@@ -17,13 +18,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from terrace_api.node_tiering import NodeTieringSpec
-from terrace_api.policy import Stopped
+from terrace_api.policy import Stopped, Wave
 from terrace_operator.compile import RESTORE
 from terrace_operator.member import Member
+from terrace_operator.notices import baking, failed_on, failure
 from terrace_operator.phase import Lasting, Phase, Rollout, Since, Specs
 from terrace_operator.progress import Goal, Progress, look
 from terrace_operator.waves import Limits, take
-from terrace_operator.wording import nodes, some
+from terrace_operator.wording import nodes
 
 PATIENCE_S = 30.0
 """How long too many nodes must have failed before it is called a failure: agents try again several times meanwhile."""
@@ -61,14 +63,20 @@ def roll_out(goal: Goal, members: Sequence[Member], since: Since) -> Rollout:
     turn = _Turn(goal=goal, seen=seen, limits=limits, slots=slots, specs=specs, since=since)
     if goal.reached:
         return _join(turn)
-    failing = len(seen.failed) >= limits.failures(seen.told)
+    found = _roll_on(turn, members)
+    return replace(found, wave=found.wave or goal.wave)
+
+
+def _roll_on(turn: _Turn, members: Sequence[Member]) -> Rollout:
+    goal, seen = turn.goal, turn.seen
+    failing = len(seen.failed) >= turn.limits.failures(seen.told)
     if goal.has_stopped and (goal.rolls_back or seen.behind or failing):
-        return _after_failure(turn, members)
+        return _afterfailure(turn, members)
     if failing:
         return _fail(turn)
     if goal.policy.spec.paused and seen.behind:
         message = f"spec.paused is true: {len(seen.behind)} of {nodes(seen.nodes)} keep what they have"
-        return Rollout(phase=Phase.PAUSED, message=message, specs=specs)
+        return Rollout(phase=Phase.PAUSED, message=message, specs=turn.specs)
     return _go_on(turn)
 
 
@@ -83,14 +91,14 @@ def _join(turn: _Turn) -> Rollout:
     return Rollout(phase=Phase.SETTLED, message=f"revision {revision} is good", specs=specs)
 
 
-def _after_failure(turn: _Turn, members: Sequence[Member]) -> Rollout:
+def _afterfailure(turn: _Turn, members: Sequence[Member]) -> Rollout:
     goal = turn.goal
     assert goal.stopped is not None
     if not goal.rolls_back:
-        return Rollout(phase=Phase.STOPPED, message=_failure(goal, goal.stopped), specs=turn.specs)
+        return Rollout(phase=Phase.STOPPED, message=failure(goal, goal.stopped), specs=turn.specs)
     back = [member for member in members if member.follows(goal.target) and not member.was_told(goal.good)]
     specs = turn.specs | _give(goal.good or RESTORE, back)
-    return Rollout(phase=Phase.ROLLED_BACK, message=_failure(goal, goal.stopped), specs=specs)
+    return Rollout(phase=Phase.ROLLED_BACK, message=failure(goal, goal.stopped), specs=specs)
 
 
 def _fail(turn: _Turn) -> Rollout:
@@ -100,29 +108,26 @@ def _fail(turn: _Turn) -> Rollout:
     due_s = since_s + PATIENCE_S
     if turn.since.now_s < due_s:
         return replace(_tell(turn, room=0), lasting=(Lasting.FAILING, since_s), due_s=due_s)
-    message = (
-        f"revision {goal.target.revision} failed on {len(seen.failed)} of the {seen.told} that were told it: "
-        f"{some(seen.failed)}"
-    )
     failed = Stopped(
         generation=goal.policy.generation,
         revision=goal.target.revision or "",
         nodes=(*seen.aside, *(one.node for one in seen.failed))[:RECORDED_NODES],
-        message=message,
+        message=failed_on(goal, seen),
     )
     lasting = (Lasting.FAILING, since_s)
-    words = _failure(goal, failed)
+    words = failure(goal, failed)
     return Rollout(phase=Phase.STOPPED, message=words, specs=turn.specs, failed=failed, lasting=lasting)
 
 
 def _go_on(turn: _Turn) -> Rollout:
     """Fills up the wave; or if it is full, waits until it has settled and baked, and begins the next one.
 
-    A wave that bakes stays as it is: where limits are shares, nodes that come and go change what would fill it up.
+    Of a wave that settles those that leave are replaced. One that bakes stays as it is, or else it would never end
+    where nodes come and go.
     """
     goal, seen, revision = turn.goal, turn.seen, turn.goal.target.revision
     bakes = turn.since.knows(goal, Lasting.WELL)
-    room = turn.limits.room(seen.told) if seen.behind and not bakes else 0
+    room = turn.limits.room(seen.told, goal.wave) if seen.behind and not bakes else 0
     if room or seen.unsettled:
         return _tell(turn, room)
     if not seen.behind and not seen.proven:
@@ -131,17 +136,31 @@ def _go_on(turn: _Turn) -> Rollout:
     due_s = since_s + goal.policy.spec.rollout.bake.us / _S_US
     well = (Lasting.WELL, since_s)
     if turn.since.now_s < due_s:
-        message = _baking(turn)
         recovered = goal.has_stopped
         return Rollout(
-            phase=Phase.BAKING, message=message, specs=turn.specs, lasting=well, due_s=due_s, recovered=recovered
+            phase=Phase.BAKING,
+            message=baking(goal, seen),
+            specs=turn.specs,
+            lasting=well,
+            due_s=due_s,
+            recovered=recovered,
         )
     if seen.behind:
-        told = _tell(turn, turn.limits.wave)
-        return replace(told, lasting=well) if told.specs == turn.specs else told
+        return _begin_wave(turn)
     return Rollout(
         phase=Phase.SETTLED, message=f"revision {revision} is good", specs=turn.specs, lasting=well, good=True
     )
+
+
+def _begin_wave(turn: _Turn) -> Rollout:
+    """Has the next wave recorded, and tells it only then.
+
+    That the last one has baked is forgotten with it: if the record is lost, the bake begins anew.
+    """
+    goal, seen = turn.goal, turn.seen
+    wave = Wave(generation=goal.policy.generation, nodes=seen.told + turn.limits.wave)
+    told = _tell(turn, room=turn.limits.wave if wave == goal.wave else 0)
+    return replace(told, phase=Phase.UPDATING, wave=wave)
 
 
 def _tell(turn: _Turn, room: int) -> Rollout:
@@ -157,15 +176,6 @@ def _tell(turn: _Turn, room: int) -> Rollout:
     )
 
 
-def _baking(turn: _Turn) -> str:
-    goal, seen = turn.goal, turn.seen
-    then = f"the next of {nodes(len(seen.behind))} get it" if seen.behind else "it is good"
-    return (
-        f"revision {goal.target.revision} is well on {seen.told} of {nodes(seen.nodes)}; when it has been so for "
-        f"{goal.policy.spec.rollout.bake}, {then}"
-    )
-
-
 def _as_told(goal: Goal, member: Member) -> NodeTieringSpec:
     """Returns what the member has if nothing is given to it; what somebody tampered with is as it should be again."""
     if member.was_told(goal.target):
@@ -177,11 +187,3 @@ def _as_told(goal: Goal, member: Member) -> NodeTieringSpec:
 
 def _give(spec: NodeTieringSpec | None, members: Iterable[Member]) -> dict[str, NodeTieringSpec]:
     return {member.name: spec for member in members} if spec is not None else {}
-
-
-def _failure(goal: Goal, failed: Stopped) -> str:
-    """Returns in words that it failed, and what follows from that, the same before it is recorded and after."""
-    if not goal.rolls_back:
-        return f"{failed.message}. Nodes keep what they have; edit the policy to go on"
-    where = f"nodes go back to revision {goal.good.revision}" if goal.good else "no revision was good before: restored"
-    return f"{failed.message}; {where}. Edit the policy to try again"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from terrace_api.conditions import Condition, carry_transitions
 from terrace_api.node_tiering import EngineName
-from terrace_api.policy import LastGood, Stopped, TieringPolicyStatus
+from terrace_api.policy import LastGood, Stopped, TieringPolicyStatus, Wave
 from terrace_api.units import display_bytes
 from terrace_operator.phase import Rollout
 from terrace_operator.problems import node_problems
@@ -29,6 +29,7 @@ class Outcome:
         revision: the current one; empty if the policy cannot be read.
         rollout: None for a policy that is not in force.
         good: what is to be recorded as the last good revision.
+        wave: what is to be recorded as the wave that the rollout is in.
         stopped: what is to be recorded as the rollout that failed last.
     """
 
@@ -38,6 +39,7 @@ class Outcome:
     rollout: Rollout | None
     not_in_force: NotInForce | None
     good: LastGood | None
+    wave: Wave | None
     stopped: Stopped | None
 
 
@@ -76,6 +78,7 @@ def roll_up(outcome: Outcome, *, before: TieringPolicyStatus | None, now: str) -
         problems=node_problems(followers),
         conditions=_conditions(outcome, before, now),
         last_good=outcome.good,
+        wave=outcome.wave,
         stopped=outcome.stopped,
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from terrace_api.policy import LastGood, Stopped, TieringPolicy, TieringPolicyStatus
+from terrace_api.policy import LastGood, Stopped, TieringPolicy, TieringPolicyStatus, Wave
 from terrace_operator.compile import revision, settings_of
 from terrace_operator.fleet import InvalidPolicy, Policies
 from terrace_operator.phase import Rollout
@@ -32,9 +32,9 @@ class StatusWrite:
         return self.uid, self.after.observed_generation, remembers(self.after)
 
 
-def remembers(status: TieringPolicyStatus | None) -> tuple[LastGood | None, Stopped | None]:
+def remembers(status: TieringPolicyStatus | None) -> tuple[LastGood | None, Wave | None, Stopped | None]:
     """Returns what the next decisions are made from."""
-    return (status.last_good, status.stopped) if status else (None, None)
+    return (status.last_good, status.wave, status.stopped) if status else (None, None, None)
 
 
 def policy_statuses(
@@ -68,6 +68,7 @@ def _outcome(
         rollout=rollout,
         not_in_force=_not_in_force(policy) if rollout is None else None,
         good=_good(policy, current, rollout, before),
+        wave=rollout.wave if rollout and not rollout.good else None,
         stopped=_stopped(current, rollout, before),
     )
 

@@ -2,7 +2,9 @@
 
     canary | wave | wave | ...      each is filled up, settles and bakes before the next one begins
 
-Which wave a rollout is in follows from how many nodes were told the revision; nothing else has to be remembered.
+Which wave a rollout is in is recorded in the policy's status, before the first node of that wave is told: it does not
+follow from how many were told, for where limits are shares, nodes that come and go change them. The canary is what it
+is by the nodes that there are.
 
 Before: `progress` counts who was told. After: `rollout` gives the revision to those that are taken here.
 """
@@ -11,7 +13,7 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import Self
 
-from terrace_api.policy import Rollout
+from terrace_api.policy import Rollout, Wave
 from terrace_operator.member import Member
 
 
@@ -39,11 +41,9 @@ class Limits:
         base = max(told, self.canary)
         return min(base, self._rollout.failure_threshold.of(base))
 
-    def room(self, told: int) -> int:
-        """Returns how many nodes are missing in the current wave when so many were told in all; 0 if it is full."""
-        if told <= self.canary:
-            return self.canary - told
-        return -(told - self.canary) % self.wave
+    def room(self, told: int, wave: Wave | None) -> int:
+        """Returns how many more may be told before a bake when so many were: to fill up that wave, or the canary."""
+        return max((wave.nodes if wave else self.canary) - told, 0)
 
 
 def take(candidates: Iterable[Member], *, room: int, slots: int, of: Container[str]) -> tuple[tuple[Member, ...], int]:

@@ -206,4 +206,6 @@ class Watched:
 
     def hear(self, name: str) -> None:
         """The watch tells what became of one NodeTiering."""
-        self.tierings[name] = self._fleet.tierings[name]
+        self.tierings.pop(name, None)
+        if name in self._fleet.tierings:
+            self.tierings[name] = self._fleet.tierings[name]

@@ -1,18 +1,21 @@
 """The status of a TieringPolicy on its way to the API server and back."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from cases.fleets import a_policy, a_status
 from terrace_api.codec import decode_policy_status, encode_policy_status
-from terrace_api.policy import Stopped
+from terrace_api.policy import Stopped, Wave
 
 
 def test_what_is_remembered_of_rollouts_comes_back_with_its_defaults() -> None:
     stopped = Stopped(generation=3, revision="r2", nodes=("a", "b"), message="it failed")
     status = a_status(good=a_policy("batch", mode="Enforce", quota={"size": "1Gi"}), stopped=stopped)
+    status = replace(status, wave=Wave(generation=3, nodes=12))
     encoded = encode_policy_status(status)
+    assert encoded["wave"] == {"generation": 3, "nodes": 12}
     assert encoded["lastGood"]["settings"] == {"mode": "Enforce", "quota": {"size": "1Gi"}}
     assert decode_policy_status(encoded) == status
 

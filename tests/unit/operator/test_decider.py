@@ -23,7 +23,7 @@ def test_what_is_decided_for_nodes_that_have_it_is_the_very_value_that_they_have
 
 
 def test_a_goal_takes_over_equal_specs_and_stays_what_it_is() -> None:
-    goal = Goal(policy=POLICY, target=compile_spec(POLICY), good=compile_spec(EARLIER), stopped=None)
+    goal = Goal(policy=POLICY, target=compile_spec(POLICY), good=compile_spec(EARLIER), stopped=None, wave=None)
     present = (compile_spec(EARLIER), compile_spec(POLICY))
     assert goal.shared(present) == goal
     assert (goal.shared(present).good is present[0], goal.shared(present).target is present[1]) == (True, True)

@@ -512,6 +512,7 @@ def test_a_bake_counts_only_while_the_state_is_known(monkeypatch: pytest.MonkeyP
     assert fleet.tierings["b"].spec == RESTORE
     at_later(monkeypatch, 255.0)
     one_pass(reconciler)
+    one_pass(reconciler)
     assert fleet.tierings["b"].spec == compile_spec(a_policy("batch", mode="Enforce"))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from cases.fleets import AT_ONCE, FAILED, NO_ENGINE, REFUSED, a_condition, a_node, a_policy, unread
 from cases.rehearsal import Rehearsal
-from terrace_api.policy import TieringPolicy
+from terrace_api.policy import TieringPolicy, Wave
 from terrace_api.schema import part
 from terrace_operator.compile import RESTORE
 from terrace_operator.fleet import Agent
@@ -67,7 +67,15 @@ def answer(on: Rehearsal, failing: tuple[str, ...] = ()) -> None:
 
 
 def step(on: Rehearsal) -> Rollout:
-    return on.step()["batch"]
+    """Makes a pass; and after one that recorded another wave, the one that follows at once and tells it."""
+    before = recorded_wave(on)
+    rollout = on.step()["batch"]
+    return on.step()["batch"] if rollout.wave not in {None, before} else rollout
+
+
+def recorded_wave(on: Rehearsal) -> Wave | None:
+    status = on.statuses.get("uid-batch")
+    return status.wave if status else None
 
 
 def good_revision(on: Rehearsal) -> str | None:
@@ -133,6 +141,58 @@ def test_nodes_that_leave_do_not_cut_a_bake_short(canary: int | str, wave: str, 
     assert len(on.told) == told_first
 
 
+def second_wave_of(names: list[str]) -> Rehearsal:
+    """Returns the canary and a first wave of 11 that was told and has not answered."""
+    on = begun(batch(rollout={"maxUpdating": "10%"}), names)
+    step(on)
+    answer(on)
+    step(on)
+    on.now_s += BAKE_S
+    step(on)
+    assert len(on.told) == 1 + 11
+    return on
+
+
+def leave(on: Rehearsal, *names: str) -> None:
+    for name in names:
+        del on.nodes[name], on.tierings[name]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize(
+    ("gone", "replaced"), [(["n100"], 0), (["n003"], 1), (["n000", "n003"], 2), (["n003", "n099", "n100"], 1)], ids=str
+)
+def test_while_a_wave_settles_no_more_are_told_than_its_members_that_left(
+    gone: list[str], replaced: int, restarts: bool
+) -> None:
+    """With fewer nodes waves are smaller: where a wave ends does not follow from how many were told."""
+    on = second_wave_of([f"n{number:03}" for number in range(101)])
+    on.answer_all(except_for=["n005"])
+    on.answer("n005", CONVERGING)
+    step(on)
+    leave(on, *gone)
+    if restarts:
+        on.restart()
+    for _ in range(3):
+        step(on)
+        on.answer_all(except_for=["n005"])
+        on.now_s += BAKE_S
+    assert len(on.told) == 12 + replaced
+
+
+def test_a_bake_that_one_node_interrupts_is_not_cut_short_because_others_left() -> None:
+    on = second_wave_of([f"n{number:03}" for number in range(101)])
+    answer(on)
+    assert step(on).phase is Phase.BAKING
+    leave(on, "n100")
+    on.answer("n005", CONVERGING)
+    step(on)
+    step(on)
+    answer(on)
+    assert step(on).phase is Phase.BAKING
+    assert len(on.told) == 12
+
+
 def test_a_wave_waits_for_a_node_that_is_not_ready_yet() -> None:
     on = begun(batch())
     step(on)
@@ -173,6 +233,8 @@ def test_a_wave_that_a_restart_cut_short_is_filled_up_without_another_bake() -> 
     answer(on)
     step(on)
     on.now_s += BAKE_S
+    on.step()
+    assert told(on) == ["n0"], "first it is recorded how far the wave goes"
     decided = {decision.node.name: decision for decision in on.look().decisions}
     on._write(on.nodes["n1"], decided["n1"].spec)
     on.restart()
@@ -453,8 +515,13 @@ def test_the_next_wave_needs_no_other_bake_when_it_found_no_slot() -> None:
     step(on)
     on.add("x0", "x1")
     on.now_s += BAKE_S
+    on.step()
+    before = dict(on.tierings)
+    for name in ("x0", "x1"):
+        on.tierings[name] = replace(before[name], deleting=True)
     step(on)
-    assert told(on) == ["n0", "x0", "x1"]
+    assert told(on) == ["n0", "x0", "x1"], "who joins has the slots, and cannot be told anything else"
+    on.tierings = before
     answer(on)
     step(on)
     assert told(on) == ["n0", "x0", "x1", "n1", "n2"]

@@ -4,7 +4,7 @@ import asyncio
 import math
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -27,14 +27,9 @@ NAMES = [f"n{number}" for number in range(7)]
 LIMIT = 2
 
 
-def before(on_failure: str = "Pause") -> TieringPolicy:
-    return a_policy("batch", rollout={"bake": "0s", "maxUpdating": LIMIT, "onFailure": on_failure})
-
-
-def after(on_failure: str = "Pause") -> TieringPolicy:
-    return a_policy(
-        "batch", generation=2, mode="Enforce", rollout={"bake": "0s", "maxUpdating": LIMIT, "onFailure": on_failure}
-    )
+def policy(generation: int, mode: str, rollout: dict[str, Any]) -> TieringPolicy:
+    limits = {"bake": "0s", "maxUpdating": LIMIT}
+    return a_policy("batch", generation=generation, mode=mode, rollout=limits | rollout)
 
 
 class Show:
@@ -42,16 +37,21 @@ class Show:
 
     Attributes:
         most: how many nodes were updating at once, at the worst moment.
+        waves: how many nodes were told in each wave, less those that had been told and left, in it or since the one
+            before began. A wave begins when all that were told have answered.
     """
 
-    def __init__(self, *, failing: tuple[str, ...] = (), on_failure: str = "Pause") -> None:
+    def __init__(self, *, failing: tuple[str, ...] = (), names: Iterable[str] = NAMES, **rollout: str | int) -> None:
         self.most = 0
+        self.waves: list[int] = []
+        self._told: set[str] = set()
+        self._left = 0
         self._now_s = 1000.0
         self._metrics = Metrics()
         self.fleet = FakeFleet(after_write=self._count)
         self._failing = failing
-        good = before(on_failure)
-        for name in NAMES:
+        good = policy(1, "Observe", rollout)
+        for name in names:
             self.fleet.add_node(a_node(name))
         self.fleet.put_policy(good)
         self.fleet.statuses["batch"] = a_status(good=good)
@@ -60,15 +60,24 @@ class Show:
         self.run()
         self.fleet.writes.clear()
         self.most = 0
-        self.fleet.put_policy(after(on_failure))
-        self._target = compile_spec(after(on_failure))
+        self.waves.clear()
+        self._told.clear()
+        self.fleet.put_policy(policy(2, "Enforce", rollout))
+        self._target = compile_spec(policy(2, "Enforce", rollout))
 
-    def run(self, *, lives: Callable[[], int | None] = lambda: None, answers: random.Random | None = None) -> None:
+    def run(
+        self,
+        *,
+        lives: Callable[[], int | None] = lambda: None,
+        answers: random.Random | None = None,
+        leaves: Callable[[list[str]], str | None] = lambda _: None,
+    ) -> None:
         """Lets everything happen until nothing happens any more.
 
         Args:
             lives: after how many writes each operator is killed; None for never.
             answers: chooses after each pass who answers and of whom the operator hears; without it all.
+            leaves: which of the nodes leaves after a pass.
         """
         self.fleet.lives_for = lives()
         quiet = 0
@@ -82,7 +91,9 @@ class Show:
                 except Killed:
                     self._operator = self._new_operator()
                     self.fleet.lives_for = lives()
-                for name in self.fleet.tierings:
+                if gone := leaves(sorted(self.fleet.nodes)):
+                    self._leave(gone)
+                for name in tuple(self._view.tierings | self.fleet.tierings):
                     if answers is None or answers.random() < 0.5:
                         self._answer(name)
                     if answers is None or answers.random() < 0.5:
@@ -105,9 +116,16 @@ class Show:
         return self._now_s
 
     def _answer(self, name: str) -> None:
-        tiering = self.fleet.tierings[name]
-        fails = name in self._failing and tiering.spec == self._target
+        tiering = self.fleet.tierings.get(name)
+        fails = name in self._failing and tiering is not None and tiering.spec == self._target
         self.fleet.answer(name, *((FAILED,) if fails else ()))
+
+    def _leave(self, name: str) -> None:
+        if self.waves and self.fleet.tierings[name].spec == self._target:
+            self.waves[-1] -= 1
+            self._left += 1
+        self.fleet.remove_node(name)
+        self.fleet.collect_garbage()
 
     def _waiting(self) -> bool:
         return any(not self._has_answered(one) for one in self._managed()) or self._view.tierings != self.fleet.tierings
@@ -117,6 +135,13 @@ class Show:
 
     def _count(self) -> None:
         self.most = max(self.most, sum(self._is_updating(one) for one in self._managed()))
+        told = {one.name: one for one in self._managed() if one.spec == self._target}
+        for name in told.keys() - self._told:
+            if all(self._has_answered(one) for one in told.values() if one.name != name):
+                self.waves.append(-self._left)
+                self._left = 0
+            self.waves[-1] += 1
+        self._told = set(told)
 
     def _is_updating(self, tiering: Tiering) -> bool:
         return tiering.spec == self._target and not self._has_answered(tiering)
@@ -132,9 +157,9 @@ class Show:
 
 SCENES: list[dict[str, Any]] = [
     {},
-    {"failing": ("n0",), "on_failure": "Pause"},
-    {"failing": ("n0",), "on_failure": "Rollback"},
-    {"failing": ("n4", "n5"), "on_failure": "Rollback"},
+    {"failing": ("n0",), "onFailure": "Pause"},
+    {"failing": ("n0",), "onFailure": "Rollback"},
+    {"failing": ("n4", "n5"), "onFailure": "Rollback"},
 ]
 
 
@@ -176,8 +201,23 @@ def test_whoever_answers_when_and_whichever_answer_is_lost_the_limit_holds(
     assert show.most <= LIMIT
 
 
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32), bake=st.sampled_from(["0s", "10s"]))
+def test_however_many_nodes_leave_and_when_no_wave_is_larger_than_when_it_began(seed: int, bake: str) -> None:
+    chance, names = random.Random(seed), [f"n{number:02}" for number in range(20)]
+    show = Show(names=names, maxUpdating="30%", bake=bake)
+    show.run(
+        lives=lambda: chance.choice([None, None, 3, 5]),
+        answers=chance,
+        leaves=lambda present: chance.choice(present) if len(present) > 3 and chance.random() < 0.2 else None,
+    )
+    assert max(show.waves) <= 6
+    assert show.most <= 6
+    assert {one.spec for one in show.fleet.tierings.values()} == {compile_spec(policy(2, "Enforce", {}))}
+
+
 @pytest.mark.parametrize("on_failure", ["Pause", "Rollback"])
 def test_a_canary_that_fails_changes_nothing_else(on_failure: str) -> None:
-    show = Show(failing=("n0",), on_failure=on_failure)
+    show = Show(failing=("n0",), onFailure=on_failure)
     show.run()
     assert {write.name for write in show.fleet.writes if not isinstance(write, StatusWrite)} == {"n0"}
