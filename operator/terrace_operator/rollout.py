@@ -55,6 +55,8 @@ class _Turn:
 def roll_out(goal: Goal, members: Sequence[Member], since: Since) -> Rollout:
     """Returns what every member is to have now, and what is to be recorded."""
     seen = look(goal, members)
+    if not seen.told:  # the wave is of nobody who is left
+        goal = replace(goal, wave=None)
     limits = Limits.of(goal.policy.spec.rollout, seen.nodes)
     joining, slots = take(
         seen.joining, room=len(seen.joining), slots=limits.wave - len(seen.updating), of=seen.updating
@@ -126,7 +128,7 @@ def _go_on(turn: _Turn) -> Rollout:
     where nodes come and go.
     """
     goal, seen, revision = turn.goal, turn.seen, turn.goal.target.revision
-    bakes = turn.since.knows(goal, Lasting.WELL)
+    bakes = seen.told and turn.since.knows(goal, Lasting.WELL)
     room = turn.limits.room(seen.told, goal.wave) if seen.behind and not bakes else 0
     if room or seen.unsettled:
         return _tell(turn, room)

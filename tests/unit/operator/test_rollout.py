@@ -193,6 +193,19 @@ def test_a_bake_that_one_node_interrupts_is_not_cut_short_because_others_left() 
     assert len(on.told) == 12
 
 
+@pytest.mark.parametrize("bakes", [True, False])
+def test_when_all_who_were_told_have_left_it_begins_again_with_the_canary(bakes: bool) -> None:
+    on = second_wave_of([f"n{number:03}" for number in range(101)])
+    if bakes:
+        answer(on)
+        assert step(on).phase is Phase.BAKING
+    leave(on, *told(on))
+    for _ in range(3):
+        step(on)
+        on.now_s += BAKE_S
+    assert len(on.told) == 12 + 1
+
+
 def test_a_wave_waits_for_a_node_that_is_not_ready_yet() -> None:
     on = begun(batch())
     step(on)
