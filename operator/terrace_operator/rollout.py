@@ -73,7 +73,7 @@ def _roll_on(turn: _Turn, members: Sequence[Member]) -> Rollout:
     goal, seen = turn.goal, turn.seen
     failing = len(seen.failed) >= turn.limits.failures(seen.told)
     if goal.has_stopped and (goal.rolls_back or seen.behind or failing):
-        return _afterfailure(turn, members)
+        return _after_failure(turn, members)
     if failing:
         return _fail(turn)
     if goal.policy.spec.paused and seen.behind:
@@ -93,7 +93,7 @@ def _join(turn: _Turn) -> Rollout:
     return Rollout(phase=Phase.SETTLED, message=f"revision {revision} is good", specs=specs)
 
 
-def _afterfailure(turn: _Turn, members: Sequence[Member]) -> Rollout:
+def _after_failure(turn: _Turn, members: Sequence[Member]) -> Rollout:
     goal = turn.goal
     assert goal.stopped is not None
     if not goal.rolls_back:
