@@ -48,9 +48,12 @@ def killed_while_it_is_moved(pilot: Pilot) -> dict[str, object]:
 
 
 def more_than_fits(pilot: Pilot) -> dict[str, object]:
-    """Moves more to nid 1 than it has room for."""
+    """Moves more to nid 1 than it has room for, in as many orders as that takes."""
     large = victim(640)
-    outcome = pilot.carry_out(large.order(source=0, nid=1))
+    outcome = done = pilot.carry_out(large.order(source=0, nid=1))
+    while done.moved:
+        done = pilot.carry_out(large.order(source=0, nid=1))
+        outcome += done
     found = places(large)
     large.end()
     return {"pages": len(large.block), "outcome": asdict(outcome), "places": found}

@@ -20,13 +20,16 @@ from terrace_agent.move_pages.procfs import Procfs
 from terrace_agent.move_pages.syscall import UNTOLD, move, query
 
 Order = dict[str, Any]
+ENOUGH_S = 3.0
+"""After which an order ends, with what is left of it for the next one: the agent kills a mover that is late."""
 
 
 class Mover:
     """Carries out orders; remembers how many pages a call may take."""
 
-    def __init__(self, procfs: Procfs) -> None:
+    def __init__(self, procfs: Procfs, *, enough_s: float = ENOUGH_S) -> None:
         self._procfs = procfs
+        self._enough_s = enough_s
         self._pages = FIRST_PAGES
         self._longest_s = 0.0
 
@@ -37,7 +40,7 @@ class Mover:
         return json.dumps({"outcome": asdict(done), "longest_s": self._longest_s})
 
     def _carry_out(self, order: Order) -> Outcome:
-        done = Outcome()
+        done, began = Outcome(), time.monotonic()
         addresses = chain.from_iterable(range(*run) for run in order["runs"])
         try:
             while done.moved < order["limit_pages"] and (batch := array("Q", islice(addresses, self._pages))):
@@ -45,6 +48,8 @@ class Mover:
                 if self._procfs.started(order["pid"]) != order["started"]:
                     return done + Outcome(gone=1)
                 done += self._batch(order, batch, order["limit_pages"] - done.moved)
+                if time.monotonic() - began >= self._enough_s:
+                    break
         except OSError as error:
             done += _ended(error)
         return done

@@ -90,6 +90,16 @@ def test_pages_go_to_the_nid_where_they_are_already_and_the_limit_holds(block: a
     assert answer["longest_s"] > 0
 
 
+@pytest.mark.parametrize(("enough_s", "seen"), [(0.0, FIRST_PAGES), (60.0, 20 * 63)])
+def test_an_order_that_takes_long_ends_after_a_call_and_tells_what_it_did(
+    block: array[int], enough_s: float, seen: int
+) -> None:
+    long = json.loads(told(pages(block), source=NO_NID, nid=0))
+    long["runs"] *= 20
+    answer = json.loads(Mover(Procfs(), enough_s=enough_s).answer(json.dumps(long)))
+    assert answer["outcome"]["there"] == seen
+
+
 def test_a_process_of_its_own_answers_for_another(pilot: Pilot, block: array[int]) -> None:
 
     assert pilot.carry_out(order(os.getpid(), started=STARTED, runs=(pages(block),))) == Outcome(there=63)
