@@ -50,7 +50,7 @@ class Cycle:
         """Returns what this turn saw and did; `before` is the turn before."""
         run = Running(anew(before, order) if before else Turn(order=order), self._log)
         with run.recording():
-            self._follow_what_can_be(run)
+            self._follow_what_can_be(run, _in_force(before))
         with run.recording():
             run.see(moved=_verify(self._engines))
         if run.turn.outcome is Outcome.UNCHANGED:
@@ -59,12 +59,11 @@ class Cycle:
         self._log.step("verify")
         return run.turn
 
-    def _follow_what_can_be(self, run: Running) -> None:
+    def _follow_what_can_be(self, run: Running, before: Order) -> None:
         """Follows the order; where that is refused, the one before, whose guardrails and exclusions must go on to hold.
 
         Where that one is refused as well, say because a nid went offline, the kernel goes on by itself.
         """
-        before = run.turn.followed
         for order in (run.turn.order, before, NO_ORDER):
             try:
                 self._follow(run, order)
@@ -194,6 +193,13 @@ class Cycle:
                 plan = self._plan(run, engine)
             else:
                 return
+
+
+def _in_force(before: Turn | None) -> Order:
+    """Returns the order that the turn before followed, unless nothing came of it: then it says nothing of this one."""
+    if before is None or (before.intent is Intent.UNSUPPORTED and not before.running):
+        return NO_ORDER
+    return before.followed
 
 
 def _selections(turn: Turn) -> tuple[Selection | Limited | None, ...]:

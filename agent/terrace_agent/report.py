@@ -160,12 +160,19 @@ def _essence(status: NodeTieringStatus) -> object:
         status.mode,
         status.active_revision,
         status.unknown_fields,
-        status.levels is not None,
+        _which(status.levels),
         tuple((node.nid, node.tier, node.total_bytes) for node in status.numa_nodes),
         tuple((engine.name, engine.available, engine.reason) for engine in status.engines),
         tuple((kdamond.index, kdamond.pid) for kdamond in status.kdamonds),
         tuple((condition.type, condition.status, condition.reason) for condition in status.conditions),
     )
+
+
+def _which(levels: Levels | None) -> tuple[bool, ...] | None:
+    """Returns which levels are any at all: the first ones may be of memory that was only just put to use."""
+    if levels is None:
+        return None
+    return levels.hot_on_slow_bytes > 0, levels.cold_on_fast_bytes > 0, levels.forecast_bytes > 0
 
 
 def _engine(seen: Observed) -> EngineName:

@@ -75,6 +75,8 @@ def _say_how_to_use(ready: Stage) -> None:
     print(f"  {byhand.how_to_use(ready.cluster)}", file=sys.stderr)
     print("  kubectl get nodetierings -o wide", file=sys.stderr)
     print("  kubectl terrace status", file=sys.stderr)
+    print("Another policy, as in docs/first-policy.md, rules the node once this one is gone:", file=sys.stderr)
+    print("  kubectl delete tieringpolicy demo", file=sys.stderr)
     print("To end it: make down", file=sys.stderr)
 
 

@@ -51,10 +51,11 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class Tables:
-    """What both objects say was moved, and whether that is what others counted."""
+    """What both objects say was moved, what others counted, and whether that is the same."""
 
     policy: Totals
     node: Totals
+    counted: str
     agree: bool
 
 
@@ -98,6 +99,8 @@ def tables(stage: Stage, run: Run) -> Tables:
     step = progress.step("waiting until both statuses tell what was counted", usually=f"up to {TOTALS_LIMIT_S:.0f} s")
     with step, suppress(WaitError):
         waiting.until(agree, "the totals", limit_s=TOTALS_LIMIT_S, every_s=2)
+    if not seen.agree:
+        progress.say(f"the policy says {seen.policy}, the node {seen.node}; {seen.counted}")
     return seen
 
 
@@ -141,4 +144,9 @@ def _tables(stage: Stage, run: Run) -> Tables:
     # Sampled anew: memory may go on moving while the totals are awaited.
     samples = run.workload.samples()[run.first :]
     migrated_bytes = host.migrated_bytes(stage.guest) - run.migrated_before
-    return Tables(policy=policy, node=node, agree=totals.agree(policy, node, samples, migrated_bytes=migrated_bytes))
+    return Tables(
+        policy=policy,
+        node=node,
+        counted=totals.counted(samples, migrated_bytes=migrated_bytes),
+        agree=totals.agree(policy, node, samples, migrated_bytes=migrated_bytes),
+    )

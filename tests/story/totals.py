@@ -29,7 +29,8 @@ class Totals:
 def agree(policy: Totals, node: Totals, samples: Sequence[Sample], *, migrated_bytes: int) -> bool:
     """Returns whether both statuses say what the workload saw come and go and the kernel counted.
 
-    They need not be equal: each is written once a minute, the policy's up to a minute after the node's.
+    They need not be equal: each is written once a minute, the policy's up to a minute after the node's. What is moved
+    of other processes of the node is in the kernel's count, and not in the workload's.
 
     Args:
         policy: of the TieringPolicy.
@@ -37,19 +38,38 @@ def agree(policy: Totals, node: Totals, samples: Sequence[Sample], *, migrated_b
         samples: of the workload, since the policy.
         migrated_bytes: by the kernel's own count, both directions together.
     """
-    arrived = _risen(samples, lambda taken: taken.hot_fast_bytes)
-    left = _risen(samples, lambda taken: -taken.cold_fast_bytes)
+    arrived, left = _arrived(samples), _left(samples)
     return all(
-        near(told.promoted_bytes, arrived)
-        and near(told.demoted_bytes, left)
+        _holds(told.promoted_bytes, arrived)
+        and _holds(told.demoted_bytes, left)
         and near(told.promoted_bytes + told.demoted_bytes, migrated_bytes)
         for told in (policy, node)
     )
 
 
+def counted(samples: Sequence[Sample], *, migrated_bytes: int) -> str:
+    """Returns in words what others counted."""
+    return (
+        f"the workload saw {_arrived(samples)} bytes of its hot set arrive and {_left(samples)} of its cold set leave, "
+        f"the kernel counted {migrated_bytes} bytes migrated in all"
+    )
+
+
 def near(told: int, counted: int) -> bool:
-    """Within 10% and 16 MiB: the node's own processes have hot and cold pages, too, and it compacts memory."""
+    """Within 10% and 16 MiB: the node compacts memory, too."""
     return abs(told - counted) <= counted / 10 + (16 << 20)
+
+
+def _arrived(samples: Sequence[Sample]) -> int:
+    return _risen(samples, lambda taken: taken.hot_fast_bytes)
+
+
+def _left(samples: Sequence[Sample]) -> int:
+    return _risen(samples, lambda taken: -taken.cold_fast_bytes)
+
+
+def _holds(told: int, counted: int) -> bool:
+    return told >= counted or near(told, counted)
 
 
 def _risen(samples: Sequence[Sample], value: Callable[[Sample], int]) -> int:

@@ -158,8 +158,12 @@ def _sentence(flow: Flow) -> str:
         until = f"until {Percent(flow.stops.promotion_used_bp)} of nid {target} are used"
         return f"promote hot pages of nid {source} to nid {target}, at most {rate}/s, {until}"
     until = f"while less than {Percent(flow.stops.demotion_free_bp)} of nid {source} are free"
-    bound = "" if flow.slow_used_bp == BP else f" and less than {Percent(flow.slow_used_bp)} of nid {target} are used"
+    bound = "" if flow.slow_used_bp == BP else f" and {_room_below(flow)}"
     return f"demote cold pages of nid {source} to nid {target}, at most {rate}/s, {until}{bound}"
+
+
+def _room_below(flow: Flow) -> str:
+    return f"less than {Percent(flow.slow_used_bp)} of nid {flow.pair.target.nid} are used"
 
 
 def _apart(flow: Flow, one: Apart) -> str:
@@ -168,7 +172,8 @@ def _apart(flow: Flow, one: Apart) -> str:
         return f"promote {one.pod.path} until it has {size} of nid {flow.pair.target.nid}"
     if one.instead:
         return f"demote {one.pod.path} while it has more than {size} of nid {flow.pair.source.nid}"
-    return f"demote what {one.pod.path} has above {size} of nid {flow.pair.source.nid}, however much is free"
+    bound = "" if flow.slow_used_bp == BP else f", while {_room_below(flow)}"
+    return f"demote what is cold of what {one.pod.path} has above {size} of nid {flow.pair.source.nid}{bound}"
 
 
 def _per_second(flow: Flow, bounded_bytes: int, asked_bytes: int) -> int:

@@ -205,6 +205,16 @@ def test_where_the_revision_before_is_refused_as_well_the_kernel_goes_on_by_itse
     assert take(turn.order, engine, turn).revision == "r1"
 
 
+def test_a_refused_revision_after_one_without_an_engine_says_which_engine_it_would_have() -> None:
+    engine = FakeEngine()
+    before = take(order(manage(engine="MovePages")), engine)
+    assert before.intent is Intent.UNSUPPORTED
+    engine.failures["plan"] = SettingsRejected(reason="RangeWithoutMemory", message="no memory there")
+    turn = take(order(manage(revision="r2")), engine, before)
+    assert (turn.intent, turn.engine, turn.refused) == (Intent.WAIT, engine.name, engine.failures["plan"])
+    assert take(turn.order, engine, turn).engine is engine.name
+
+
 def test_an_observing_revision_that_stopped_everything_is_what_a_refused_one_falls_back_to() -> None:
     engine = FakeEngine()
     before = take(ENFORCE, engine)

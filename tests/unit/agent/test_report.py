@@ -203,3 +203,10 @@ def test_levels_are_reported_while_observing_and_written_as_soon_as_there_are_so
     assert (before.levels, after.levels) == (None, levels)
     assert is_due(after, before=before, written=before, overdue=False, totals_wait=False)
     assert status(replace(observed(Intent.ENFORCE), levels=levels)).levels is None
+
+
+def test_a_level_that_is_no_longer_zero_is_written_at_once_and_one_that_grows_is_not() -> None:
+    none, some, more = (Levels(hot_on_slow_bytes=0, cold_on_fast_bytes=cold, forecast_bytes=0) for cold in (0, 2, 9))
+    before, after, later = (status(replace(observed(Intent.OBSERVE), levels=one)) for one in (none, some, more))
+    assert is_due(after, before=before, written=before, overdue=False, totals_wait=False)
+    assert not is_due(later, before=after, written=after, overdue=False, totals_wait=False)

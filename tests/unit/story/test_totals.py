@@ -31,18 +31,21 @@ def test_totals_agree_with_what_the_workload_and_the_kernel_saw() -> None:
     assert told(210, 320, 540)
 
 
-@pytest.mark.parametrize("promoted", [160, 240])
-def test_promoted_bytes_that_the_workload_did_not_see_arrive_do_not_agree(promoted: int) -> None:
-    assert not told(promoted, 300, promoted + 300)
+def test_more_than_the_workload_saw_is_of_others_if_the_kernel_counted_it() -> None:
+    assert told(240, 420, 660)
 
 
-@pytest.mark.parametrize("demoted", [250, 350])
-def test_demoted_bytes_that_the_workload_did_not_see_leave_do_not_agree(demoted: int) -> None:
-    assert not told(200, demoted, 200 + demoted)
+def test_promoted_bytes_that_do_not_hold_what_the_workload_saw_arrive_do_not_agree() -> None:
+    assert not told(160, 300, 460)
 
 
-def test_bytes_that_the_kernel_did_not_migrate_do_not_agree() -> None:
-    assert not told(200, 300, 400)
+def test_demoted_bytes_that_do_not_hold_what_the_workload_saw_leave_do_not_agree() -> None:
+    assert not told(200, 250, 450)
+
+
+@pytest.mark.parametrize("migrated", [400, 600])
+def test_bytes_that_the_kernel_did_not_count_so_do_not_agree(migrated: int) -> None:
+    assert not told(200, 300, migrated)
 
 
 def test_a_policy_that_has_not_told_the_last_minute_yet_agrees() -> None:

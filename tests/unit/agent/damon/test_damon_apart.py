@@ -187,7 +187,7 @@ def test_where_bounds_are_kept_nothing_is_to_be_said_and_words_say_what_is_done(
     assert not any("fastMemory" in note for note in found.effective.notes)
     assert [line for line in found.words if "/a" in line] == [
         "demote /a while it has more than 256Mi of nid 0",
-        "demote what /a has above 512Mi of nid 0, however much is free",
+        "demote what is cold of what /a has above 512Mi of nid 0, while less than 91.01% of nid 1 are used",
         "promote /a until it has 512Mi of nid 0",
     ]
 
