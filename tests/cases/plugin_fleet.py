@@ -187,7 +187,7 @@ def _created(manifest: Json, index: int) -> Json:
         "resourceVersion": "1",
         "creationTimestamp": f"2026-05-{index + 1:02}T08:00:00Z",
     }
-    return {**manifest, "metadata": metadata}
+    return {**manifest, "metadata": metadata | manifest["metadata"]}
 
 
 def _told(known: Policies, nodes: list[Json]) -> list[Json]:

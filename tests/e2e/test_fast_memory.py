@@ -47,7 +47,7 @@ def limited(**bounds: str) -> dict[str, Any]:
 
 
 def test_a_hot_pod_is_promoted_up_to_its_max(tiered: Stage, namespace: None) -> None:
-    workload = Workload(tiered.cluster, tiered.guest, Load(hot_mib=HOT_MIB, cold_mib=8))
+    workload = Workload(tiered.cluster, tiered.guest, Load(hot_mib=HOT_MIB, cold_mib=8, name="hot"))
     workload.start()
     with applied(tiered, **limited(max=f"{MAX_MIB}Mi")):
         tiered.wait("condition=Ready", "tieringpolicy/case")
@@ -58,7 +58,7 @@ def test_a_hot_pod_is_promoted_up_to_its_max(tiered: Stage, namespace: None) -> 
 
 
 def test_a_cold_pod_keeps_its_min_where_room_is_made(tiered: Stage, namespace: None) -> None:
-    workload = Workload(tiered.cluster, tiered.guest, Load(hot_mib=8, cold_mib=COLD_MIB))
+    workload = Workload(tiered.cluster, tiered.guest, Load(hot_mib=8, cold_mib=COLD_MIB, name="cold"))
     workload.start()
     with applied(tiered, **limited(min=f"{MIN_MIB}Mi"), demotion={"minAge": "5s", "fastFreeTarget": "80%"}):
         tiered.wait("condition=Ready", "tieringpolicy/case")

@@ -37,7 +37,7 @@ def readiness(facts: Facts) -> Iterator[Finding]:
         cure = "kubectl apply -f deploy/samples/observe.yaml watches all nodes and moves nothing"
         yield Finding(level=Level.NOTE, topic="Policies", what=what, cure=cure)
     for row in rows:
-        yield _policy(row, on_purpose=_on_purpose(row, facts.fleet))
+        yield _policy(row, on_purpose=_on_purpose(row, facts.fleet), cure=_cure(row, facts.fleet))
 
 
 def _on_purpose(row: PolicyRow, fleet: Fleet) -> str:
@@ -50,7 +50,16 @@ def _on_purpose(row: PolicyRow, fleet: Fleet) -> str:
     return _LEFT_OUT if row.reason == "NoMatchingNodes" and chosen else ""
 
 
-def _policy(row: PolicyRow, *, on_purpose: str) -> Finding:
+def _cure(row: PolicyRow, fleet: Fleet) -> str:
+    trials = (policy.spec.trial for policy in fleet.policies.valid if policy.name == row.name)
+    trial = next(trials, None)
+    if row.reason == "NoMatchingNodes" and trial:
+        named = ", ".join(trial.node_names)
+        return f"spec.trial.nodeNames has {named}: name nodes that are there (kubectl get nodes) and in the selection"
+    return _CURES.get(row.reason, f"kubectl terrace status policy {row.name}")
+
+
+def _policy(row: PolicyRow, *, on_purpose: str, cure: str) -> Finding:
     topic = f"Policy {row.name}"
     if row.is_ready:
         return good(topic, f"{row.ready} nodes ready")
@@ -59,4 +68,4 @@ def _policy(row: PolicyRow, *, on_purpose: str) -> Finding:
         return Finding(level=Level.NOTE, topic=topic, what=what)
     if on_purpose:
         return Finding(level=Level.NOTE, topic=topic, what=what, cure=on_purpose)
-    return problem(topic, what, _CURES.get(row.reason, f"kubectl terrace status policy {row.name}"))
+    return problem(topic, what, cure)

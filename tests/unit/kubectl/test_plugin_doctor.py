@@ -364,6 +364,16 @@ def test_a_policy_that_selects_nothing_and_no_policy_at_all() -> None:
     assert notes(well(policies=()))["Policies"].what == "there is none: nothing is tiered"
 
 
+def test_a_trial_on_nodes_that_are_not_there_is_told_which_it_names() -> None:
+    young = EMPTY["metadata"] | {"creationTimestamp": "2026-06-01T11:30:00Z"}
+    trial = {
+        **EMPTY,
+        "metadata": young,
+        "spec": {**EMPTY["spec"], "trial": {"nodeNames": ["node-a"], "duration": "1h"}},
+    }
+    assert only(well(policies=(BATCH, trial))).cure.startswith("spec.trial.nodeNames has node-a: ")
+
+
 def test_a_policy_whose_nodes_follow_another_one_is_no_problem() -> None:
     found = well(STORY["batch-1"], policies=(BATCH, EVERYWHERE))
     assert bad(found) == []
