@@ -15,7 +15,7 @@ from terrace_api.policy import TieringPolicy
 from terrace_kubectl.fleet import Fleet
 from terrace_kubectl.forewarn import forewarn
 from terrace_kubectl.rows import node_row
-from terrace_kubectl.settings import lines
+from terrace_kubectl.settings import lines, sparse
 from terrace_operator.assign import Assignment, assign, held_specs
 from terrace_operator.compile import RESTORE, compile_spec, revision, settings_of
 from terrace_operator.fleet import InvalidPolicy
@@ -157,9 +157,11 @@ def _changes(fleet: Fleet, before: Iterable[_Goal], after: Iterable[_Goal]) -> t
 
 
 def _settings(before: NodeTieringSpec, after: NodeTieringSpec) -> tuple[Setting, ...]:
-    """Returns what changes between two policies; to begin or to end at all is no change of a setting."""
-    if before.settings is None or after.settings is None or before.settings == after.settings:
+    """Returns what changes between two policies; where a node had none, the mode and what is not the default."""
+    if after.settings is None or before.settings == after.settings:
         return ()
+    if before.settings is None:
+        return tuple(Setting(path=path, before="", after=value) for path, value in sparse(after.settings).items())
     old, new = lines(before.settings), lines(after.settings)
     return tuple(
         Setting(path=path, before=old.get(path, ""), after=new.get(path, ""))

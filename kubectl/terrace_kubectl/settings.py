@@ -19,10 +19,16 @@ def lines(settings: Settings) -> Lines:
     return dict(_flat(encode(settings), ""))
 
 
+def sparse(settings: Settings) -> Lines:
+    """Returns what is not the default, and the mode, by its path."""
+    return dict(
+        _flat(encode_node_tiering_spec(NodeTieringSpec(action=Action.MANAGE, settings=settings))["settings"], "")
+    )
+
+
 def changed_from_default(settings: Settings) -> tuple[str, ...]:
     """Returns what is not the default, and the mode, as `path: value`."""
-    sparse = encode_node_tiering_spec(NodeTieringSpec(action=Action.MANAGE, settings=settings))["settings"]
-    return tuple(f"{path}: {value}" for path, value in _flat(sparse, ""))
+    return tuple(f"{path}: {value}" for path, value in sparse(settings).items())
 
 
 def _flat(value: Json, path: str) -> Iterator[tuple[str, str]]:

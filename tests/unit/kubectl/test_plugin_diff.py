@@ -54,6 +54,16 @@ def test_a_rule_that_moves_to_another_place_is_a_change() -> None:
     ]
 
 
+def test_where_nodes_had_no_policy_it_names_the_mode_and_what_is_not_the_default() -> None:
+    (change,) = compare(a_fleet(objects(policies=())), batch(), NOW).changes
+    assert (change.before, change.after) == ("", "batch")
+    assert [(one.path, one.before, one.after) for one in change.settings[:3]] == [
+        ("mode", "", "Enforce"),
+        ("quota.size", "", "400Mi"),
+        ("workloads", "", "databases, rest"),
+    ]
+
+
 def test_another_priority_moves_nodes_between_policies() -> None:
     view = compare(FLEET, batch(nodeSelector=EVERYBODY, priority=5), NOW)
     assert what(view) == [
