@@ -11,7 +11,7 @@ import sys
 import time
 from array import array
 from dataclasses import asdict
-from errno import EACCES, EBUSY, EINVAL, ESRCH
+from errno import EACCES, EBUSY, EINVAL, ENOMEM, ESRCH
 from itertools import chain, islice
 from typing import Any
 
@@ -48,7 +48,7 @@ class Mover:
                 if self._procfs.started(order["pid"]) != order["started"]:
                     return done + Outcome(gone=1)
                 done += self._batch(order, batch, order["limit_pages"] - done.moved)
-                if time.monotonic() - began >= self._enough_s:
+                if done.full or time.monotonic() - began >= self._enough_s:
                     break
         except OSError as error:
             done += _ended(error)
@@ -64,7 +64,7 @@ class Mover:
 
     def _move(self, pid: int, leaving: "array[int]", nid: int) -> Outcome:
         began = time.monotonic()
-        statuses = move(pid, leaving, nid)
+        statuses = _moved(pid, leaving, nid)
         took_s = time.monotonic() - began
         self._longest_s = max(self._longest_s, took_s)
         if len(leaving) * 2 >= self._pages or next_size(self._pages, took_s) < self._pages:
@@ -75,7 +75,17 @@ class Mover:
         return outcome(statuses, nid)
 
 
-_UNSURE = frozenset({UNTOLD, -EBUSY})
+def _moved(pid: int, leaving: "array[int]", nid: int) -> "array[int]":
+    """Returns what `move` does; a target that has no room fails the call as a whole, whatever it moved before."""
+    try:
+        return move(pid, leaving, nid)
+    except OSError as error:
+        if error.errno != ENOMEM:
+            raise
+        return array("i", [-ENOMEM]) * len(leaving)
+
+
+_UNSURE = frozenset({UNTOLD, -EBUSY, -ENOMEM})
 """Where one page of a batch failed, the kernel tells nothing of those that it moved with it; and the second page of a
 huge one is busy, for the first one has it taken along (`do_pages_move()`, Linux mm/migrate.c)."""
 

@@ -7,10 +7,11 @@ import os
 import sys
 from array import array
 from collections.abc import Iterator
-from errno import EACCES, EBUSY
+from errno import EACCES, EBUSY, ENOMEM
 
 import pytest
 
+from terrace_agent.move_pages import mover as mover_module
 from terrace_agent.move_pages.batches import FIRST_PAGES, LEAST_PAGES, MOST_PAGES, Outcome, next_size, outcome
 from terrace_agent.move_pages.mover import Mover, settled
 from terrace_agent.move_pages.pilot import Pilot
@@ -150,6 +151,23 @@ def test_a_pid_that_becomes_another_process_between_two_calls_is_left_alone_from
 )
 def test_where_the_kernel_is_not_sure_of_a_page_the_place_where_it_is_decides(status: int, now: int, kind: str) -> None:
     assert outcome([settled(status, now, 1)], 1) == Outcome(**{kind: 1})
+
+
+def test_a_target_without_room_fails_the_call_and_ends_the_order_and_what_had_moved_counts(
+    block: array[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = iter([array("i", [0] * 63), array("i", [1] * 3 + [0] * 60)])
+    monkeypatch.setattr(mover_module, "query", lambda pid, pages: next(places))
+    monkeypatch.setattr(mover_module, "FIRST_PAGES", 63)
+
+    def move(pid: int, pages: array[int], nid: int) -> array[int]:
+        raise OSError(ENOMEM, "there is no room")
+
+    monkeypatch.setattr(mover_module, "move", move)
+    wanted = json.loads(told(pages(block), source=0, nid=1)) | {"limit_pages": 1_000}
+    wanted["runs"] *= 2
+    answer = json.loads(Mover(Procfs()).answer(json.dumps(wanted)))
+    assert answer["outcome"] == outcome_of(moved=3, full=60)
 
 
 def test_a_mover_that_dies_over_an_order_is_started_again() -> None:
