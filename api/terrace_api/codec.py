@@ -16,7 +16,8 @@ from terrace_api.converter import structure, unstructure
 from terrace_api.defaults import Json, unknown_fields, with_defaults, without_defaults
 from terrace_api.errors import InvalidObject
 from terrace_api.node_tiering import ConditionType, NodeTiering, NodeTieringSpec, NodeTieringStatus, PolicyRef
-from terrace_api.policy import Settings, TieringPolicy, TieringPolicySpec, TieringPolicyStatus
+from terrace_api.policy import Settings, TieringPolicy, TieringPolicySpec
+from terrace_api.policy_status import TieringPolicyStatus
 from terrace_api.strict import load_one_document, schema_problems
 from terrace_api.tolerant import structure_readable
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from terrace_api.conditions import Condition
-from terrace_api.policy import TieringPolicy, TieringPolicySpec, TieringPolicyStatus
+from terrace_api.policy import TieringPolicy, TieringPolicySpec
+from terrace_api.policy_status import TieringPolicyStatus
 from terrace_api.selectors import LabelSelector, Operator, Requirement
 from terrace_operator.fleet import InvalidPolicy, Policies
 from terrace_operator.rank import ranked

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from terrace_api.conditions import Condition
-from terrace_api.policy import TieringPolicy, TieringPolicyStatus
+from terrace_api.policy import TieringPolicy
+from terrace_api.policy_status import TieringPolicyStatus
 from terrace_kubectl.errors import BadInput
 from terrace_kubectl.fleet import Fleet
 from terrace_kubectl.near import there_are

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
 from terrace_api.conditions import Condition, ConditionStatus
-from terrace_api.policy import TieringPolicyStatus
+from terrace_api.policy_status import TieringPolicyStatus
 from terrace_operator.assign import Cause
 from terrace_operator.compile import RESTORE
 from terrace_operator.decide import Decision

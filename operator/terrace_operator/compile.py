@@ -9,7 +9,8 @@ from dataclasses import fields
 
 from terrace_api.codec import encode_node_tiering_spec
 from terrace_api.node_tiering import Action, NodeTieringSpec, PolicyRef
-from terrace_api.policy import LastGood, Settings, TieringPolicy, TieringPolicySpec
+from terrace_api.policy import Settings, TieringPolicy, TieringPolicySpec
+from terrace_api.policy_status import LastGood
 
 RESTORE = NodeTieringSpec(action=Action.RESTORE)
 """Leave the node as it was found."""

@@ -12,7 +12,8 @@ from enum import StrEnum
 from terrace_api.conditions import Condition
 from terrace_api.errors import Problem
 from terrace_api.node_tiering import Action, EngineName, NodeTieringSpec, PolicyRef
-from terrace_api.policy import TieringPolicy, TieringPolicyStatus
+from terrace_api.policy import TieringPolicy
+from terrace_api.policy_status import TieringPolicyStatus
 
 Editions = frozenset[tuple[str, int]]
 """Of each policy its uid and its generation, which grows with every edit."""

@@ -3,7 +3,7 @@
 Before: `progress` says how far it is. After: `rollout` has them in its phase.
 """
 
-from terrace_api.policy import Stopped
+from terrace_api.policy_status import Stopped
 from terrace_operator.progress import Goal, Progress
 from terrace_operator.wording import nodes, some
 

@@ -5,7 +5,7 @@ Before: `rollup`. After: `status_writer` writes what is due, and `reconcile` sle
 
 from dataclasses import replace
 
-from terrace_api.policy import TieringPolicyStatus
+from terrace_api.policy_status import TieringPolicyStatus
 from terrace_operator.statuses import remembers
 
 CHANGES_S = 1.0

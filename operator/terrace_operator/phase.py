@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from terrace_api.node_tiering import NodeTieringSpec
-from terrace_api.policy import Stopped, Wave
+from terrace_api.policy_status import Stopped, Wave
 from terrace_operator.progress import Goal
 
 Specs = dict[str, NodeTieringSpec]

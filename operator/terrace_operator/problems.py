@@ -6,7 +6,7 @@ Before: `tally`. After: `rollup` puts them in the status.
 from collections import defaultdict
 from collections.abc import Iterable
 
-from terrace_api.policy import NodeProblem
+from terrace_api.policy_status import NodeProblem
 from terrace_operator.standing import Standing, State
 
 _KINDS, _NAMES, _MESSAGE_CHARS = 32, 10, 1024

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from terrace_api.node_tiering import NodeTieringSpec
-from terrace_api.policy import OnFailure, Stopped, TieringPolicy, TieringPolicyStatus, Wave
+from terrace_api.policy import OnFailure, TieringPolicy
+from terrace_api.policy_status import Stopped, TieringPolicyStatus, Wave
 from terrace_operator.compile import compile_good, compile_spec
 from terrace_operator.fleet import Agent
 from terrace_operator.member import Member

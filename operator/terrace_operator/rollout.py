@@ -6,8 +6,8 @@ it is good: nodes that join get it, and a later rollout that fails goes back to 
 
 What must be remembered is in the policy's status: the good revision, how far the wave goes, and that a rollout failed.
 Only a wave that is *recorded* is filled up, and only a rollout that is *recorded* as failed is rolled back: or else a
-restart in between would find a larger wave, or healthy nodes, and begin again. For how long
-a wave has been well is measured by the running process: a restart makes a bake longer, never shorter.
+restart in between would find a larger wave, or healthy nodes, and begin again. For how long a wave has been well is
+measured by the running process: a restart makes a bake longer, never shorter.
 
 Limits are for what is new. Going back (rollback, restore) is not held up by any.
 
@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from terrace_api.node_tiering import NodeTieringSpec
-from terrace_api.policy import Stopped, Wave
+from terrace_api.policy_status import Stopped, Wave
 from terrace_operator.compile import RESTORE
 from terrace_operator.member import Member
 from terrace_operator.notices import baking, failed_on, failure

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from terrace_api.conditions import Condition, carry_transitions
 from terrace_api.node_tiering import EngineName
-from terrace_api.policy import LastGood, Stopped, TieringPolicyStatus, Wave
+from terrace_api.policy_status import LastGood, Stopped, TieringPolicyStatus, Wave
 from terrace_api.units import display_bytes
 from terrace_operator.phase import Rollout
 from terrace_operator.problems import node_problems

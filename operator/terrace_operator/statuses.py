@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from terrace_api.policy import LastGood, Stopped, TieringPolicy, TieringPolicyStatus, Wave
+from terrace_api.policy import TieringPolicy
+from terrace_api.policy_status import LastGood, Stopped, TieringPolicyStatus, Wave
 from terrace_operator.compile import revision, settings_of
 from terrace_operator.fleet import InvalidPolicy, Policies
 from terrace_operator.phase import Rollout

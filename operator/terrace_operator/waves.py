@@ -13,7 +13,8 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import Self
 
-from terrace_api.policy import Rollout, Wave
+from terrace_api.policy import Rollout
+from terrace_api.policy_status import Wave
 from terrace_operator.member import Member
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from terrace_api.node_tiering import NodeTieringSpec, NodeTieringStatus
-from terrace_api.policy import Settings, TieringPolicySpec, TieringPolicyStatus
+from terrace_api.policy import Settings, TieringPolicySpec
+from terrace_api.policy_status import TieringPolicyStatus
 from terrace_api.schema import object_schema, part
 from terrace_api.selectors import LabelPairs, LabelSelector
 from terrace_api.units import Duration, Percent, Portion, Size

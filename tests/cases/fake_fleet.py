@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 
 from cases.fleets import READY, a_report, a_tiering
 from terrace_api.conditions import Condition
-from terrace_api.policy import TieringPolicy, TieringPolicyStatus
+from terrace_api.policy import TieringPolicy
+from terrace_api.policy_status import TieringPolicyStatus
 from terrace_operator.errors import ApiConflict, ApiRefused, ApiUnreachable, NotLeading
 from terrace_operator.events import Event
 from terrace_operator.fleet import Agent, Agents, InvalidPolicy, Node, Policies, Report, Tiering

@@ -10,7 +10,8 @@ from terrace_api.codec import decode_policy, decode_policy_status
 from terrace_api.conditions import Condition, ConditionStatus
 from terrace_api.errors import Problem
 from terrace_api.node_tiering import EngineName, NodeTieringSpec, PolicyRef
-from terrace_api.policy import LastGood, Stopped, TieringPolicy, TieringPolicyStatus
+from terrace_api.policy import TieringPolicy
+from terrace_api.policy_status import LastGood, Stopped, TieringPolicyStatus
 from terrace_operator.assign import assign, held_specs
 from terrace_operator.compile import RESTORE, revision, settings_of
 from terrace_operator.decide import Decided, decide

@@ -8,7 +8,8 @@ from datetime import datetime
 from cases.fleets import NOW, READY, SINGLE_TIER, a_node, a_report, a_tiering
 from terrace_api.conditions import Condition
 from terrace_api.node_tiering import EngineName, NodeTieringSpec
-from terrace_api.policy import TieringPolicy, TieringPolicyStatus
+from terrace_api.policy import TieringPolicy
+from terrace_api.policy_status import TieringPolicyStatus
 from terrace_operator.assign import assign
 from terrace_operator.decide import Decided, decide
 from terrace_operator.fleet import Agent, Node, Policies, Tiering

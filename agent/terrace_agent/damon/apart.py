@@ -1,6 +1,6 @@
 """Pods with bounds on their fast memory, each moved by schemes of its own: which, and where each stops. Pure.
 
-Before: `workloads` says which pods, `desired` has the flow. After: `schemes` makes a scheme of each.
+Before: `workloads` says which pods, `desired` has the flow. After: `pod_schemes` makes a scheme of each.
 
 The kernel measures what a cgroup and all below it have on a nid, as a share of that nid's memory, rounded down
 (`damos_get_node_memcg_used_bp()`, Linux mm/damon/core.c): so a goal names the pod's own folder, while filters name

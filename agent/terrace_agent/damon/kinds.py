@@ -7,11 +7,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from terrace_agent.damon.tree import Action, GoalMetric
+from terrace_agent.damon.tree import MEMCG_METRICS, Action
 
 SCHEME_FILE = re.compile(r"/contexts/0/schemes/(\d+)/(.+)$")
 _GOAL_METRIC = re.compile(r"quotas/goals/\d+/target_metric$")
-_MEMCG_METRICS = {GoalMetric.NODE_MEMCG_USED_BP.value, GoalMetric.NODE_MEMCG_FREE_BP.value}
 _MOVERS = ("/action", "/target_nid")
 
 
@@ -40,7 +39,7 @@ def kinds(files: Iterable[tuple[str, str]]) -> tuple[Kind, ...]:
 def _kind(files: list[tuple[str, str]]) -> Kind:
     return Kind(
         does=tuple(value for path, value in files if path in _MOVERS),
-        is_apart=any(_GOAL_METRIC.search(path) and value in _MEMCG_METRICS for path, value in files),
+        is_apart=any(_GOAL_METRIC.search(path) and value in MEMCG_METRICS for path, value in files),
     )
 
 

@@ -11,11 +11,10 @@ from typing import Any
 
 from terrace_agent.damon.read import ObservedKdamond
 from terrace_agent.damon.stores import kdamond_stores, makes_directories
-from terrace_agent.damon.tree import FilterType, GoalMetric, Kdamond
+from terrace_agent.damon.tree import MEMCG_METRICS, FilterType, Kdamond
 from terrace_agent.journal import OwnedKdamond
 from terrace_agent.steps import Store
 
-_MEMCG_METRICS = (GoalMetric.NODE_MEMCG_USED_BP.value, GoalMetric.NODE_MEMCG_FREE_BP.value)
 _TUNED = ("/intervals/sample_us", "/intervals/aggr_us")
 
 
@@ -82,7 +81,7 @@ def _matters(path: str, present: dict[str, str]) -> bool:
     """Returns whether the kernel looks at the file: a filter or goal that changed its kind in place keeps its path."""
     directory, _, name = path.rpartition("/")
     if name == "path":
-        return present.get(f"{directory}/target_metric") in _MEMCG_METRICS
+        return present.get(f"{directory}/target_metric") in MEMCG_METRICS
     return name != "memcg_path" or present.get(f"{directory}/type") == FilterType.MEMCG
 
 

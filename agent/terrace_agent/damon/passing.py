@@ -42,7 +42,7 @@ class Passing:
 def advance(before: Flows, looks: Iterable[Look]) -> Flows:
     """Returns what these looks make of what was known; a kdamond that began anew is judged from its start.
 
-    Of several schemes of a direction the first is judged: the others are those of single pods (`limited`), which never
+    Of several schemes of a direction the first is judged: the others are those of single pods (`apart`), which never
     weigh.
     """
     firsts = {(look.source_nid, look.promotes): look for look in sorted(looks, key=lambda look: -look.scheme)}

@@ -55,6 +55,10 @@ class GoalMetric(StrEnum):
     NODE_ELIGIBLE_MEM_BP = "node_eligible_mem_bp"
 
 
+MEMCG_METRICS = frozenset({GoalMetric.NODE_MEMCG_USED_BP, GoalMetric.NODE_MEMCG_FREE_BP})
+"""Those of one cgroup, which a goal names by `path`."""
+
+
 class GoalTuner(StrEnum):
     """How a quota follows its goals: step by step, or fully until the goal is met."""
 

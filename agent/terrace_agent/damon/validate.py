@@ -11,6 +11,7 @@ Before: `desired`. After: `plan`.
 from collections.abc import Iterable, Iterator
 
 from terrace_agent.damon.tree import (
+    MEMCG_METRICS,
     UINT_MAX,
     ULONG_MAX,
     AccessPattern,
@@ -27,12 +28,11 @@ from terrace_agent.damon.tree import (
 )
 from terrace_agent.errors import SettingsRejected
 
-_MEMCG_METRICS = {GoalMetric.NODE_MEMCG_USED_BP, GoalMetric.NODE_MEMCG_FREE_BP}
 _NODE_METRICS = {
     GoalMetric.NODE_MEM_USED_BP,
     GoalMetric.NODE_MEM_FREE_BP,
     GoalMetric.NODE_ELIGIBLE_MEM_BP,
-    *_MEMCG_METRICS,
+    *MEMCG_METRICS,
 }
 _FEWEST_REGIONS = 3
 _LONGEST_WINDOW_MS = 2**31 - 1
@@ -124,7 +124,7 @@ def _goal(goal: QuotaGoal, nids: frozenset[int]) -> Iterator[str]:
             yield f"a goal for nid {goal.nid}: it has no memory"
         if not 1 <= goal.target_value <= 10_000:
             yield f"a goal of {goal.target_value} bp"
-        if goal.target_metric in _MEMCG_METRICS and not goal.path:
+        if goal.target_metric in MEMCG_METRICS and not goal.path:
             yield "a goal for no cgroup"
     elif not 1 <= goal.target_value <= ULONG_MAX:
         yield f"a goal of {goal.target_value}"

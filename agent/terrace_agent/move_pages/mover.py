@@ -86,8 +86,8 @@ def _moved(pid: int, leaving: "array[int]", nid: int) -> "array[int]":
 
 
 _UNSURE = frozenset({UNTOLD, -EBUSY, -ENOMEM})
-"""Where one page of a batch failed, the kernel tells nothing of those that it moved with it; and the second page of a
-huge one is busy, for the first one has it taken along (`do_pages_move()`, Linux mm/migrate.c)."""
+"""Where one page of a batch failed, or the target is full, the kernel tells nothing of those that it moved with it; and
+the second page of a huge one is busy, for the first one has it taken along (`do_pages_move()`, Linux mm/migrate.c)."""
 
 
 def settled(status: int, now: int, nid: int) -> int:

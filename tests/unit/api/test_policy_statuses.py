@@ -7,7 +7,7 @@ import pytest
 
 from cases.fleets import a_policy, a_status
 from terrace_api.codec import decode_policy_status, encode_policy_status
-from terrace_api.policy import Stopped, Wave
+from terrace_api.policy_status import Stopped, Wave
 
 
 def test_what_is_remembered_of_rollouts_comes_back_with_its_defaults() -> None:

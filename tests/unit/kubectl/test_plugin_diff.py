@@ -9,7 +9,7 @@ from cases.fleets import an_invalid_policy
 from cases.plugin_fleet import BATCH, EVERYWHERE, NOW, WATCH, a_fleet, objects, policy_of
 from cases.policies import policy
 from terrace_api.node_tiering import QuotaControl
-from terrace_api.policy import Stopped
+from terrace_api.policy_status import Stopped
 from terrace_kubectl.diff import DiffView, compare
 from terrace_kubectl.fleet import Fleet
 from terrace_kubectl.settings import lines

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from cases.fleets import a_condition, a_node, a_policy, policies, statuses
-from terrace_api.policy import Stopped
+from terrace_api.policy_status import Stopped
 from terrace_operator.pace import CHANGES_S, TOTALS_S, due_at
 from terrace_operator.retry import after_failure, may_try
 from terrace_operator.statuses import StatusWrite

@@ -25,7 +25,7 @@ from cases.rehearsal import Rehearsal
 from terrace_api.codec import decode_policy_status, encode_policy_status
 from terrace_api.conditions import Condition
 from terrace_api.node_tiering import EngineName
-from terrace_api.policy import Stopped, TieringPolicyStatus
+from terrace_api.policy_status import Stopped, TieringPolicyStatus
 from terrace_operator.compile import RESTORE, compile_spec
 from terrace_operator.fleet import Agent, Agents, Policies, Report
 

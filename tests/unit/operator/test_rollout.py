@@ -7,7 +7,8 @@ import pytest
 
 from cases.fleets import AT_ONCE, FAILED, NO_ENGINE, REFUSED, a_condition, a_node, a_policy, unread
 from cases.rehearsal import Rehearsal
-from terrace_api.policy import TieringPolicy, Wave
+from terrace_api.policy import TieringPolicy
+from terrace_api.policy_status import Wave
 from terrace_api.schema import part
 from terrace_operator.compile import RESTORE
 from terrace_operator.fleet import Agent
