@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 import yaml
 
+from e2e.cgroups import in_its_cgroup
 from e2e.policies import LIKE_THE_DEMO, applied
 from story.stage import Stage
 from story.workload import NAMESPACE, Load, Workload
 from testbed import waiting
-from testbed.guest import Guest
 
 pytestmark = [pytest.mark.e2e, pytest.mark.matrix]
 
@@ -19,11 +19,6 @@ CLASSES: dict[str, dict[str, Any] | None] = {
     "Guaranteed": {"requests": BOTH, "limits": BOTH},
     "Burstable": {"requests": {"memory": "64Mi"}},
     "BestEffort": None,
-}
-SLICES = {
-    "Guaranteed": "kubepods-pod{uid}.slice",
-    "Burstable": "kubepods-burstable.slice/kubepods-burstable-pod{uid}.slice",
-    "BestEffort": "kubepods-besteffort.slice/kubepods-besteffort-pod{uid}.slice",
 }
 MIB = 1 << 20
 
@@ -41,14 +36,6 @@ def uids(tiered: Stage) -> Iterator[dict[str, str]]:
             yield {pod["status"]["qosClass"]: pod["metadata"]["uid"] for pod in listed}
     finally:
         tiered.cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=60s")
-
-
-def in_its_cgroup(guest: Guest, name: str, uid: str) -> tuple[int, int]:
-    """Returns what the kernel says of a pod's memory on the fast and on the slow nid, from its class's folder."""
-    folder = SLICES[name].format(uid=uid.replace("-", "_"))
-    rows = guest.read(f"/sys/fs/cgroup/kubepods.slice/{folder}/memory.numa_stat").splitlines()
-    found = [dict(cell.split("=") for cell in row.split()[1:]) for row in rows if row.split()[0] in ("anon", "file")]
-    return sum(int(row["N0"]) for row in found), sum(int(row["N1"]) for row in found)
 
 
 def told(tiered: Stage, uid: str) -> dict[str, Any]:
