@@ -443,15 +443,18 @@ def a_scheme_moves_until_that_much_is_free_of_a_cgroup(fs: Machine) -> None:
 
 
 def stops_between(fs: Machine, least: int, most: int) -> None:
-    """Checks that at least so much arrives on nid 1, less than so much, and then no more."""
+    """Checks that at least so much arrives on nid 1, less than so much, and then no more.
+
+    What memory.numa_stat says of memory that stays where it is was seen to change by some pages.
+    """
     slack = MIB
     assert comes_true(lambda: tried_bytes(fs) >= 0 and fs.charged_bytes(APP, 1) >= least - slack, tries=600)
-    arrived, tried = fs.charged_bytes(APP, 1), tried_bytes(fs)
     comes_true(lambda: tried_bytes(fs) < 0)
     settled, tried = fs.charged_bytes(APP, 1), tried_bytes(fs)
-    assert arrived <= settled < most
+    assert least - 2 * slack <= settled < most, f"{settled=}, {tried=}"
     assert not comes_true(lambda: tried_bytes(fs) > tried)
-    assert fs.charged_bytes(APP, 1) == settled
+    found = fs.charged_bytes(APP, 1)
+    assert abs(found - settled) < slack, f"{settled=}, {found=}"
 
 
 def a_filter_keeps_its_path_when_its_type_changes(fs: HostFs) -> None:
