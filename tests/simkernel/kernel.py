@@ -10,6 +10,7 @@ from simkernel.directories import NR_FILES, READ_ONLY, child_of, fresh
 from simkernel.profiles import Profile
 from simkernel.quota import Quota
 from simkernel.values import accepted
+from terrace_agent.damon.tree import ULONG_MAX
 from terrace_agent.errors import HostFileMissing, HostFileUnreadable, StoreRefused
 
 ADMIN = "/sys/kernel/mm/damon/admin/kdamonds"
@@ -184,6 +185,8 @@ class SimKernel:
         content = accepted(path, value, self.profile.has)
         if content is None:
             return errno.EINVAL
+        if content.isdecimal() and int(content) > ULONG_MAX:
+            return errno.ERANGE
         if path == DAMON_STAT and content == "Y" and (self.running or self._runs_exclusively()):
             return errno.EBUSY
         if name in NR_FILES:

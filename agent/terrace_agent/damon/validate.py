@@ -68,13 +68,13 @@ def _context(context: Context, nids: frozenset[int]) -> Iterator[str]:
 def _attrs(attrs: MonitoringAttrs) -> Iterator[str]:
     yield from _intervals(attrs.intervals)
     regions = attrs.nr_regions
-    if not _FEWEST_REGIONS <= regions.min <= regions.max:
+    if not _FEWEST_REGIONS <= regions.min <= regions.max <= ULONG_MAX:
         yield f"between {regions.min} and {regions.max} regions (at least {_FEWEST_REGIONS}, and no less at most)"
 
 
 def _intervals(intervals: Intervals) -> Iterator[str]:
     sample_us, aggr_us, goal = intervals.sample_us, intervals.aggr_us, intervals.intervals_goal
-    if sample_us is None or aggr_us is None or not 0 < sample_us <= aggr_us:
+    if sample_us is None or aggr_us is None or not 0 < sample_us <= aggr_us <= ULONG_MAX:
         yield f"a sampling interval of {sample_us} us with an aggregation interval of {aggr_us} us"
     elif goal and goal.aggrs and not goal.min_sample_us <= sample_us <= goal.max_sample_us:
         yield f"a sampling interval of {sample_us} us outside of {goal.min_sample_us} to {goal.max_sample_us} us"
