@@ -105,3 +105,17 @@ def test_on_6_1_the_ladder_ends_at_move_pages_which_moves_the_written_set(grante
         )
         granted.cluster.kubectl("delete", "tieringpolicy", "other")
         waiting.until(lambda: host.settings(guest) == before, "the settings to be restored", limit_s=60)
+
+
+def test_move_pages_lets_damon_look_and_outlives_its_agent(granted: Stage, tmp_path: Path) -> None:
+    with joined(granted, tmp_path / "dv", "dv", append=ALONE, engine="MovePages", quota=RATE) as guest:
+        before = host.settings(guest)
+        granted.wait("condition=Ready", "nodetiering/dv", limit_s=180)
+        message = next(one["message"] for one in status_of(granted, "dv")["engines"] if one["name"] == "move_pages")
+        assert "DAMON (vaddr)" in message
+        load_and_wait(granted, guest, Load(hot_mib=128, cold_mib=300, node="dv"), share=0.9, limit_s=180)
+        guest.run("pkill -9 -f -- '-m terrace_agent run'")
+        load_and_wait(granted, guest, Load(hot_mib=128, cold_mib=300, node="dv"), share=0.9, limit_s=180)
+        assert status_of(granted, "dv")["engine"] == "move_pages"
+        granted.cluster.kubectl("delete", "tieringpolicy", "other")
+        waiting.until(lambda: host.settings(guest) == before, "the settings to be restored", limit_s=60)
