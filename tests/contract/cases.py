@@ -518,6 +518,13 @@ def an_amount_that_changes_while_its_window_goes_on_has_to_be_primed_anew(fs: Ho
         assert comes_true(lambda: tried_bytes(fs) == MIB)
         commit(fs, amount(3 * MIB, may_move=True))
         assert not comes_true(lambda: (tried_bytes(fs), effective_bytes(fs)) != (MIB, MIB))
+
+
+def an_amount_that_is_primed_anew_bounds_what_is_tried_from_then_on(fs: HostFs) -> None:
+    with running(fs, amount(MIB)):
+        assert comes_true(lambda: effective_bytes(fs) == MIB)
+        commit(fs, amount(MIB, may_move=True))
+        assert comes_true(lambda: tried_bytes(fs) == MIB)
         commit(fs, amount(3 * MIB))
         assert comes_true(lambda: effective_bytes(fs) == 3 * MIB)
         commit(fs, amount(3 * MIB, may_move=True))
@@ -634,7 +641,12 @@ CASES = (
     Case(check=processes_are_told_apart_by_a_scheme_for_each),
     Case(check=a_process_that_is_not_there_is_not_watched),
     Case(check=an_amount_that_was_primed_and_became_effective_bounds_what_is_tried),
-    Case(check=an_amount_that_changes_while_its_window_goes_on_has_to_be_primed_anew),
+    # A commit begins a new window on 7.2.13, not yet on 7.3.4. Where amounts are used, see AgentLoop, none does.
+    Case(
+        check=an_amount_that_changes_while_its_window_goes_on_has_to_be_primed_anew,
+        lacks=frozenset({Feature.TEMPORAL}),
+    ),
+    Case(check=an_amount_that_is_primed_anew_bounds_what_is_tried_from_then_on),
     Case(
         check=the_first_window_of_a_quota_bounds_nothing,
         # Of these kernels, those before 6.17; 6.17 does the same, but none of these features tells it from 6.18.
