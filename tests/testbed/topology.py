@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 REMOTE_DISTANCE = 20
+"""Between any two nids, where a topology does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,11 @@ class Topology:
 
     nodes: tuple[NumaNode, ...]
     hmat: bool = True
+    distances: tuple[tuple[int, ...], ...] = ()
+    """From each nid to each, as the firmware's SLIT has them."""
+    below_4g_mib: int | None = None
+    """How much of the memory, counted from nid 0, is below 4 GiB and so in the zones DMA and DMA32; None leaves that to
+    QEMU, which has up to 2 GiB there."""
 
     @property
     def cpus(self) -> int:
@@ -38,6 +44,10 @@ class Topology:
     def mib(self) -> int:
         """The whole memory."""
         return sum(node.mib for node in self.nodes)
+
+    def distance(self, source: int, target: int) -> int:
+        """How far one nid is from another."""
+        return self.distances[source][target] if self.distances else REMOTE_DISTANCE
 
 
 FAST = NumaNode(mib=1536, cpus=2)
@@ -52,10 +62,35 @@ TWO_NODES_WITHOUT_HMAT = Topology(nodes=(FAST, SLOW), hmat=False)
 ONE_NODE = Topology(nodes=(NumaNode(mib=1536, cpus=2),), hmat=False)
 """An ordinary machine: nothing to tier."""
 
+HBM_DRAM_CXL = Topology(
+    nodes=(
+        NumaNode(mib=1024, cpus=2),
+        NumaNode(mib=512, latency_ns=200, bandwidth_gib=100),
+        NumaNode(mib=512, latency_ns=400, bandwidth_gib=30),
+    ),
+    distances=((10, 15, 25), (15, 10, 20), (25, 20, 10)),
+)
+"""Three tiers in a row, the fastest with the CPUs."""
+
+TWO_SOCKETS = Topology(
+    nodes=(
+        NumaNode(mib=768, cpus=1),
+        NumaNode(mib=768, cpus=1),
+        NumaNode(mib=384, latency_ns=400, bandwidth_gib=30),
+        NumaNode(mib=384, latency_ns=400, bandwidth_gib=30),
+    ),
+    distances=((10, 21, 14, 24), (21, 10, 24, 14), (14, 24, 10, 26), (24, 14, 26, 10)),
+)
+"""nid 2 is socket 0's, nid 3 is socket 1's, and each socket's own memory is nearer than the other's."""
+
+TWO_ZONES = Topology(nodes=(FAST, SLOW), below_4g_mib=512)
+"""nid 0 is of DMA32 and Normal, as on any machine with more than 4 GiB."""
+
 
 def qemu_arguments(topology: Topology) -> list[str]:
     """QEMU's machine, memory and NUMA arguments."""
-    words = ["-M", f"q35,hmat={'on' if topology.hmat else 'off'}"]
+    below = f",max-ram-below-4g={topology.below_4g_mib}M" if topology.below_4g_mib else ""
+    words = ["-M", f"q35,hmat={'on' if topology.hmat else 'off'}{below}"]
     words += ["-smp", str(topology.cpus), "-m", f"{topology.mib}M"]
     for option, value in _options(topology):
         words += [option, value]
@@ -80,13 +115,13 @@ def _options(topology: Topology) -> Iterator[tuple[str, str]]:
 
 def _nearest_with_cpus(topology: Topology, nid: int) -> int:
     with_cpus = [other for other, node in enumerate(topology.nodes) if node.cpus]
-    return min(with_cpus, key=lambda other: abs(other - nid))
+    return min(with_cpus, key=lambda other: (topology.distance(nid, other), abs(other - nid)))
 
 
 def _distances(topology: Topology) -> Iterator[tuple[str, str]]:
     for source in range(len(topology.nodes)):
         for target in range(source + 1, len(topology.nodes)):
-            yield "-numa", f"dist,src={source},dst={target},val={REMOTE_DISTANCE}"
+            yield "-numa", f"dist,src={source},dst={target},val={topology.distance(source, target)}"
 
 
 def _latencies_and_bandwidths(topology: Topology) -> Iterator[tuple[str, str]]:

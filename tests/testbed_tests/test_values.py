@@ -7,7 +7,16 @@ from pathlib import Path
 from testbed import newc
 from testbed.archive import write_image
 from testbed.newc import File
-from testbed.topology import ONE_NODE, TWO_NODES_WITHOUT_HMAT, TWO_TIERS, NumaNode, Topology, qemu_arguments
+from testbed.topology import (
+    ONE_NODE,
+    TWO_NODES_WITHOUT_HMAT,
+    TWO_SOCKETS,
+    TWO_TIERS,
+    TWO_ZONES,
+    NumaNode,
+    Topology,
+    qemu_arguments,
+)
 
 
 def test_an_initrd_holds_directories_before_files_with_their_modes() -> None:
@@ -56,6 +65,17 @@ def test_two_sockets_have_their_own_cpus_and_slow_memory_has_the_nearest() -> No
     words = qemu_arguments(Topology(nodes=(fast, slow, slow, fast)))
     assert "node,nodeid=3,memdev=memory3,cpus=1-1,initiator=3" in words
     assert "node,nodeid=2,memdev=memory2,initiator=3" in words
+
+
+def test_with_distances_the_nearest_is_who_has_the_shortest() -> None:
+    words = qemu_arguments(TWO_SOCKETS)
+    assert "node,nodeid=2,memdev=memory2,initiator=0" in words
+    assert "node,nodeid=3,memdev=memory3,initiator=1" in words
+    assert {"dist,src=0,dst=2,val=14", "dist,src=0,dst=3,val=24"} <= set(words)
+
+
+def test_memory_above_4_gib_is_a_matter_of_the_machine() -> None:
+    assert qemu_arguments(TWO_ZONES)[1] == "q35,hmat=on,max-ram-below-4g=512M"
 
 
 def test_an_image_is_one_layer_with_a_name_and_an_entrypoint(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
  *
  * Both sets are first placed on chosen NUMA nodes (MPOL_PREFERRED while they are filled, the default policy
  * afterwards, so that anybody may move them). Then one CPU reads one byte of every hot page, for ever, or with --write
- * writes it: soft-dirty bits show writes only. It rests in between, longer than that takes: kdamonds need a CPU, too.
+ * writes it: soft-dirty bits show writes only. It rests in between, longer than that takes: kdamonds need a CPU, too. With
+ * a long --rest-ms the hot set is only warm.
  * Every interval one line of JSON goes to stdout, with real placements as move_pages(2) tells them of every 4th hot and
  * every 16th cold page:
  *
@@ -37,14 +38,14 @@
 #define HOT_ASKED 4UL
 #define COLD_ASKED 16UL
 #define SWITCH_EVERY_US 2000
-#define REST_US 20000
+#define REST_MS 20
 
 /* From linux/mempolicy.h, which a static build without kernel headers does not have. */
 #define MPOL_DEFAULT 0
 #define MPOL_PREFERRED 1
 
 struct options {
-	unsigned long hot_mib, cold_mib;
+	unsigned long hot_mib, cold_mib, rest_ms;
 	int hot_nid, cold_nid;
 	double interval_s, seconds;
 	int cpu, write;
@@ -167,13 +168,13 @@ static void start_address_space_switcher(void)
 static struct options parse(int argc, char **argv)
 {
 	struct options o = { .hot_mib = 128, .cold_mib = 128, .hot_nid = 1, .cold_nid = 0,
-			     .interval_s = 5, .seconds = 1e9, .cpu = 0 };
+			     .interval_s = 5, .seconds = 1e9, .cpu = 0, .rest_ms = REST_MS };
 	static const struct option known[] = {
 		{ "hot-mib", required_argument, NULL, 'h' },  { "cold-mib", required_argument, NULL, 'c' },
 		{ "hot-nid", required_argument, NULL, 'H' },  { "cold-nid", required_argument, NULL, 'C' },
 		{ "interval-s", required_argument, NULL, 'i' }, { "seconds", required_argument, NULL, 's' },
 		{ "cpu", required_argument, NULL, 'p' },      { "write", no_argument, NULL, 'w' },
-		{ NULL, 0, NULL, 0 },
+		{ "rest-ms", required_argument, NULL, 'r' },  { NULL, 0, NULL, 0 },
 	};
 
 	for (int one; (one = getopt_long(argc, argv, "", known, NULL)) != -1;) {
@@ -186,9 +187,10 @@ static struct options parse(int argc, char **argv)
 		case 's': o.seconds = atof(optarg); break;
 		case 'p': o.cpu = atoi(optarg); break;
 		case 'w': o.write = 1; break;
+		case 'r': o.rest_ms = strtoul(optarg, NULL, 10); break;
 		default:
 			errx(2, "usage: hotcold [--hot-mib N] [--cold-mib N] [--hot-nid NID] [--cold-nid NID]"
-				" [--interval-s S] [--seconds S] [--cpu CPU] [--write]");
+				" [--interval-s S] [--seconds S] [--cpu CPU] [--write] [--rest-ms N]");
 		}
 	}
 	return o;
@@ -213,7 +215,7 @@ int main(int argc, char **argv)
 			next_s += o.interval_s;
 		}
 		touches += touch_all(hot, o.write);
-		usleep(REST_US);
+		usleep(o.rest_ms * 1000);
 	}
 	return 0;
 }
