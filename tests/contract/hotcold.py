@@ -1,0 +1,32 @@
+"""Processes of `testbed/workload/hotcold.c` in a guest, and where their pages are."""
+
+from story.placement import Sample, sample
+from testbed.guest import Guest
+
+
+def start(guest: Guest, name: str, *, cgroup: str = "", **options: int) -> None:
+    """Starts one and returns once its pages are where they are to be; options as in `--hot-mib`, with underscores."""
+    words = " ".join(f"--{key.replace('_', '-')} {value}" for key, value in ({"interval_s": 1} | options).items())
+    join = f"echo $BASHPID > /sys/fs/cgroup/{cgroup}/cgroup.procs; " if cgroup else ""
+    guest.run(f"(setsid bash -c '{join}exec /opt/hotcold {words}' > {_log(name)} 2>&1 < /dev/null &)")
+    guest.run(f"until grep -q touches {_log(name)}; do sleep 0.5; done", limit_s=180)
+
+
+def samples(guest: Guest, name: str, *, nid: int = 0) -> list[Sample]:
+    """Returns what it has told so far, with `nid` for the fast one."""
+    lines = guest.read(_log(name)).splitlines()
+    return [sample(line, fast_nid=nid) for line in lines if line.endswith("}")]
+
+
+def now(guest: Guest, name: str, *, nid: int = 0) -> Sample:
+    """Returns what it has told last."""
+    return samples(guest, name, nid=nid)[-1]
+
+
+def end_all(guest: Guest) -> None:
+    """Ends all of them."""
+    guest.run("pkill -KILL -x hotcold; while pgrep -x hotcold > /dev/null; do sleep 0.2; done")
+
+
+def _log(name: str) -> str:
+    return f"/run/hotcold-{name}.log"
