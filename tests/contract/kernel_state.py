@@ -15,3 +15,14 @@ def settings(guest: Guest) -> tuple[str, ...]:
 def running(guest: Guest) -> list[int]:
     """Returns the pids of the kdamonds, -1 for one that does not run."""
     return [int(pid) for pid in guest.run(f"cat {KDAMONDS}/*/pid").stdout.split()]
+
+
+def vmstat(guest: Guest) -> dict[str, int]:
+    """Returns the counters of /proc/vmstat."""
+    return {name: int(count) for name, count in map(str.split, guest.read("/proc/vmstat").splitlines())}
+
+
+def free_mib(guest: Guest, nid: int) -> int:
+    """Returns how much of a nid is free."""
+    meminfo = guest.read(f"/sys/devices/system/node/node{nid}/meminfo").splitlines()
+    return next(int(line.split()[3]) for line in meminfo if "MemFree:" in line) // 1024
