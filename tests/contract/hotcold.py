@@ -23,6 +23,11 @@ def now(guest: Guest, name: str, *, nid: int = 0) -> Sample:
     return samples(guest, name, nid=nid)[-1]
 
 
+def shares(told: list[Sample], since_s: float) -> list[tuple[float, float]]:
+    """Returns the seconds since then and the share on the nid, of each look: for messages."""
+    return [(round(one.monotonic_s - since_s, 1), round(one.hot_fast_ratio, 3)) for one in told]
+
+
 def end_all(guest: Guest) -> None:
     """Ends all of them."""
     guest.run("pkill -KILL -x hotcold; while pgrep -x hotcold > /dev/null; do sleep 0.2; done")
