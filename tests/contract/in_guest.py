@@ -5,7 +5,7 @@ from typing import Any
 
 from testbed.guest import Guest
 
-_PATH = "/terrace/agent:/terrace/api:/terrace/tests"
+_PATH = "/terrace/agent:/terrace/api:/terrace/tests:/terrace/libraries"
 
 
 def run(guest: Guest, program: str, *arguments: str, limit_s: float = 120) -> dict[str, Any]:
