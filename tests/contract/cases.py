@@ -287,14 +287,23 @@ def a_running_kdamond_has_a_pid_until_it_is_off(fs: HostFs) -> None:
         assert (fs.read(STATE), fs.read(f"{ROOT}/pid")) == ("off", "-1")
 
 
-def commands_to_a_kdamond_that_is_off_are_refused(fs: HostFs) -> None:
+def commands_to_a_kdamond_that_was_never_on_are_refused(fs: HostFs) -> None:
     with staged(fs):
         assert refusal(fs, STATE, "off") == errno.EINVAL
         assert refusal(fs, STATE, "update_schemes_stats") == errno.EINVAL
-        fs.store(STATE, "on")
+
+
+# One command each: a second one panics 6.17.
+def a_commit_to_a_kdamond_that_is_off_is_refused(fs: HostFs) -> None:
+    with running(fs):
+        fs.store(STATE, "off")
+        assert refusal(fs, STATE, "commit") in {errno.ECANCELED, errno.EINVAL}
+
+
+def a_kdamond_that_is_off_does_not_refresh_its_files(fs: HostFs) -> None:
+    with running(fs):
         fs.store(STATE, "off")
         assert refusal(fs, STATE, "update_schemes_stats") in {errno.ECANCELED, errno.EINVAL}
-        assert refusal(fs, STATE, "commit") in {errno.ECANCELED, errno.EINVAL}
 
 
 def an_unknown_command_is_invalid(fs: HostFs) -> None:
@@ -612,7 +621,9 @@ CASES = (
     Case(check=nothing_can_be_resized_while_a_kdamond_runs),
     Case(check=damon_stat_tolerates_no_other_and_is_not_tolerated, needs=_STAT),
     Case(check=a_running_kdamond_has_a_pid_until_it_is_off),
-    Case(check=commands_to_a_kdamond_that_is_off_are_refused),
+    Case(check=commands_to_a_kdamond_that_was_never_on_are_refused),
+    Case(check=a_commit_to_a_kdamond_that_is_off_is_refused),
+    Case(check=a_kdamond_that_is_off_does_not_refresh_its_files),
     Case(check=an_unknown_command_is_invalid),
     Case(check=an_invalid_tree_is_not_switched_on),
     Case(check=an_invalid_commit_is_refused_and_the_kdamond_goes_on, needs=frozenset({Feature.NODE_GOALS})),

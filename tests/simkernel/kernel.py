@@ -82,6 +82,7 @@ class SimKernel:
         self.accessed: dict[int, tuple[tuple[int, int], ...]] = {}
         self._next_pid = 100
         self._was_on: set[int] = set()
+        self._late_calls: set[int] = set()
         self._files = {DEMOTION_ENABLED: "false", "/proc/sys/kernel/numa_balancing": "0"}
         self._files |= {f"/sys/devices/system/node/node{nid}/numastat": "numa_foreign 0" for nid in nids}
         self._files["/proc/vmstat"] = "thp_migration_success 0"
@@ -203,6 +204,7 @@ class SimKernel:
             if self.running:
                 return errno.EBUSY
             self._was_on.clear()
+            self._late_calls.clear()
         if path.endswith("nr_contexts") and count > 1:
             return errno.EINVAL
         for name in [name for name in self._files if name.startswith(f"{directory}/") and name != path]:
@@ -248,6 +250,7 @@ class SimKernel:
         self._panic_on_bad_nid(tree)
         self._next_pid += 1
         self._was_on.add(index)
+        self._late_calls.discard(index)
         self.running[index] = Running(pid=self._next_pid, files=tree, intervals=validity.intervals(tree))
         self._files[f"{ADMIN}/{index}/state"] = "on"
         self._files[f"{ADMIN}/{index}/pid"] = str(self._next_pid)
@@ -261,7 +264,7 @@ class SimKernel:
 
     def _commit(self, index: int) -> int | None:
         if index not in self.running:
-            return self.profile.late_command if index in self._was_on else errno.EINVAL
+            return self._late(index)
         tree = self._tree(index)
         if refusal := self._refusal_of_commit(tree):
             if not self.profile.invalid_commit_kills:
@@ -274,7 +277,7 @@ class SimKernel:
 
     def _commit_goals(self, index: int) -> int | None:
         if index not in self.running:
-            return self.profile.late_command if index in self._was_on else errno.EINVAL
+            return self._late(index)
         tree = self._tree(index)
         if not self._are_there(validity.goal_memcg_paths(tree)):
             return errno.EINVAL
@@ -283,6 +286,15 @@ class SimKernel:
         running.files |= {path: text for path, text in tree.items() if "/quotas/goals/" in path}
         running.goal_commits += 1
         return None
+
+    def _late(self, index: int) -> int:
+        """Returns what a command to a kdamond that is off comes to."""
+        if index not in self._was_on:
+            return errno.EINVAL
+        if self.profile.late_calls_stay and index in self._late_calls:
+            raise KernelPanic
+        self._late_calls.add(index)
+        return self.profile.late_command
 
     def _refusal_of_commit(self, tree: dict[str, str]) -> int | None:
         if not validity.is_valid(tree):
@@ -300,7 +312,7 @@ class SimKernel:
 
     def _update(self, index: int, word: str) -> int | None:
         if index not in self.running:
-            return self.profile.late_command if index in self._was_on else errno.EINVAL
+            return self._late(index)
         if self.update_errno:
             return self.update_errno
         running, context = self.running[index], f"{ADMIN}/{index}/contexts/0"

@@ -27,6 +27,8 @@ class Profile:
         bad_nid_panics: a goal with a nid that does not exist panics when it runs.
         off_when_off: errno of `off` on a kdamond that was on before; None where it succeeds.
         late_command: errno of update commands on a kdamond that was on before.
+        late_calls_stay: such a command stays in the list of the kdamond's calls though it was refused, so that the next
+            one finds the list corrupted (`damon_call()`, seen on 6.17.13; 6.16.12 says EBUSY then).
         first_window_unbound: the first window of a quota, unless it has no length, is one without any quota
             (ce652aac9c90, until 6.18 computes the effective quota then).
         stays_on_target: DAMON's migration allocates on its target or nowhere (`__GFP_THISNODE`).
@@ -38,6 +40,7 @@ class Profile:
     bad_nid_panics: bool = False
     off_when_off: int | None = errno.EPERM
     late_command: int = errno.ECANCELED
+    late_calls_stay: bool = False
     first_window_unbound: bool = False
     stays_on_target: bool = False
 
@@ -59,7 +62,14 @@ LINUX_6_16 = Profile(
     first_window_unbound=True,
     stays_on_target=True,
 )
-LINUX_6_17 = Profile(name="6.17", has=_6_17, bad_nid_panics=True, late_command=errno.EINVAL, first_window_unbound=True)
+LINUX_6_17 = Profile(
+    name="6.17",
+    has=_6_17,
+    bad_nid_panics=True,
+    late_command=errno.EINVAL,
+    late_calls_stay=True,
+    first_window_unbound=True,
+)
 LINUX_6_18 = Profile(name="6.18", has=_6_18, bad_nid_panics=True, late_command=errno.EINVAL)
 LINUX_6_19 = Profile(name="6.19", has=_6_19, bad_nid_panics=True, late_command=errno.EINVAL)
 LINUX_7_0 = Profile(name="7.0", has=_7_0, bad_nid_panics=True)

@@ -67,7 +67,12 @@ class Meter:
         return frozenset(claim.pid for claim in state.owned if claim.pid and self._reader.runs(claim))
 
     def ask(self, index: int, word: str) -> bool:
-        """Returns whether kdamond `index` did what `word` commands; if not, the files stay as they are."""
+        """Returns whether kdamond `index` did what `word` commands; if not, the files stay as they are.
+
+        One that is off is not commanded: the second of such commands panics 6.17 (docs/kernel-facts.md, 48).
+        """
+        if not self._reader.is_on(index):
+            return False
         # Somebody's long command, a kdamond that has just ended (EINVAL up to 6.19): the next look asks again.
         try:
             self._patience.store(self._fs, state_path(index), word)

@@ -10,7 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simkernel import LINUX_7_0, LINUX_7_2, LINUX_7_3, NO_DAMON, PROFILES, Profile, SimKernel, SimMemory, SimNid
+from simkernel import (
+    LINUX_6_17,
+    LINUX_7_0,
+    LINUX_7_2,
+    LINUX_7_3,
+    NO_DAMON,
+    PROFILES,
+    Profile,
+    SimKernel,
+    SimMemory,
+    SimNid,
+)
+from terrace_agent.damon.meter import Meter
+from terrace_agent.damon.patience import Patience
+from terrace_agent.damon.read import TreeReader
 from terrace_agent.engine import Plan, stores
 from terrace_agent.errors import EngineUnavailable, KdamondDied, KdamondStays, SettingsRejected, StoreRefused
 from terrace_agent.journal_file import FileJournal
@@ -598,6 +612,14 @@ def test_a_kdamond_that_ends_just_when_it_is_asked_is_asked_no_more(profile: Pro
     moved = engine_on(kernel, tmp_path).verify()
     assert [kdamond.direction for kdamond in moved.kdamonds] == ["demotion"]
     assert moved.notes == ("kdamond 1 is off though it should run",)
+
+
+def test_a_kdamond_that_has_ended_is_not_commanded_again(tmp_path: Path) -> None:
+    kernel, patience = SimKernel(LINUX_6_17), Patience()
+    enforce(kernel, tmp_path)
+    meter = Meter(kernel, TreeReader(kernel, patience), FileJournal(tmp_path, boot_id=BOOT_ID), patience)
+    kernel.kill_kdamond(1)
+    assert not any(meter.ask(1, f"update_{what}") for what in ("schemes_stats", "schemes_effective_quotas"))
 
 
 def test_what_moved_before_the_first_look_counts(kernel: SimKernel, tmp_path: Path) -> None:
