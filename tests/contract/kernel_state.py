@@ -4,6 +4,12 @@ from testbed.guest import Guest
 
 KDAMONDS = "/sys/kernel/mm/damon/admin/kdamonds"
 STAT = "/sys/module/damon_stat/parameters/enabled"
+_PIDS = f"""
+for file in {KDAMONDS}/*/pid; do
+    # EBUSY while a command of the agent's runs.
+    until cat $file 2> /dev/null || [ ! -e $file ]; do sleep 0.05; done
+done
+"""
 
 
 def settings(guest: Guest) -> tuple[str, ...]:
@@ -14,7 +20,7 @@ def settings(guest: Guest) -> tuple[str, ...]:
 
 def running(guest: Guest) -> list[int]:
     """Returns the pids of the kdamonds, -1 for one that does not run."""
-    return [int(pid) for pid in guest.run(f"cat {KDAMONDS}/*/pid").stdout.split()]
+    return [int(pid) for pid in guest.run(_PIDS).stdout.split()]
 
 
 def vmstat(guest: Guest) -> dict[str, int]:
