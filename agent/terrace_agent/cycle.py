@@ -177,10 +177,11 @@ class Cycle:
         return plan
 
     def _persist(self, run: Running, engine: Engine, plan: Plan) -> None:
-        """Applies `plan`, and where cgroups came or went meanwhile plans anew: one that has gone refuses all of them.
+        """Applies `plan`, and where cgroups came or went meanwhile plans anew: one that has gone can refuse them all.
 
-        Linux 6.12 does not even refuse: its kdamond ends. What fails although no cgroup changed is a failure, and so is
-        what fails at every try: nothing of it is in force. The next turn goes on.
+        An engine lets others stand in for it where it can. Linux 6.12 does not even refuse: its kdamond ends. What
+        fails although no cgroup changed is a failure, and so is what fails at every try: nothing of it is in force. The
+        next turn goes on.
         """
         for tries_left in reversed(range(_TRIES)):
             try:

@@ -1,20 +1,21 @@
-"""Does the steps of a plan, one by one; decides nothing.
+"""Does the steps of a plan, one by one; decides only who stands in for a cgroup that has gone (`stand_in`).
 
 Before: `plan`. After: `verify`. Whatever is journaled is journaled before the store that it speaks of, so SIGKILL
 between any two steps leaves a journal that claims at least what is there.
 """
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from terrace_agent.damon import verify
 from terrace_agent.damon.look import looks_at, read_oracle
 from terrace_agent.damon.patience import Patience
 from terrace_agent.damon.read import TreeReader
+from terrace_agent.damon.stand_in import listed, stand_ins
 from terrace_agent.engine import Plan
 from terrace_agent.errors import KdamondDied, KdamondStays, SchemesRefused, StoreRefused
-from terrace_agent.hostfs import HostFs
+from terrace_agent.hostfs import HostFs, read_optional
 from terrace_agent.journal import Journal, JournalState, OwnedKdamond, cooling, forgetting, remembering
 from terrace_agent.steps import (
     Bank,
@@ -30,8 +31,12 @@ from terrace_agent.steps import (
     Step,
     Store,
 )
+from terrace_agent.workloads.cgroups import is_charged
 
 _UNBUILT = {"commit_schemes_quota_goals": errno.EINVAL}
+_LOOK_CGROUPS_UP = frozenset({"on", "commit"})
+_TRIES = 8
+"""Of a command whose cgroups go: each may wait for a sample, and some cgroup or other goes in that time."""
 
 
 class Applier:
@@ -109,14 +114,35 @@ class Applier:
         """Stores a command; ENOMEM is what any scheme that cannot be built comes to (`damon_sysfs_add_schemes()`).
 
         A goal for a cgroup that has gone is EINVAL where goals are all that is committed
-        (`damon_sysfs_memcg_path_to_id()`, mm/damon/sysfs-schemes.c).
+        (`damon_sysfs_memcg_path_to_id()`, mm/damon/sysfs-schemes.c). For one that has gone from a list of filters
+        another stands in, before the first try as well: Linux 6.12 would end the kdamond.
         """
-        try:
-            self._patience.store(self._fs, step.path, step.word)
-        except StoreRefused as error:
-            if error.errno != _UNBUILT.get(step.word, errno.ENOMEM):
-                raise
-            raise SchemesRefused(path=error.path, value=error.value, errno=error.errno) from error
+        self._stand_in(step)
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                self._patience.store(self._fs, step.path, step.word)
+            except StoreRefused as error:
+                if error.errno != _UNBUILT.get(step.word, errno.ENOMEM):
+                    raise
+                if not (tries_left and self._stand_in(step)):
+                    raise SchemesRefused(path=error.path, value=error.value, errno=error.errno) from error
+            else:
+                return
+
+    def _stand_in(self, step: Command) -> bool:
+        """Names other cgroups where those that have gone are staged; returns whether there were any."""
+        claim = next((one for one in self._journal.load().owned if one.index == step.index), None)
+        if claim is None or step.word not in _LOOK_CGROUPS_UP:
+            return False
+        files = dict(claim.files)
+        gone = {cgroup for cgroup in set(listed(files).values()) if not is_charged(self._fs, cgroup)}
+        # Schemes that begin anew are claimed before they are staged.
+        staged = [s for s in stand_ins(files, gone) if read_optional(self._fs, s.path) == files[s.path]]
+        if staged:
+            self._journal_with(lambda state: _restaging(state, step.index, {one.path: one.value for one in staged}))
+        for store in staged:
+            self._patience.store(self._fs, store.path, store.value)
+        return bool(staged)
 
     def _journal_with(self, change: Callable[[JournalState], JournalState]) -> None:
         before = self._journal.load()
@@ -139,6 +165,23 @@ def _claiming(state: JournalState, step: Claim) -> JournalState:
     )
     others = tuple(owned for owned in state.owned if owned.index != step.index)
     return replace(state, owned=tuple(sorted((*others, claim), key=lambda owned: owned.index)))
+
+
+def _restaging(state: JournalState, index: int, values: Mapping[str, str]) -> JournalState:
+    """Returns the journal with other values for some of the claimed files; what they held may still be staged."""
+    return replace(
+        state,
+        owned=tuple(
+            replace(
+                owned,
+                files=tuple((path, values.get(path, value)) for path, value in owned.files),
+                staged=(*owned.staged, *(item for item in owned.files if item[0] in values)),
+            )
+            if owned.index == index
+            else owned
+            for owned in state.owned
+        ),
+    )
 
 
 def _disclaiming(state: JournalState, from_index: int) -> JournalState:

@@ -39,10 +39,19 @@ def read_cgroups(fs: HostFs) -> Found:
     return _sorted_out(_walk(fs, "/", None))
 
 
+def is_charged(fs: HostFs, path: str) -> bool:
+    """Returns whether pages are charged to a cgroup, `/a/b`; not to one that is gone."""
+    return fs.exists(f"{_folder(path)}/memory.stat")
+
+
+def _folder(path: str) -> str:
+    return f"{ROOT}{path}".rstrip("/")
+
+
 def _walk(fs: HostFs, path: str, mems_above: frozenset[int] | None) -> Iterator[Cgroup]:
-    folder = f"{ROOT}{path}".rstrip("/")
+    folder = _folder(path)
     cgroup = Cgroup(path=path, mems=_read_mems(fs, folder, mems_above))
-    if fs.exists(f"{folder}/memory.stat"):
+    if is_charged(fs, path):
         yield cgroup
     for name in fs.folders(folder):
         yield from _walk(fs, f"{path.rstrip('/')}/{name}", cgroup.mems)

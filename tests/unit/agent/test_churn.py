@@ -2,13 +2,14 @@
 
 import dataclasses
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import pytest
 
 from cases.pods import container_path, make_host, make_pod, pod_path, remove_pod, uid
-from simkernel import LINUX_7_0, LINUX_7_2, LINUX_7_3, Profile, SimKernel, SimMemory, SimNid
+from simkernel import LINUX_6_12, LINUX_7_0, LINUX_7_2, LINUX_7_3, Profile, SimKernel, SimMemory, SimNid
 from simkernel.filters import Page, passes
 from terrace_agent.cycle import Cycle
 from terrace_agent.damon.engine import DamonEngine
@@ -82,6 +83,16 @@ class Node:
             if command == word:
                 self.kernel.meanwhile = None
                 act()
+
+        self.kernel.meanwhile = happen
+
+    def before_each(self, word: str, acts: Iterable[Callable[[], None]]) -> None:
+        """Lets one thing after the other happen, each right before the kernel takes a command `word`."""
+        left = list(acts)
+
+        def happen(command: str) -> None:
+            if command == word and left:
+                left.pop(0)()
 
         self.kernel.meanwhile = happen
 
@@ -160,18 +171,61 @@ def test_a_kernel_that_ends_its_kdamond_over_a_cgroup_that_has_gone_starts_it_ag
     assert node.demotes(2)
 
 
-def test_schemes_that_are_refused_at_every_try_are_a_failure_and_the_next_turn_goes_on(node: Node) -> None:
-    for number in range(3, 10):
+@pytest.mark.parametrize("word", ["on", "commit"])
+def test_pods_that_go_one_before_each_try_are_no_failure(node: Node, word: str) -> None:
+    if word == "commit":
+        node.turn()
+    for number in range(3, 9):
         node.start(number)
-    going = iter(range(1, 10))
-    node.kernel.meanwhile = lambda word: node.end(next(going)) if word == "on" else None
+    node.before_each(word, [partial(node.end, number) for number in range(1, 7)])
     turn = node.turn()
+    assert turn.failure is None
+    assert [node.demotes(number) for number in (6, 7, 8)] == [False, True, True]
+    assert len(node.kernel.running) == 2
+
+
+def test_what_stands_in_for_a_pod_that_has_gone_is_dropped_at_the_next_look(node: Node) -> None:
+    node.turn()
+    node.start(3)
+    node.meanwhile("commit", lambda: node.end(1))
+    node.turn()
+    node.start(4)
+    node.turn()
+    pods = [path for path in listed(node, DEMOTION) if "-pod" in path]
+    assert pods == sorted(path for number in (2, 3, 4) for path in (pod_path(number), container_path(number)))
+    node.now += 60
+    assert not node.turn().steps
+
+
+def listed(node: Node, index: int) -> list[str]:
+    files = node.kernel.running[index].files
+    return sorted(text for path, text in files.items() if "/schemes/0/" in path and path.endswith("/memcg_path"))
+
+
+@pytest.mark.parametrize("kills", [False, True])
+def test_pods_that_are_left_alone_stay_so_when_another_one_goes_between_look_and_commit(*, kills: bool) -> None:
+    node = Node(dataclasses.replace(LINUX_6_12, invalid_commit_kills=kills))
+    for number in (1, 2, 3):
+        node.start(number, app="db")
+    node.turn()
+    pids = node.host.pids()
+    node.start(4, app="db")
+    node.meanwhile("update_schemes_stats" if kills else "commit", lambda: node.end(1))
+    assert node.turn().failure is None
+    assert node.kernel.meanwhile is None
+    assert [node.demotes(number) for number in (2, 3, 4)] == [False] * 3
+    assert node.host.pids() == pids
+
+
+def test_schemes_that_are_refused_at_every_try_are_a_failure_and_the_next_turn_goes_on(limited: Node) -> None:
+    limited.before_each("commit", [partial(limited.end, number) for number in (1, 2, 3)])
+    for number in (3, 4):
+        limited.start(number)
+    turn = limited.turn()
     assert isinstance(turn.failure, SchemesRefused)
     assert turn.outcome is Outcome.UNCHANGED
-    assert not node.kernel.running
-    node.kernel.meanwhile = None
-    assert node.turn().failure is None
-    assert len(node.kernel.running) == 2
+    assert limited.turn().failure is None
+    assert limited.schemes(PROMOTION) == 1 + 1
 
 
 def test_a_scheme_that_is_refused_although_every_cgroup_is_there_is_a_failure(node: Node) -> None:

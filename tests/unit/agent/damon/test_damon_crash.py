@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import itertools
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -18,6 +19,7 @@ from unit.agent.damon.builders import MIB, MemoryJournal, engine_on, guest, sett
 
 LISTED = Movable(listed=True, allowed=tuple(Cgroup(path=path) for path in ("/", "/a", "/b")))
 LISTED_ANEW = Movable(listed=True, allowed=tuple(Cgroup(path=path) for path in ("/", "/b", "/c", "/d")))
+LISTED_SHORTER = Movable(listed=True, allowed=tuple(Cgroup(path=path) for path in ("/", "/b", "/c")))
 LIMITED, LIMITED_ANEW = (
     Movable(
         allowed=tuple(Cgroup(path=path) for path in ("/", "/a", "/b", "/c", "/d")),
@@ -165,6 +167,50 @@ def test_a_goal_that_is_committed_while_lists_wait_can_be_undone_wherever_it_was
         assert {path: kernel.read(path) for path in FOUND} == FOUND, store
     assert store > 3
     assert [(running.commits, running.goal_commits) for running in kernel.running.values()] == [(0, 1), (0, 1)]
+
+
+@pytest.mark.parametrize("then", [(OLD, LISTED_SHORTER), None], ids=["list", "stop"])
+@pytest.mark.parametrize("first", [None, (OLD, LISTED)], ids=["on", "commit"])
+def test_what_stands_in_for_a_cgroup_that_has_gone_is_known_as_ours_wherever_it_was_cut_off(
+    first: Wanted | None, then: Wanted | None
+) -> None:
+    stood_in = 0
+    for kernel, state, store in crashes_while_one_goes(first, (OLD, LISTED_ANEW), gone="/d"):
+        stood_in += any(("/d" in old and "/d" not in new) for old, new in staged_and_claimed(state))
+        turn(kernel, state, then)
+        assert configuration(kernel) == (whole(then) if then else {}), store
+        assert then or {path: kernel.read(path) for path in FOUND} == FOUND, store
+    assert stood_in > 1
+
+
+def crashes_while_one_goes(
+    first: Wanted | None, then: Wanted, *, gone: str
+) -> Iterator[tuple[SimKernel, Journal, int]]:
+    """Yields as `crashes`; a cgroup goes right before the kernel looks it up."""
+    for store in itertools.count(1):
+        kernel, state = booted(), MemoryJournal()
+        if first:
+            turn(kernel, state, first)
+        kernel.meanwhile = partial(_go, kernel, gone)
+        kernel.kill_after = store
+        try:
+            turn(kernel, state, then)
+        except Killed:
+            kernel.kill_after = None
+            kernel.meanwhile = None
+            kernel.remove_cgroup(gone)
+            yield kernel, state, store
+        else:
+            return
+
+
+def _go(kernel: SimKernel, gone: str, word: str) -> None:
+    if word in {"on", "commit"}:
+        kernel.remove_cgroup(gone)
+
+
+def staged_and_claimed(state: Journal) -> list[tuple[set[str], set[str]]]:
+    return [({value for _, value in one.staged}, {value for _, value in one.files}) for one in state.load().owned]
 
 
 def test_however_often_commits_of_other_lists_fail_the_journal_stays_small() -> None:
