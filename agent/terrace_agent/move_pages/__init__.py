@@ -1,8 +1,9 @@
 """The engine that tracks accesses and moves pages from user space, on kernels that do neither by themselves.
 
-Rule: `procfs` reads and stores below `/proc/PID`, `idle_pages` the idle bits of frames, `syscall` calls move_pages(2),
-to move in `mover` only, a process of its own that `pilot` watches. `heat`, `vmas`, `choose`, `desired`, `batches` and
-`pace` are pure. Files of DAMON are its own engine's: `monitored` asks through `terrace_agent.monitor`.
+Rule: `procfs` reads and stores below `/proc/PID`, `words` what there is about frames, for `idle_pages` only, `syscall`
+calls move_pages(2), to move in `mover` only, a process of its own that `pilot` watches. `heat`, `vmas`, `choose`,
+`desired`, `batches` and `pace` are pure. Files of DAMON are its own engine's: `monitored` asks through
+`terrace_agent.monitor`.
 
 Flow::
 

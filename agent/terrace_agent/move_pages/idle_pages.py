@@ -2,9 +2,10 @@
 
 Each bit of `/sys/kernel/mm/page_idle/bitmap` is a frame. Storing 1 marks it idle and clears its accessed bits, and it
 reads 0 once it was touched (Linux Documentation/admin-guide/mm/idle_page_tracking.rst). The kernel keeps the bit of a
-huge page in its first frame and reads 0 for the others (`page_idle_get_folio()`, mm/page_idle.c), so those are looked
-up in `/proc/kpageflags`. That file is the same in every mount of proc; the bitmap takes stores only where the host's
-`/sys/kernel/mm` is mounted, since the `/sys` of a container that is not privileged is read-only.
+large folio (a huge page, or since 6.8 a smaller one of multi-size THP) in its first frame and reads 0 for the others
+(`page_idle_get_folio()`, mm/page_idle.c), so those are looked up in `/proc/kpageflags`. That file is the same in every
+mount of proc; the bitmap takes stores only where the host's `/sys/kernel/mm` is mounted, since the `/sys` of a
+container that is not privileged is read-only.
 
 Each frame costs a walk of all its mappings, so one page of `EVERY` is looked at, and stands for its neighbours.
 """
@@ -13,24 +14,31 @@ import os
 import time
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 
 from terrace_agent.hostfs import HostFs
+from terrace_agent.move_pages import words
 from terrace_agent.move_pages.heat import TOUCHED, Look
 from terrace_agent.move_pages.procfs import Procfs
 from terrace_agent.move_pages.vmas import Vma
+from terrace_agent.move_pages.words import WORD_BYTES
 
 EVERY = 16
 BITMAP = "/sys/kernel/mm/page_idle/bitmap"
 KPAGEFLAGS = Path("/proc/kpageflags")
-_WORD_BYTES, _WORD_BITS = 8, 64
+_WORD_BITS = 64
+_FLAGS_GAP = 64
+"""To ask for the flags of so many frames costs about as much as one call more."""
 _TAIL = 1 << 16
 """KPF_COMPOUND_TAIL (Linux include/uapi/linux/kernel-page-flags.h)."""
+_IS_HEAD = bytes(value >> 7 for value in range(256))
+"""Of the second byte of flags, whose highest bit is KPF_COMPOUND_HEAD."""
 
 
 class Frames:
-    """Reads and stores words about frames, at `frame * 8` or, where a bit is a frame, at the word that holds it."""
+    """What there is about frames: a word of flags for each, and a bitmap in which each is a bit."""
 
     def __init__(self, bitmap: Path, flags: Path = KPAGEFLAGS, *, page_bytes: int = 4_096) -> None:
         self._bitmap = bitmap
@@ -49,31 +57,41 @@ class Frames:
             return f"{error.filename}: {error.strerror}"
         return ""
 
-    def heads(self, frames: Iterable[int]) -> list[int]:
-        """Returns for each frame the one that has its idle bit: the first of its huge page; 0 stays 0.
+    def heads(self, frames: Sequence[int]) -> list[int]:
+        """Returns for each frame the one that has its idle bit: the first of its folio; 0 stays 0.
 
         Raises:
             OSError: it may not be read.
         """
-        with self._flags.open("rb", buffering=0) as file:
-            return [self._head(frame, _word(file.fileno(), frame)) if frame else 0 for frame in frames]
+        flags = words.read(self._flags, filter(None, frames), gap=_FLAGS_GAP)
+        heads = self._heads_of_tails(frame for frame, word in flags.items() if word & _TAIL)
+        return [heads.get(frame, frame) for frame in frames]
 
-    def idle(self, frames: Iterable[int]) -> list[bool]:
-        """Returns of each frame whether it was not touched since it was marked."""
-        with self._bitmap.open("rb", buffering=0) as file:
-            return [bool(_word(file.fileno(), frame // _WORD_BITS) >> frame % _WORD_BITS & 1) for frame in frames]
+    def idle(self, frames: Sequence[int]) -> list[bool]:
+        """Returns of each frame whether it was not touched since it was marked; of 0, that it was."""
+        bits = words.read(self._bitmap, {frame // _WORD_BITS for frame in frames if frame})
+        return [bool(bits.get(frame // _WORD_BITS, 0) >> frame % _WORD_BITS & 1) for frame in frames]
 
     def mark(self, frames: Iterable[int]) -> None:
         """Marks frames idle; bits of a word that are 0 are left as they are."""
-        words: dict[int, int] = {}
+        bits: dict[int, int] = {}
         for frame in frames:
-            words[frame // _WORD_BITS] = words.get(frame // _WORD_BITS, 0) | 1 << frame % _WORD_BITS
-        with self._bitmap.open("r+b", buffering=0) as file:
-            for number, word in sorted(words.items()):
-                os.pwrite(file.fileno(), word.to_bytes(_WORD_BYTES, "little"), number * _WORD_BYTES)
+            bits[frame // _WORD_BITS] = bits.get(frame // _WORD_BITS, 0) | 1 << frame % _WORD_BITS
+        words.store(self._bitmap, bits)
 
-    def _head(self, frame: int, flags: int) -> int:
-        return frame - frame % self._huge_frames if flags & _TAIL else frame
+    def _heads_of_tails(self, tails: Iterable[int]) -> dict[int, int]:
+        """Returns the last head before each of these frames; without those whose folio is gone by now.
+
+        A folio of a process is within the frames of a huge page, so that many are asked for at once.
+        """
+        heads: dict[int, int] = {}
+        with self._flags.open("rb", buffering=0) as file:
+            for block, frames in groupby(sorted(tails), lambda frame: frame - frame % self._huge_frames):
+                flags = os.pread(file.fileno(), self._huge_frames * WORD_BYTES, block * WORD_BYTES)
+                is_head = flags[1::WORD_BYTES].translate(_IS_HEAD)
+                found = ((frame, is_head.rfind(1, 0, frame - block)) for frame in frames)
+                heads |= {frame: block + place for frame, place in found if place >= 0}
+        return heads
 
 
 def frames_of(fs: HostFs, procfs: Procfs) -> Frames:
@@ -171,8 +189,7 @@ def conclude(pages: int, frames: list[int], known: list[int], idle: list[bool]) 
 
 
 def _spread(samples: bytes, pages: int) -> bytes:
-    return b"".join(bytes([sample]) * EVERY for sample in samples)[:pages]
-
-
-def _word(descriptor: int, number: int) -> int:
-    return int.from_bytes(os.pread(descriptor, _WORD_BYTES, number * _WORD_BYTES), "little")
+    spread = bytearray(len(samples) * EVERY)
+    for offset in range(EVERY):
+        spread[offset::EVERY] = samples
+    return bytes(spread[:pages])

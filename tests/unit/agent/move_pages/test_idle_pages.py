@@ -16,6 +16,7 @@ PID, START, FIRST_FRAME = 9, 0x10000, 4096
 PAGES = 4 * EVERY
 VMA = Vma(start=START, end=START + PAGES * 4096, resident_bytes=PAGES * 4096)
 TOUCHED, NOT = b"\x80" * EVERY, b"\0" * EVERY
+HEAD, TAIL = 1 << 15, 1 << 16
 
 
 class Machine:
@@ -41,12 +42,12 @@ class Machine:
         bits[frame // 8] &= ~(1 << frame % 8)
         self.bitmap.write_bytes(bits)
 
-    def make_huge(self) -> None:
-        """Makes tails of all frames of the process but the first."""
+    def make_huge(self, pages: int = PAGES) -> None:
+        """Makes large folios of the frames of the process, of so many pages each."""
         words = bytearray(self.flags.read_bytes())
-        for page in range(1, PAGES):
+        for page in range(PAGES):
             at = (FIRST_FRAME + page) * 8
-            words[at : at + 8] = (1 << 16).to_bytes(8, "little")
+            words[at : at + 8] = (TAIL if page % pages else HEAD).to_bytes(8, "little")
         self.flags.write_bytes(words)
 
     def look(self) -> tuple[bytes, bytes]:
@@ -82,6 +83,14 @@ def test_the_pages_of_a_huge_page_have_the_bit_of_its_first_frame(machine: Machi
     assert machine.look() == (NOT * 4, NOT * 4)
     machine.touch(FIRST_FRAME)
     assert machine.look() == (TOUCHED * 4, TOUCHED * 4)
+
+
+def test_the_pages_of_a_large_folio_that_is_no_huge_page_have_the_bit_of_its_first_frame(machine: Machine) -> None:
+    machine.make_huge(2 * EVERY)
+    machine.look()
+    assert machine.look() == (NOT * 4, NOT * 4)
+    machine.touch(FIRST_FRAME + 2 * EVERY)
+    assert machine.look() == (NOT * 2 + TOUCHED * 2, NOT * 2 + TOUCHED * 2)
 
 
 def test_frames_that_the_kernel_does_not_tell_are_no_pages(machine: Machine) -> None:
@@ -130,10 +139,11 @@ def test_the_bitmap_is_the_hosts_where_that_is_mounted(tmp_path: Path) -> None:
 
 
 def test_a_huge_page_has_as_many_frames_as_a_page_has_entries(tmp_path: Path) -> None:
+    words = [HEAD if frame == 8_192 else TAIL for frame in range(20_000)]
     flags = tmp_path / "kpageflags"
-    flags.write_bytes((1 << 16).to_bytes(8, "little") * 20_000)
+    flags.write_bytes(b"".join(word.to_bytes(8, "little") for word in words))
     heads = [Frames(tmp_path, flags, page_bytes=size).heads([9_000]) for size in (4_096, 65_536)]
-    assert heads == [[8_704], [8_192]]
+    assert heads == [[9_000], [8_192]]
 
 
 class SlowProcfs(Procfs):
