@@ -46,7 +46,7 @@ def _run(options: argparse.Namespace) -> int:
             byhand.stop_all(options.directory)
         case "kernels":
             for one in kernels.KERNELS:
-                print(f"{one.version:6} {one.suite:18} {one.note}".rstrip())
+                print(f"{one.version:9} {one.suite:18} {one.note}".rstrip())
     return 0
 
 

@@ -1,7 +1,8 @@
-"""Takes what a guest needs of a Debian kernel: a file for QEMU, and two parts of an initrd.
+"""Takes what a guest needs of a kernel: a file for QEMU, and two parts of an initrd.
 
 The first part mounts the root disk; the second has the modules that a Kubernetes node, or a test, loads, and goes to
-that disk at boot. So every kernel boots the same disk. `kernels` is the table of them.
+that disk at boot. So every kernel boots the same disk. `kernels` is the table of them. They are Debian's; what
+none of Debian's has, `compile_kernel` makes.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from testbed import cache, kernel_modules, newc, progress
+from testbed import cache, compile_kernel, kernel_modules, newc, progress
 from testbed.apt import Suite
+from testbed.compile_kernel import compiled
 from testbed.errors import BedError, MissingKernelError
 from testbed.kernel_modules import ModuleTree, module_name
 from testbed.processes import run
@@ -20,6 +22,7 @@ from testbed.processes import run
 KEEP_PACKAGES = 1000
 """All: a suite that still has a kernel today may not have it tomorrow."""
 INIT = Path(__file__).parent / "initrd-init.sh"
+CONFIGS = Path(__file__).parent / "kernel_configs"
 # ext4 asks for crc32c by the name of an algorithm until 6.13; virtio_pci is a module of 6.1.
 _BOOT_MODULES = ("crc32c_generic", "virtio_pci", "virtio_blk", "ext4", "virtio_net", "virtio_rng")
 _LATER_MODULES = (
@@ -38,13 +41,18 @@ class Kernel:
     """A kernel's version and where it comes from."""
 
     version: str
+    """Debian's, as in "7.2"; of one that is compiled here, with what it is for, as in "6.12-idle"."""
     suite: str
+    config: str = ""
+    """The file in `kernel_configs` that it is compiled with; empty for a kernel as Debian has it."""
     cpu: str = "max"
     """QEMU's CPU model."""
     migrates: bool = True
     """Whether its DAMON can migrate pages."""
     engine: bool = True
     """Whether Terrace has an engine for it; where it has none, it says why and changes nothing."""
+    pods: bool = True
+    """Whether it has what a Kubernetes node needs."""
     note: str = ""
 
 
@@ -85,16 +93,30 @@ def boot_files(one: Kernel) -> BootFiles:
         MissingKernelError: the suite does not carry the version.
     """
     makers = (Path(__file__), Path(kernel_modules.__file__))
-    entry_key = f"{one.version}-{one.suite}-{cache.key(*makers, INIT, _busybox())}"
+    configs = (Path(compile_kernel.__file__), CONFIGS / one.config) if one.config else ()
+    entry_key = f"{one.version}-{one.suite}-{cache.key(*makers, INIT, _busybox(), *configs)}"
     directory = cache.entry("kernel", entry_key, lambda target: _build(one, target))
     return BootFiles(kernel=one, directory=directory)
 
 
 def _build(one: Kernel, target: Path) -> None:
-    found = f"{one.version}-{one.suite}-with-base"
-    packages = cache.entry("kernel-packages", found, lambda into: _download(one, into), keep=KEEP_PACKAGES)
+    source, unpack = (_compiled(one), shutil.copytree) if one.config else (_packages(one), _extract)
+    tree = target / "tree"
     with progress.step(f"taking what a guest needs of linux {one.version}", usually="20 s"):
-        _pick(packages, target)
+        unpack(source, tree)
+        _pick(tree, target)
+        shutil.rmtree(tree)
+
+
+def _compiled(one: Kernel) -> Path:
+    """The cache entry with the kernel that is made of the version's source, which lies as in extracted packages."""
+    return compiled(one.version.partition("-")[0], one.suite, CONFIGS / one.config)
+
+
+def _packages(one: Kernel) -> Path:
+    """The cache entry with the kernel's packages."""
+    found = f"{one.version}-{one.suite}-with-base"
+    return cache.entry("kernel-packages", found, lambda into: _download(one, into), keep=KEEP_PACKAGES)
 
 
 def _download(one: Kernel, into: Path) -> None:
@@ -106,8 +128,16 @@ def _download(one: Kernel, into: Path) -> None:
         suite.download([image, *parts], into)
 
 
-def _pick(packages: Path, target: Path) -> None:
-    tree = _unpacked(packages, target / "tree")
+def _extract(packages: Path, tree: Path) -> None:
+    tree.mkdir()
+    for package in packages.glob("*.deb"):
+        run(["dpkg-deb", "--extract", package, tree])
+    if not (tree / "usr/lib/modules").exists():
+        (tree / "usr/lib").mkdir(parents=True, exist_ok=True)
+        (tree / "lib/modules").rename(tree / "usr/lib/modules")
+
+
+def _pick(tree: Path, target: Path) -> None:
     (directory,) = (tree / "usr/lib/modules").iterdir()
     release = directory.name
     (target / "release").write_text(release)
@@ -117,17 +147,6 @@ def _pick(packages: Path, target: Path) -> None:
     modules = ModuleTree(tree, release)
     (target / "boot.cpio").write_bytes(newc.archive(_boot_archive(modules)))
     (target / "modules.cpio").write_bytes(newc.archive(_modules_archive(modules)))
-    shutil.rmtree(tree)
-
-
-def _unpacked(packages: Path, tree: Path) -> Path:
-    tree.mkdir()
-    for package in packages.glob("*.deb"):
-        run(["dpkg-deb", "--extract", package, tree])
-    if not (tree / "usr/lib/modules").exists():
-        (tree / "usr/lib").mkdir(parents=True, exist_ok=True)
-        (tree / "lib/modules").rename(tree / "usr/lib/modules")
-    return tree
 
 
 def _image_package(one: Kernel, suite: Suite) -> str:

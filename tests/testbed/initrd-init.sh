@@ -5,7 +5,7 @@
 set -e
 b=/bin/busybox
 $b mount -t devtmpfs devtmpfs /dev
-for module in /modules/*; do $b insmod "$module" || true; done
+for module in /modules/*; do [ ! -e "$module" ] || $b insmod "$module" || true; done
 
 wait_for() {
     i=0

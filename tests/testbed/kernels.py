@@ -1,4 +1,7 @@
-"""The kernels that guests boot: Debian's, one line each. A suite's upload of today may be gone tomorrow."""
+"""The kernels that guests boot, one line each: Debian's, and what none of Debian's has, compiled from its source.
+
+A suite's upload of today may be gone tomorrow.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,16 @@ __all__ = ["KERNELS", "BootFiles", "Kernel", "boot_files", "kernel", "newest"]
 KERNELS = (
     Kernel(version="6.1", suite="bookworm", migrates=False, engine=False, note="no DAMON"),
     Kernel(version="6.12", suite="trixie", cpu="qemu64", note="no node goals, no temporal tuner"),
+    Kernel(
+        version="6.12-idle",
+        suite="trixie",
+        config="idle.config",
+        cpu="qemu64",
+        migrates=False,
+        engine=False,
+        pods=False,
+        note="compiled here: idle page tracking, no DAMON",
+    ),
     Kernel(version="6.16", suite="trixie-backports", note="no temporal tuner"),
     Kernel(version="6.17", suite="trixie-backports", note="no temporal tuner"),
     Kernel(version="6.18", suite="trixie-backports", note="no temporal tuner"),
@@ -29,9 +42,14 @@ def kernel(version: str) -> Kernel:
     return {one.version: one for one in KERNELS}[version]
 
 
+def newest_first() -> list[Kernel]:
+    """Debian's kernels, as Debian has them."""
+    return [one for one in reversed(KERNELS) if not one.config]
+
+
 def newest() -> Kernel:
-    """The newest kernel of the table that its suite carries."""
-    for one in reversed(KERNELS):
+    """The newest of Debian's kernels that its suite carries."""
+    for one in newest_first():
         try:
             boot_files(one)
         except MissingKernelError as error:

@@ -12,7 +12,7 @@ from testbed.build_node import node_root
 from testbed.build_node_disk import node_disk
 from testbed.cluster import HOST_SEEN_BY_GUESTS, Cluster
 from testbed.components import KUBERNETES_SERVICE
-from testbed.errors import GuestError
+from testbed.errors import BedError, GuestError
 from testbed.guest import BOOT_ATTEMPTS, Guest
 from testbed.kernels import Kernel
 from testbed.machine import Machine
@@ -81,8 +81,14 @@ def prepare(
         append: more of the kernel's command line.
         kubelet: more of the kubelet's configuration.
         outlive: whether the guest goes on when this process ends.
+
+    Raises:
+        BedError: the kernel is not for nodes.
     """
-    boot = kernels.boot_files(kernel or kernels.newest())
+    chosen = kernel or kernels.newest()
+    if not chosen.pods:
+        raise BedError(f"linux {chosen.version} is for guests without Kubernetes: no pod would start")
+    boot = kernels.boot_files(chosen)
     root_disk, disk = node_root() / "root.img", node_disk(images)
     (kubelet_port,) = ports.free(1)  # after the builds, which may take minutes
     machine = Machine(

@@ -7,8 +7,9 @@ import pytest
 
 from testbed import node
 from testbed.cluster import Cluster
-from testbed.errors import GuestError
+from testbed.errors import BedError, GuestError
 from testbed.guest import BOOT_ATTEMPTS, Guest
+from testbed.kernels import kernel
 
 
 class Dying:
@@ -55,3 +56,8 @@ def test_a_guest_that_ends_every_time_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(GuestError):
         start(guest)
     assert guest.boots == BOOT_ATTEMPTS
+
+
+def test_a_kernel_that_no_pod_would_start_on_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BedError, match=r"linux 6\.12-idle is for guests without Kubernetes"):
+        node.prepare(cast(Cluster, None), "one", directory=tmp_path, images=(), kernel=kernel("6.12-idle"))
