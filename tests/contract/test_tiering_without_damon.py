@@ -55,8 +55,8 @@ def now(guest: Guest) -> Sample:
     return sample(guest.run("tail -2 /run/hotcold.log | head -1").stdout)
 
 
-def tier(guest: Guest, engine: str, seconds: int) -> dict[str, Any]:
-    return in_guest.run(guest, "tiering_in_guest", engine, str(seconds), limit_s=seconds + 120)
+def tier(guest: Guest, engine: str, seconds: int, *options: str) -> dict[str, Any]:
+    return in_guest.run(guest, "tiering_in_guest", engine, str(seconds), *options, limit_s=seconds + 120)
 
 
 def test_numa_balancing_moves_the_hot_set_and_brings_its_settings_back(guest: BootGuest) -> None:

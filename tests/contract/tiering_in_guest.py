@@ -1,12 +1,14 @@
 """Runs in a guest: an engine for some seconds on the guest's own kernel, told as JSON.
 
-Usage: tiering_in_guest.py numa_balancing|move_pages SECONDS [KILL_AFTER]; 0 seconds bring back what was set. With
+Usage: tiering_in_guest.py ENGINE SECONDS [KILL_AFTER] [--cpu-percent N]; 0 seconds bring back what was set. With
 KILL_AFTER the process gets SIGKILL after so many stores.
 """
 
+import argparse
 import json
 import sys
 import time
+from dataclasses import replace
 
 from contract.engine_in_guest import STATE, Fuse
 from terrace_agent.engine import Engine
@@ -16,14 +18,15 @@ from terrace_agent.topology.discover import discover
 from terrace_agent.topology.read import read_facts
 from terrace_agent.workloads.cgroups import read_cgroups
 from terrace_agent.workloads.resolve import resolve
+from terrace_api.policy import Settings
 from unit.agent.damon.builders import settings
 
 
-def run(fs: HostFs, engine: Engine, seconds: float) -> dict[str, object]:
+def run(fs: HostFs, engine: Engine, wanted: Settings, seconds: float) -> dict[str, object]:
     """Returns what the engine says of itself, and what moved."""
     capability = engine.probe()
     told: dict[str, object] = {"reason": capability.reason, "message": capability.message}
-    wanted, until = settings(time="0s", quota="800Mi"), time.monotonic() + seconds
+    until = time.monotonic() + seconds
     notes: tuple[str, ...] = ()
     while capability.available and time.monotonic() < until:
         topology = discover(read_facts(fs), None)
@@ -38,7 +41,24 @@ def run(fs: HostFs, engine: Engine, seconds: float) -> dict[str, object]:
     return told | {"promoted": moved.promoted_bytes, "demoted": moved.demoted_bytes, "notes": notes}
 
 
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("engine", choices=("numa_balancing", "move_pages"))
+    parser.add_argument("seconds", type=float)
+    parser.add_argument("kill_after", type=int, nargs="?")
+    parser.add_argument("--cpu-percent", type=int)
+    return parser.parse_args()
+
+
+def _settings(cpu_percent: int | None) -> Settings:
+    found = settings(time="0s", quota="800Mi")
+    if cpu_percent is None:
+        return found
+    return replace(found, monitoring=replace(found.monitoring, cpu_percent=cpu_percent))
+
+
 if __name__ == "__main__":
-    host = Fuse(int(sys.argv[3]) if len(sys.argv) > 3 else None)
-    chosen = next(one for one in make_engines(host, STATE) if one.name.value == sys.argv[1])
-    json.dump(run(host, chosen, float(sys.argv[2])), sys.stdout)
+    given = _arguments()
+    host = Fuse(given.kill_after)
+    chosen = next(one for one in make_engines(host, STATE) if one.name.value == given.engine)
+    json.dump(run(host, chosen, _settings(given.cpu_percent), given.seconds), sys.stdout)
