@@ -7,7 +7,7 @@ import pytest
 
 from contract.cases import CASES
 from contract.features import features_of
-from contract.option import chosen
+from contract.option import chosen, side_by_side
 from simkernel import PROFILES, Profile, SimKernel
 from testbed.fixtures import NEWEST, BootGuest
 from testbed.guest import Guest
@@ -31,6 +31,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if case.is_for(features_of(SimKernel(profile_of(version))))
     ]
     metafunc.parametrize(("equipped", "real_case"), pairs, indirect=["equipped"], scope="session")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the tests of each kernel side by side: pytest would take turns, and boot a guest for each case."""
+    places = [place for place, item in enumerate(items) if _kernel_of(item)]
+    found = [items[place] for place in places]
+    for place, item in zip(places, (found[one] for one in side_by_side(map(_kernel_of, found))), strict=True):
+        items[place] = item
+
+
+def _kernel_of(item: pytest.Item) -> str:
+    """Returns the version that a test boots; nothing of one that boots its own guest or none."""
+    callspec = getattr(item, "callspec", None)
+    return str(callspec.params.get("equipped", "")) if callspec else ""
 
 
 def profile_of(version: str) -> Profile:

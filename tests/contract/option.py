@@ -1,5 +1,7 @@
 """The option `--kernels`: which of the testbed's kernels the tests on real kernels boot."""
 
+from collections.abc import Iterable
+
 import pytest
 
 from testbed.fixtures import NEWEST
@@ -19,3 +21,10 @@ def chosen(config: pytest.Config) -> tuple[str, ...]:
     if text == "all":
         return tuple(kernel.version for kernel in KERNELS if kernel.migrates)
     return tuple(text.split(","))
+
+
+def side_by_side(versions: Iterable[str]) -> list[int]:
+    """Returns the places of what has the same version one after the other, versions in order of appearance. Pure."""
+    found = list(versions)
+    order = list(dict.fromkeys(found))
+    return sorted(range(len(found)), key=lambda place: order.index(found[place]))
