@@ -150,10 +150,12 @@ class Watch:
 
     Attributes:
         every_s: how often such looks are asked for; they are rarer where they cost too much.
+        cpu_percent: what they may cost, of one CPU.
     """
 
     cgroups: tuple[str, ...]
     every_s: float
+    cpu_percent: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,6 +68,7 @@ class Applier:
             case Forget():
                 self._pilot.close()
                 self._watching.forget()
+                self.pace = self.pace.woken()
             case Move():
                 self._move(step)
             case Remember():
@@ -85,11 +86,13 @@ class Applier:
     def _watch(self, step: Watch) -> None:
         began_s, cpu_s = self._clock(), self._cpu_clock()
         self._watching.look(read_pids(self._fs, step.cgroups), every_s=step.every_s)
-        self.pace = Pace(looked_at_s=began_s, cost_s=self._cpu_clock() - cpu_s)
+        self.pace = self.pace.looked(began_s, self._cpu_clock() - cpu_s, step.cpu_percent)
 
     def _move(self, step: Move) -> None:
         done = self._pilot.carry_out(step)
         self.outcome += done
+        if done.moved:
+            self.pace = self.pace.woken()
         self._watching.moved(step.pid, step.runs, promoted=step.promotes)
         self._journal_with(lambda state: _counted(state, step, done))
 

@@ -162,7 +162,8 @@ class MovePagesEngine:
         pace, now_s = self._applier.pace, self._tools.clock()
         pause_s = pace.pause_s(asked_s, cpu_percent)
         if pace.is_due(now_s, asked_s, cpu_percent):
-            steps = (*steps, Watch(cgroups=tuple(cgroup.path for cgroup in movable.allowed), every_s=asked_s))
+            cgroups = tuple(cgroup.path for cgroup in movable.allowed)
+            steps = (*steps, Watch(cgroups=cgroups, every_s=asked_s, cpu_percent=cpu_percent))
         condition = Condition(
             tracker=self._tracker.name,
             blind_spot=self._tracker.blind_spot,

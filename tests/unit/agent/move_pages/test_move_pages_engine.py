@@ -12,7 +12,7 @@ from terrace_agent.move_pages.batches import Outcome
 from terrace_agent.move_pages.choose import first_looks
 from terrace_agent.move_pages.engine import MovePagesEngine, Tools
 from terrace_agent.move_pages.privilege import Privilege
-from terrace_agent.steps import Move
+from terrace_agent.steps import Move, Watch
 from terrace_agent.topology.values import Topology
 from terrace_agent.workloads.values import Cgroup, Limited, Movable
 from terrace_api.node_tiering import EngineName
@@ -309,17 +309,24 @@ def test_small_processes_are_not_looked_at() -> None:
     assert small.on(0) == 0
 
 
-def test_looking_costs_no_more_than_its_share_of_a_cpu() -> None:
+def test_looking_costs_half_of_its_share_of_a_cpu_once_there_is_nothing_to_move() -> None:
     machine = Machine(cost_s=0.3)
     machine.add(41, SimRange(PAGES, 1))
-    plan = machine.turn()
-    looks = [any(type(step).__name__ == "Watch" for step in machine.turn().steps) for _ in range(20)]
-    assert looks.count(True) <= 3
-    assert plan.effective
+    machine.run(15)
+    looks = [any(isinstance(step, Watch) for step in machine.turn().steps) for _ in range(40)]
+    assert looks.count(True) == 60 // 20
     later = machine.turn()
     assert later.effective
-    assert later.effective.sample_interval == "10s"
+    assert later.effective.sample_interval == "20s"
     assert any("monitoring.cpuPercent 3" in note for note in later.effective.notes)
+
+
+def test_what_becomes_hot_right_at_the_start_comes_up_however_much_a_look_costs() -> None:
+    machine = Machine(cost_s=1.0)
+    hot = SimRange(PAGES, 1)
+    machine.add(41, hot)
+    machine.run(6, touched=(hot,))
+    assert hot.on(0) == PAGES
 
 
 def test_the_safety_net_is_switched_on_and_brought_back() -> None:
