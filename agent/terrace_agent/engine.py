@@ -124,7 +124,7 @@ class Engine(Protocol):
         Raises:
             StoreRefused: the kernel refused a store, and went on refusing where a retry makes sense.
             HostFileMissing: a file vanished.
-            KdamondDied: a kdamond is off after a command that leaves it on.
+            KdamondDied: a kdamond is off before or after a command that leaves it on.
             KdamondStays: a kdamond is on after it was switched off.
         """
 

@@ -12,7 +12,7 @@
     ├── EngineUnavailable        this kernel or another user of it is in the way (-> EngineAvailable=False)
     │   └── EngineMustStop       and what runs of it would move what must not move
     ├── StateUnusable            the agent's own state directory is full, read-only or broken (-> Applied=False)
-    ├── KdamondDied              a kdamond that was on is off after a command (-> Applied=False)
+    ├── KdamondDied              a kdamond that was on is off before or after a command (-> Applied=False)
     ├── KdamondStays             a kdamond that was to end is on after `off` (-> Applied=False)
     ├── ApiUnavailable           the API server did not answer, or refused (the last configuration stays in force)
     └── AnotherAgentRuns         an agent of this machine holds the state directory
@@ -124,7 +124,7 @@ class EngineMustStop(EngineUnavailable):
 
 
 class KdamondDied(TerraceError):
-    """A kdamond that was on is off after a command."""
+    """A kdamond that was on is off, before or after a command."""
 
     def __init__(self, *, index: int, command: str) -> None:
         self.index = index
@@ -132,7 +132,7 @@ class KdamondDied(TerraceError):
         super().__init__(index, command)
 
     def __str__(self) -> str:
-        return f"kdamond {self.index} is off after {self.command!r}"
+        return f"kdamond {self.index} is off, so {self.command!r} is not in force"
 
 
 class KdamondStays(TerraceError):

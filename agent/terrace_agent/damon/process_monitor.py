@@ -20,10 +20,12 @@ from terrace_agent.damon.read import TreeReader
 from terrace_agent.damon.stores import kdamond_path, state_path
 from terrace_agent.damon.surroundings import observe
 from terrace_agent.engine import Plan
-from terrace_agent.errors import EngineUnavailable, HostFileError, HostFileMissing, StoreRefused
+from terrace_agent.errors import EngineUnavailable, HostFileError, HostFileMissing, KdamondDied, StoreRefused
 from terrace_agent.hostfs import HostFs
 from terrace_agent.journal import Journal
 from terrace_agent.monitor import Touched
+
+_TELL = "update_schemes_tried_regions"
 
 
 class ProcessMonitor:
@@ -80,7 +82,9 @@ class ProcessMonitor:
 
     def touched(self) -> Touched:
         """See `Monitor.touched`: waits for a pass of the schemes."""
-        self._patience.store(self._fs, state_path(0), "update_schemes_tried_regions")
+        if not self._reader.is_on(0):
+            raise KdamondDied(index=0, command=_TELL)
+        self._patience.store(self._fs, state_path(0), _TELL)
         return {pid: self._reader.tried_regions(0, number) for number, pid in enumerate(self._pids)}
 
     def stop(self) -> None:

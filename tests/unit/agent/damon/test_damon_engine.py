@@ -559,7 +559,7 @@ def test_a_kdamond_that_dies_of_a_command_is_noticed(kernel: SimKernel, tmp_path
     plan = engine.plan(settings(used="90%", min_age="20s"), guest())
     kernel.profile = dataclasses.replace(kernel.profile, invalid_commit_kills=True)
     kernel.put(f"{ADMIN}/0/contexts/0/monitoring_attrs/nr_regions/min", "2")
-    with pytest.raises(KdamondDied, match="kdamond 0 is off after 'commit'"):
+    with pytest.raises(KdamondDied, match="kdamond 0 is off, so 'commit' is not in force"):
         engine.apply(plan)
 
 
@@ -620,6 +620,19 @@ def test_a_kdamond_that_has_ended_is_not_commanded_again(tmp_path: Path) -> None
     meter = Meter(kernel, TreeReader(kernel, patience), FileJournal(tmp_path, boot_id=BOOT_ID), patience)
     kernel.kill_kdamond(1)
     assert not any(meter.ask(1, f"update_{what}") for what in ("schemes_stats", "schemes_effective_quotas"))
+
+
+def test_one_that_ends_between_look_and_commit_is_not_commanded_either(tmp_path: Path) -> None:
+    kernel = SimKernel(LINUX_6_17)
+    enforce(kernel, tmp_path)
+    engine = engine_on(kernel, tmp_path)
+    plan = engine.plan(settings(used="90%", min_age="20s"), guest())
+    kernel.kill_kdamond(0)
+    kernel.kill_kdamond(1)
+    kernel.stored.clear()
+    with pytest.raises(KdamondDied):
+        engine.apply(plan)
+    assert not [path for path, _ in kernel.stored if path.endswith("/state")]
 
 
 def test_what_moved_before_the_first_look_counts(kernel: SimKernel, tmp_path: Path) -> None:

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from simkernel import LINUX_6_12, LINUX_7_2, PROFILES, Killed, Profile, SimKernel
+from simkernel import LINUX_6_12, LINUX_6_17, LINUX_7_2, PROFILES, Killed, Profile, SimKernel
 from simkernel.kernel import ADMIN, DAMON_STAT
 from terrace_agent.damon.patience import Patience
 from terrace_agent.damon.process_monitor import ProcessMonitor
 from terrace_agent.damon.processes import MOST_TARGETS
-from terrace_agent.errors import EngineUnavailable, HostFileMissing, StoreRefused
+from terrace_agent.errors import EngineUnavailable, HostFileMissing, KdamondDied, StoreRefused
 from terrace_agent.journal import Journal, JournalState
 from unit.agent.damon.builders import MemoryJournal
 
@@ -127,6 +127,15 @@ def test_when_all_its_processes_have_ended_it_is_seen_and_started_anew() -> None
     assert (monitor.runs(), monitor.obstacle(), monitor.claims) == (False, "", True)
     monitor.watch((SECOND,), window_s=1)
     assert monitor.runs()
+
+
+def test_one_that_has_ended_is_not_asked() -> None:
+    kernel = booted(LINUX_6_17)
+    monitor = watching(kernel, MemoryJournal(), FIRST)
+    kernel.kill_kdamond(0)
+    for _ in range(2):
+        with pytest.raises(KdamondDied):
+            monitor.touched()
 
 
 @pytest.mark.parametrize("on", [True, False])
