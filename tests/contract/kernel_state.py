@@ -30,5 +30,14 @@ def vmstat(guest: Guest) -> dict[str, int]:
 
 def free_mib(guest: Guest, nid: int) -> int:
     """Returns how much of a nid is free."""
+    return _mib(guest, nid, "MemFree:")
+
+
+def file_mib(guest: Guest, nid: int) -> int:
+    """Returns how much page cache is on a nid."""
+    return _mib(guest, nid, "FilePages:")
+
+
+def _mib(guest: Guest, nid: int, row: str) -> int:
     meminfo = guest.read(f"/sys/devices/system/node/node{nid}/meminfo").splitlines()
-    return next(int(line.split()[3]) for line in meminfo if "MemFree:" in line) // 1024
+    return next(int(line.split()[3]) for line in meminfo if row in line) // 1024

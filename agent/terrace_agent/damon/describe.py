@@ -10,6 +10,7 @@ from terrace_agent.damon.schemes import Flow
 from terrace_agent.damon.scope import REJECTS_ONLY
 from terrace_agent.damon.seen import Seen
 from terrace_agent.flows.limits import BP, Stops, share_bp, share_bytes
+from terrace_agent.flows.relief import words as reliefs
 from terrace_agent.topology.values import Nid
 from terrace_api.node_tiering import Effective, QuotaControl
 from terrace_api.policy import Settings
@@ -61,6 +62,7 @@ def notes(settings: Settings, flows: tuple[Flow, ...], features: frozenset[Featu
         *_balancing(seen.numa_balancing),
         *_uncounted(seen.numa_stat, features),
         *_pinned(seen.pinned),
+        *(line for flow in flows for line in reliefs((flow.pair.source, flow.pair.target))),
     ]
     if settings.monitoring.auto_tune.enabled and Feature.INTERVALS_GOAL not in features:
         found.append("monitoring.autoTune: this kernel cannot tune intervals (no intervals_goal); they stay fixed")

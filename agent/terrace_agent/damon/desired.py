@@ -130,7 +130,7 @@ def desired(settings: Settings, topology: Topology, features: frozenset[Feature]
         words=words(flows),
         made_from=hashlib.sha256(repr(settings).encode()).hexdigest()[:16],
         turn_s=control.turn_s(flows, seen.grants, _slowest_aggr_us(settings, flows, seen.current)) if steered else None,
-        reclaim_demotes=not seen.pinned,
+        reclaim_demotes=not (seen.pinned or seen.drops_cache),
     )
 
 

@@ -26,6 +26,7 @@ from terrace_agent.damon.watchers import Watchers
 from terrace_agent.damon.ways import quota_control
 from terrace_agent.engine import Moved, Plan, unavailable
 from terrace_agent.errors import EngineUnavailable
+from terrace_agent.flows import relief
 from terrace_agent.hostfs import HostFs
 from terrace_agent.journal import Journal, JournalState
 from terrace_agent.steps import Bank, Claim, Disclaim, Store
@@ -144,12 +145,15 @@ class DamonEngine:
         state = self._journal.load()
         self._ledger = grants.advance(self._ledger, looks, state.owned)
         adaptation = self._adapter.look(settings, state, moves=moves)
+        demotes, strays = observed.demotion_enabled == "true", Feature.THISNODE not in features
+        topology = relief.relieved(topology, settings, demotes=demotes, strays=strays)
         seen = Seen(
             current=current_intervals(observed.kdamonds, state.owned),
             demotes_to=demotion_targets(observed.kdamonds, state.owned),
             grants=grants.grants(self._ledger),
             numa_balancing=observed.numa_balancing,
             numa_stat=observed.numa_stat,
+            drops_cache=relief.is_the_safety_net(topology),
             pinned=_pinned(features, topology, movable),
             movable=movable,
             passing=self._passing,

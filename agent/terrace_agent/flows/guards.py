@@ -208,7 +208,9 @@ def _unwatched(guardrails: Guardrails, now: Health) -> str:
 
 
 def _is_at(guard: Guard, nid: Nid, margin_bp: int) -> bool:
-    return guard.enabled and nid.free_bytes * BP <= (guard.share.bp + margin_bp) * nid.total_bytes
+    return (
+        guard.enabled and nid.relief is None and nid.free_bytes * BP <= (guard.share.bp + margin_bp) * nid.total_bytes
+    )
 
 
 def _free(nid: Nid) -> str:

@@ -6,6 +6,7 @@ Before: settings, topology, what is tracked. After: `engine` makes a plan of it.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from terrace_agent.flows import relief
 from terrace_agent.flows.directions import Flow
 from terrace_agent.move_pages.allowance import SHARE
 from terrace_agent.move_pages.batches import Outcome, obstacles
@@ -78,13 +79,18 @@ def effective(settings: Settings, wanted: tuple[Flow, ...], condition: Condition
         fast_floor_bytes=tightest.stops.floor_bytes,
         quota_bytes_per_second=tightest.window.bytes_per_second,
         sample_interval=str(Duration(round(condition.pause_s * 1e6))),
-        notes=(*_notes(settings, condition), *unkept(movable, "move_pages")),
+        notes=(*_notes(settings, condition), *unkept(movable, "move_pages"), *_reliefs(wanted)),
     )
 
 
 def words(wanted: Iterable[Flow]) -> tuple[str, ...]:
     """Returns one line per source and direction."""
     return tuple(_sentence(flow) for flow in wanted)
+
+
+def _reliefs(wanted: Iterable[Flow]) -> Iterator[str]:
+    nids = {nid.nid: nid for flow in wanted for nid in (flow.pair.source, flow.pair.target)}
+    return relief.words(nids.values())
 
 
 def _sentence(flow: Flow) -> str:

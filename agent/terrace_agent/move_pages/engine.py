@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 
 from terrace_agent.engine import Moved, Plan, levels_wait, unavailable
 from terrace_agent.errors import EngineUnavailable, HostFileMissing
-from terrace_agent.flows import directions
+from terrace_agent.flows import directions, relief
 from terrace_agent.flows.demotion import DEMOTION_ENABLED, confined
 from terrace_agent.flows.directions import Flow
 from terrace_agent.flows.guarding import Guarding
 from terrace_agent.flows.guards import full_nids, sample
-from terrace_agent.hostfs import HostFs
+from terrace_agent.hostfs import HostFs, read_optional
 from terrace_agent.journal import Journal, JournalState, original
 from terrace_agent.monitor import Monitor
 from terrace_agent.move_pages import desired, privilege
@@ -105,6 +105,7 @@ class MovePagesEngine:
     def plan(self, settings: Settings, topology: Topology, movable: Movable = EVERYTHING) -> Plan:
         """See `Engine.plan`."""
         self._check()
+        topology = self._relieved(settings, topology)
         state = self._journal.load()
         at_s, review = self._guarding.look(settings, state.cooldown, moves=True)
         flows = self._flows(settings, topology, movable)
@@ -117,7 +118,7 @@ class MovePagesEngine:
     def plan_observe(self, settings: Settings, topology: Topology, movable: Movable = EVERYTHING) -> Plan:
         """See `Engine.plan_observe`."""
         self._check()
-        flows = self._flows(settings, topology, movable)
+        flows = self._flows(settings, self._relieved(settings, topology), movable)
         state = self._journal.load()
         steps = (*_restores(state), *ended(state.cooldown))
         plan = self._plan(settings, flows, movable, steps)
@@ -193,9 +194,13 @@ class MovePagesEngine:
         has_safety_net = not confined(topology, movable) and self._fs.exists(DEMOTION_ENABLED)
         return directions.flows(settings, topology, has_safety_net=has_safety_net)
 
+    def _relieved(self, settings: Settings, topology: Topology) -> Topology:
+        demotes = read_optional(self._fs, DEMOTION_ENABLED) == "true"
+        return relief.relieved(topology, settings, demotes=demotes)
+
     def _net(self, topology: Topology, movable: Movable, state: JournalState) -> tuple[Step, ...]:
         """Returns what switches the kernel's own demotion on, for a fast nid that others fill, else back."""
-        if confined(topology, movable):
+        if confined(topology, movable) or relief.is_the_safety_net(topology):
             return _restores(state)
         try:
             found = self._fs.read(DEMOTION_ENABLED)

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 
 from terrace_agent.errors import SettingsRejected
 from terrace_agent.topology.facts import Facts, NidFacts
-from terrace_agent.topology.floor import floor_bytes
+from terrace_agent.topology.floor import Watermark, floor_bytes
 from terrace_agent.topology.kinds import kind_of
 from terrace_agent.topology.order import Ranking, against_kernel, by_cpus, by_memory_tier, by_performance
 from terrace_agent.topology.ranges import nid_ranges
@@ -59,6 +59,9 @@ def _nid(facts: Facts, nid: NidFacts) -> Nid:
         distances=nid.distances,
         ranges=nid_ranges(nid, facts.zones, facts.block_bytes, facts.page_bytes),
         floor_bytes=floor_bytes(facts.zones, nid.nid, facts.page_bytes),
+        low_bytes=floor_bytes(facts.zones, nid.nid, facts.page_bytes, Watermark.LOW),
+        min_bytes=floor_bytes(facts.zones, nid.nid, facts.page_bytes, Watermark.MIN),
+        droppable_bytes=nid.inactive_file_bytes,
         memory_tier=nid.memory_tier,
     )
 

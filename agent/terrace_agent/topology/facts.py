@@ -11,7 +11,7 @@ class Zone:
     """One zone of `/proc/zoneinfo`, populated or not. Counts are pages.
 
     Attributes:
-        high_pages: the high watermark as printed, boost included.
+        min_pages: the min watermark as printed, boost included; likewise the others.
         protection: `lowmem_reserve` by the index of the zone that an allocation prefers.
         start_pfn: None for a zone without memory (the kernel prints none).
     """
@@ -20,6 +20,8 @@ class Zone:
     name: str
     free_pages: int
     boost_pages: int
+    min_pages: int
+    low_pages: int
     high_pages: int
     spanned_pages: int
     protection: tuple[int, ...]
@@ -41,6 +43,7 @@ class NidFacts:
     """One nid of `has_memory`.
 
     Attributes:
+        inactive_file_bytes: page cache at the end of the kernel's list that reclaim begins with.
         blocks: numbers of its online memory blocks, ascending.
         memory_tier: N of the `memory_tierN` that lists it.
         performance: None where the firmware says nothing.
@@ -49,6 +52,7 @@ class NidFacts:
     nid: int
     total_bytes: int
     free_bytes: int
+    inactive_file_bytes: int
     cpus: tuple[int, ...]
     distances: dict[int, int]
     blocks: tuple[int, ...]

@@ -6,14 +6,28 @@ The quota window of the promoters comes on top; the engine adds it, since it kno
 """
 
 from collections.abc import Iterable
+from enum import Enum
 
 from terrace_agent.topology.facts import Zone
 
 _MOVABLE = "Movable"
 
 
-def floor_bytes(zones: Iterable[Zone], nid: int, page_bytes: int) -> int:
-    """Returns the free bytes of `nid` that page placement must leave alone.
+class Watermark(Enum):
+    """What the kernel does by: below min only emergencies allocate, below low kswapd wakes, at high it sleeps."""
+
+    MIN = "min"
+    LOW = "low"
+    HIGH = "high"
+
+    def pages(self, zone: Zone) -> int:
+        """Returns it without the boost."""
+        found = {Watermark.MIN: zone.min_pages, Watermark.LOW: zone.low_pages, Watermark.HIGH: zone.high_pages}
+        return found[self] - zone.boost_pages
+
+
+def floor_bytes(zones: Iterable[Zone], nid: int, page_bytes: int, watermark: Watermark = Watermark.HIGH) -> int:
+    """Returns the free bytes of `nid` that page placement must leave alone to stay above that watermark.
 
     The watermark boost is left out: it comes and goes with fragmentation, and kswapd answers it with clean page cache
     only (`balance_pgdat()`, mm/vmscan.c).
@@ -21,7 +35,7 @@ def floor_bytes(zones: Iterable[Zone], nid: int, page_bytes: int) -> int:
     mine = [zone for zone in zones if zone.nid == nid]
     movable = _movable_index(mine)
     return page_bytes * sum(
-        zone.high_pages - zone.boost_pages + min(zone.free_pages, _protection(zone, movable))
+        watermark.pages(zone) + min(zone.free_pages, _protection(zone, movable))
         for zone in mine
         if zone.start_pfn is not None
     )

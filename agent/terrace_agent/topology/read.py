@@ -49,6 +49,7 @@ def _read_nid(fs: HostFs, nid: int, memory_tier: int | None, blocks: OnlineBlock
         nid=nid,
         total_bytes=meminfo["MemTotal"],
         free_bytes=meminfo["MemFree"],
+        inactive_file_bytes=meminfo["Inactive(file)"],
         cpus=_read_list(fs, f"{folder}/cpulist"),
         distances=_read_distances(fs, f"{folder}/distance"),
         blocks=blocks.read(folder, total_bytes=meminfo["MemTotal"]),
@@ -70,7 +71,7 @@ def _read_meminfo(fs: HostFs, path: str) -> dict[str, int]:
     text = fs.read(path)
     rows = (line.split() for line in text.splitlines())
     sizes = {row[2].rstrip(":"): int(row[3]) * 1024 for row in rows if len(row) == 5 and row[3].isdigit()}
-    if not {"MemTotal", "MemFree"} <= sizes.keys():
+    if not {"MemTotal", "MemFree", "Inactive(file)"} <= sizes.keys():
         raise UnexpectedContent(path=path, content=text)
     return sizes
 

@@ -19,6 +19,18 @@ class PhysicalRange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Relief:
+    """What reclaim drops before anything else, where that is plenty; see `flows.relief`.
+
+    Attributes:
+        droppable_bytes: as of `Nid`; counts as free, down to `least_free_bytes` that really are.
+    """
+
+    droppable_bytes: int
+    least_free_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Nid:
     """One NUMA node with memory.
 
@@ -28,8 +40,13 @@ class Nid:
         cpus: numbers of its CPUs; empty for memory-only nodes.
         distances: by nid, the kernel's `distance` row.
         ranges: its online memory blocks, ascending, coalesced.
-        floor_bytes: free memory that promotion must leave, without the quota window (kernel fact 21).
+        floor_bytes: free memory that promotion must leave, without the quota window (kernel fact 21): the high
+            watermarks, and what movable allocations may not have.
+        low_bytes: the same of the low watermarks, below which allocations wake kswapd.
+        min_bytes: the same of the min watermarks, below which migration gets nothing.
+        droppable_bytes: page cache that was not used again (`Inactive(file)`).
         memory_tier: N of `memory_tierN`.
+        relief: None where page cache is no room.
     """
 
     nid: int
@@ -41,7 +58,11 @@ class Nid:
     distances: dict[int, int]
     ranges: tuple[PhysicalRange, ...]
     floor_bytes: int
+    low_bytes: int = 0
+    min_bytes: int = 0
+    droppable_bytes: int = 0
     memory_tier: int | None = None
+    relief: Relief | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,7 +88,8 @@ def guest_files(*, hmat: bool = True) -> dict[str, str | int]:
             f"{node}/node{nid}/cpulist": cpus + "\n",
             f"{node}/node{nid}/distance": distance + "\n",
             f"{node}/node{nid}/meminfo": f"Node {nid} MemTotal:       {kib} kB\n"
-            f"Node {nid} MemFree:        {kib // 4} kB\nNode {nid} HugePages_Total:     0\n",
+            f"Node {nid} MemFree:        {kib // 4} kB\nNode {nid} Inactive(file): {kib // 32} kB\n"
+            f"Node {nid} HugePages_Total:     0\n",
         }
         for block in blocks:
             files[f"{node}/node{nid}/memory{block}/state"] = "online\n"

@@ -54,7 +54,8 @@ def third_nid() -> Files:
         f"{NODE}/online": "0-2",
         f"{NODE}/node2/cpulist": "",
         f"{NODE}/node2/distance": "30 30 10",
-        f"{NODE}/node2/meminfo": "Node 2 MemTotal: 524288 kB\nNode 2 MemFree: 131072 kB\n",
+        f"{NODE}/node2/meminfo": "Node 2 MemTotal: 524288 kB\nNode 2 MemFree: 131072 kB\n"
+        "Node 2 Inactive(file): 8192 kB\n",
         "/proc/zoneinfo": f"{zones}{zone_text(2, 'Normal', start=393216, spanned=131072, free=1000, high=200)}",
     }
 

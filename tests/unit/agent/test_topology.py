@@ -254,6 +254,8 @@ def test_blocks_are_read_again_only_where_memory_came_or_went() -> None:
     before = read_facts(host, blocks=blocks, page_bytes=4096)
     assert (read_facts(host, blocks=blocks, page_bytes=4096), host.blocks_read) == (before, 12)
     host.files["/sys/devices/system/memory/memory11/state"] = "offline"
-    host.files["/sys/devices/system/node/node1/meminfo"] = "Node 1 MemTotal: 393216 kB\nNode 1 MemFree: 4 kB\n"
+    host.files["/sys/devices/system/node/node1/meminfo"] = (
+        "Node 1 MemTotal: 393216 kB\nNode 1 MemFree: 4 kB\nNode 1 Inactive(file): 4 kB\n"
+    )
     after = read_facts(host, blocks=blocks, page_bytes=4096)
     assert (after.nids[1].blocks, host.blocks_read) == ((8, 9, 10), 16)
