@@ -148,7 +148,7 @@ def _promotion(flow: Flow, flows: tuple[Flow, ...], grant: Grant | None) -> Allo
 
 def _demotion(flow: Flow, flows: tuple[Flow, ...], incoming: int, grant: Grant | None) -> Allowance:
     fast, slow = flow.pair.source, flow.pair.target
-    makes_room = 0 if fast.relief else incoming
+    makes_room = 0 if flow.stops.relieved else incoming
     deficit = share_bytes(fast.total_bytes, flow.stops.demotion_free_bp) - fast.free_bytes + makes_room
     room = slow.free_bytes - share_bytes(slow.total_bytes, BP - flow.slow_used_bp)
     most = max(0, min(_MOST_COST * deficit, room // _alike(flow, flows)))

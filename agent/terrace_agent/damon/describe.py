@@ -61,7 +61,7 @@ def notes(settings: Settings, flows: tuple[Flow, ...], features: frozenset[Featu
         *_pressure(settings, features),
         *_balancing(seen.numa_balancing),
         *_uncounted(seen.numa_stat, features),
-        *_pinned(seen.pinned),
+        *_pinned(seen.pinned, doubled=not any(flow.stops.relieved for flow in flows)),
         *(line for flow in flows for line in reliefs((flow.pair.source, flow.pair.target))),
     ]
     if settings.monitoring.auto_tune.enabled and Feature.INTERVALS_GOAL not in features:
@@ -104,7 +104,7 @@ def _bounds(settings: Settings, flows: tuple[Flow, ...]) -> Iterator[str]:
                 f"applyInterval {settings.apply_interval} would starve the schemes while intervals are tuned; "
                 f"{Duration(flow.apply_interval_us)} is committed"
             )
-        if flow.same_memory_tier:
+        if flow.same_memory_tier and not stops.relieved:
             yield (
                 f"nids {flow.pair.source.nid} and {flow.pair.target.nid} share one memory tier, so the kernel's own "
                 "demotion (demotion_enabled) is no safety net; the floor is doubled"
@@ -112,6 +112,8 @@ def _bounds(settings: Settings, flows: tuple[Flow, ...]) -> Iterator[str]:
 
 
 def _why_bounded(stops: Stops, fast: Nid) -> str:
+    if stops.relieved:
+        return f"the kernel drops page cache to hold {display_bytes(stops.floor_bytes)} free"
     if share_bp(stops.floor_bytes, fast.total_bytes) >= stops.promotion_free_bp:
         return f"the kernel and one quota window need {display_bytes(stops.floor_bytes)} free"
     needed = display_bytes(share_bytes(fast.total_bytes, stops.promotion_free_bp))
@@ -126,12 +128,13 @@ def _pressure(settings: Settings, features: frozenset[Feature]) -> Iterator[str]
         )
 
 
-def _pinned(cgroups: tuple[str, ...]) -> Iterator[str]:
+def _pinned(cgroups: tuple[str, ...], *, doubled: bool) -> Iterator[str]:
     if cgroups:
+        floor = ", and the floor is doubled" if doubled else ""
         named = ", ".join(cgroups[:_NAMED_CGROUPS]) + (", ..." if len(cgroups) > _NAMED_CGROUPS else "")
         yield (
             f"cpusets keep {len(cgroups)} cgroups off a slow nid ({named}), which reclaim before Linux 6.16 would not "
-            "heed: the kernel's own demotion (demotion_enabled) is not switched on, and the floor is doubled"
+            f"heed: the kernel's own demotion (demotion_enabled) is not switched on{floor}"
         )
 
 

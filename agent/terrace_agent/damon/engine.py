@@ -27,8 +27,9 @@ from terrace_agent.damon.ways import quota_control
 from terrace_agent.engine import Moved, Plan, unavailable
 from terrace_agent.errors import EngineUnavailable
 from terrace_agent.flows import relief
+from terrace_agent.flows.demotion import DEMOTION_ENABLED
 from terrace_agent.hostfs import HostFs
-from terrace_agent.journal import Journal, JournalState
+from terrace_agent.journal import Journal, JournalState, original
 from terrace_agent.steps import Bank, Claim, Disclaim, Store
 from terrace_agent.topology.values import Topology
 from terrace_agent.workloads.values import EVERYTHING, Movable
@@ -71,6 +72,7 @@ class DamonEngine:
         self._watchers = Watchers(fs, self._reader, self._meter, clock)
         self._intervals: Mapping[int, CurrentIntervals] = {}
         self._quiet_looks = 0
+        self._relieved: frozenset[int] = frozenset()
 
     @property
     def name(self) -> EngineName:
@@ -145,15 +147,14 @@ class DamonEngine:
         state = self._journal.load()
         self._ledger = grants.advance(self._ledger, looks, state.owned)
         adaptation = self._adapter.look(settings, state, moves=moves)
-        demotes, strays = observed.demotion_enabled == "true", Feature.THISNODE not in features
-        topology = relief.relieved(topology, settings, demotes=demotes, strays=strays)
+        topology = self._relieve(topology, settings, observed, state, strays=Feature.THISNODE not in features)
         seen = Seen(
             current=current_intervals(observed.kdamonds, state.owned),
             demotes_to=demotion_targets(observed.kdamonds, state.owned),
             grants=grants.grants(self._ledger),
             numa_balancing=observed.numa_balancing,
             numa_stat=observed.numa_stat,
-            drops_cache=relief.is_the_safety_net(topology),
+            drops_cache=bool(self._relieved),
             pinned=_pinned(features, topology, movable),
             movable=movable,
             passing=self._passing,
@@ -169,9 +170,18 @@ class DamonEngine:
         plan = planning.plan(observed, wanted, state, quiet_looks=self._count_quiet_looks(seen), may_list=may_list)
         plan = carried(plan, wanted, adaptation, state, settings.guardrails)
         if moves:
-            return plan
+            return replace(plan, recheck_s=relief.within_s(topology, plan.recheck_s))
         known_after_s = observing.known_after_s(wanted, settings, seen.current)
         return _with_levels(plan, observing.seen(wanted, self._watchers.passes(state), known_after_s))
+
+    def _relieve(
+        self, topology: Topology, settings: Settings, observed: Observed, state: JournalState, *, strays: bool
+    ) -> Topology:
+        ours = original(state, DEMOTION_ENABLED) is not None
+        may_switch = ours or observed.demotion_enabled != "true"
+        found = relief.relieved(topology, settings, self._relieved, may_switch=may_switch, strays=strays)
+        self._relieved = relief.nids_of(found)
+        return found
 
     def _count_quiet_looks(self, seen: Seen) -> int:
         self._quiet_looks = 0 if is_tuning(self._intervals, seen.current) else self._quiet_looks + 1

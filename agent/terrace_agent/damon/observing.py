@@ -151,7 +151,8 @@ def _forecast_bytes(hot: list[tuple[Flow, int]], cold: list[tuple[Flow, int]]) -
 
 def _headroom_bytes(flow: Flow) -> int:
     fast = flow.pair.target
-    return max(0, fast.free_bytes - share_bytes(fast.total_bytes, flow.stops.promotion_free_bp))
+    droppable = fast.droppable_bytes if flow.stops.relieved else 0
+    return max(0, fast.free_bytes + droppable - share_bytes(fast.total_bytes, flow.stops.promotion_free_bp))
 
 
 def _used_bytes(flow: Flow) -> int:

@@ -40,8 +40,8 @@ def demotion_room_bytes(settings: Settings, flow: Flow) -> int:
     """
     fast, slow, guard = flow.pair.source, flow.pair.target, settings.guardrails.slow_free_min
     lack = limits.share_bytes(fast.total_bytes, flow.stops.demotion_free_bp) - fast.free_bytes
-    kept_bp = limits.share_bp(slow.floor_bytes, slow.total_bytes) + (guard.share.bp if guard.enabled else 0)
-    return min(lack, slow.free_bytes - limits.share_bytes(slow.total_bytes, limits.relieved_bp(slow, kept_bp)))
+    kept = limits.share_bytes(slow.total_bytes, guard.share.bp) if guard.enabled else 0
+    return min(lack, slow.free_bytes - slow.floor_bytes - kept)
 
 
 def _flows(settings: Settings, topology: Topology, *, has_safety_net: bool) -> Iterator[Flow]:

@@ -112,7 +112,9 @@ def full_nids(guardrails: Guardrails, flows: Iterable[Flow]) -> Iterator[Tripped
     """Yields what the free memory of nids stops, each nid once."""
     flows = tuple(flows)
     slow = {flow.pair.target.nid: flow.pair.target for flow in flows if not flow.pair.promotes}
-    fast = {flow.pair.target.nid: flow.pair.target for flow in flows if flow.pair.promotes}
+    # Where reclaim makes room, free memory comes and goes around the stop.
+    promoting = (flow for flow in flows if flow.pair.promotes and not flow.stops.relieved)
+    fast = {flow.pair.target.nid: flow.pair.target for flow in promoting}
     for nid in slow.values():
         if _is_at(guardrails.slow_free_min, nid, _AT_THE_STOP_BP):
             yield Tripped(
@@ -208,9 +210,7 @@ def _unwatched(guardrails: Guardrails, now: Health) -> str:
 
 
 def _is_at(guard: Guard, nid: Nid, margin_bp: int) -> bool:
-    return (
-        guard.enabled and nid.relief is None and nid.free_bytes * BP <= (guard.share.bp + margin_bp) * nid.total_bytes
-    )
+    return guard.enabled and nid.free_bytes * BP <= (guard.share.bp + margin_bp) * nid.total_bytes
 
 
 def _free(nid: Nid) -> str:

@@ -8,7 +8,7 @@ Goals are checked once per window and overshoot by up to one, so short windows o
 With a time quota the kernel lets a page per window past them (kernel fact 45): that is far less than what demotion
 brings back, and worth the bound on CPU time, which no number of bytes could replace.
 
-Where a nid has page cache that reclaim drops (`relief`), that counts as free, down to where kswapd works.
+Where a nid has page cache that reclaim drops (`relief`), promotion goes on to the low watermark and demotion waits.
 
 A nid of a middle tier is both: what comes down to it stops at `target_used_bp`, and both of its own directions keep
 more free than that. So it makes the room that the faster tier waits for, and promotion does not take that room.
@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from terrace_agent.flows.pairs import Pair
-from terrace_agent.topology.values import Nid
+from terrace_agent.topology.values import Nid, Relief
 from terrace_api.policy import Guard, Settings
 
 BP = 10_000
@@ -67,11 +67,13 @@ class Stops:
         floor_bytes: free memory that promotion leaves, one window included.
         promotion_free_bp: promotion stops when no more than this share is free.
         demotion_free_bp: demotion stops when this share is free.
+        relieved: reclaim makes the room, by dropping page cache; then no window is part of the floor.
     """
 
     floor_bytes: int
     promotion_free_bp: int
     demotion_free_bp: int
+    relieved: bool = False
 
     @property
     def promotion_used_bp(self) -> int:
@@ -107,12 +109,16 @@ def stops(
     `least_free_bp` is where demotion into it stops, on a nid of a middle tier. Where the kernel's own reclaim does not
     demote from `fast`, there is no safety net, and the floor is doubled.
     """
-    floor_bytes = _floor_bytes(fast, per_direction, has_safety_net=has_safety_net)
-    wish_bp = max(BP - settings.promotion.fast_used_target.bp, _least_free_bp(settings.guardrails.fast_free_min))
-    needed_bp = max(share_bp(floor_bytes, fast.total_bytes), least_free_bp)
-    promotion_free_bp = _clamp(relieved_bp(fast, max(wish_bp, needed_bp)), 1, BP - 2)
-    margin_bp = 1 if fast.relief else max(_LEAST_MARGIN_BP, share_bp(per_direction.bytes, fast.total_bytes))
-    demotion_free_bp = max(promotion_free_bp + margin_bp, relieved_bp(fast, settings.demotion.fast_free_target.bp))
+    floor_bytes = fast.floor_bytes * (1 if has_safety_net else 2) + per_direction.bytes
+    guard_bp = max(_least_free_bp(settings.guardrails.fast_free_min), least_free_bp)
+    if fast.relief and max(share_bp(fast.relief.least_free_bytes, fast.total_bytes), guard_bp) <= share_bp(
+        fast.floor_bytes, fast.total_bytes
+    ):
+        return _relieved(fast, fast.relief, guard_bp)
+    wish_bp = max(BP - settings.promotion.fast_used_target.bp, guard_bp)
+    promotion_free_bp = _clamp(max(wish_bp, share_bp(floor_bytes, fast.total_bytes)), 1, BP - 2)
+    margin_bp = max(_LEAST_MARGIN_BP, share_bp(per_direction.bytes, fast.total_bytes))
+    demotion_free_bp = max(promotion_free_bp + margin_bp, settings.demotion.fast_free_target.bp)
     return Stops(
         floor_bytes=floor_bytes,
         promotion_free_bp=promotion_free_bp,
@@ -123,15 +129,7 @@ def stops(
 def target_used_bp(settings: Settings, slow: Nid, arriving_bytes: int) -> int:
     """Returns the used share of a demotion target at which its own floor begins, or the policy's guardrail."""
     least_free_bp = share_bp(slow.floor_bytes + arriving_bytes, slow.total_bytes)
-    return _clamp(BP - relieved_bp(slow, max(least_free_bp, _least_free_bp(settings.guardrails.slow_free_min))), 1, BP)
-
-
-def relieved_bp(nid: Nid, free_bp: int) -> int:
-    """Returns how much has to be free of a nid of which `free_bp` has to be free, or page cache that reclaim drops."""
-    if nid.relief is None:
-        return free_bp
-    least_bp = share_bp(nid.relief.least_free_bytes, nid.total_bytes)
-    return max(least_bp, free_bp - nid.relief.droppable_bytes * BP // nid.total_bytes)
+    return _clamp(BP - max(least_free_bp, _least_free_bp(settings.guardrails.slow_free_min)), 1, BP)
 
 
 def arriving_bytes(pairs: Iterable[Pair], windows: Mapping[int, Window], target: Nid) -> int:
@@ -157,10 +155,15 @@ def share_bytes(whole: int, bp: int) -> int:
     return whole * bp // BP
 
 
-def _floor_bytes(fast: Nid, per_direction: Window, *, has_safety_net: bool) -> int:
-    if fast.relief:
-        return fast.relief.least_free_bytes
-    return fast.floor_bytes * (1 if has_safety_net else 2) + per_direction.bytes
+def _relieved(fast: Nid, relief: Relief, guard_bp: int) -> Stops:
+    """Returns stops within what kswapd sees to, which makes room by dropping page cache: demotion has no part in it."""
+    promotion_free_bp = _clamp(max(share_bp(relief.least_free_bytes, fast.total_bytes), guard_bp), 1, BP - 2)
+    return Stops(
+        floor_bytes=relief.least_free_bytes,
+        promotion_free_bp=promotion_free_bp,
+        demotion_free_bp=promotion_free_bp + 1,
+        relieved=True,
+    )
 
 
 def _least_free_bp(guard: Guard) -> int:

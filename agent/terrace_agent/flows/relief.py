@@ -6,60 +6,86 @@ A nid that files were read on is full: page cache takes what is free, down to ks
 demotion frees (kernel fact 33). With stops that wait for free memory nothing would ever come up there, and with
 `demotion_enabled` kswapd copies a stream of single-use pages to the slow tier instead of dropping it: seen on 7.3 with
 a file that was read over and over, 12 GiB within a minute and a hot set that stayed on slow. So where there is plenty
-of it:
+of it on a nid:
 
-- promotion goes on to where kswapd wakes, which drops the page cache that is in its way, and demotion waits;
-- the kernel's own demotion is off: the page cache is the safety net.
+- promotion goes on to the low watermark: what goes below, one window at most, wakes kswapd, which drops page cache up
+  to the high one; demotion waits;
+- the kernel's own demotion is off: page cache is the safety net.
 
-Plenty is `_PLENTY` times what kswapd holds free, half of that where the switch is off already, so that it stays as it
-is while kswapd takes its share. A policy that has page cache demoted (`pageCache: Include`) wants none of this.
+The switch is one for all nids. So none of this holds unless every nid that reclaim would demote from has enough to
+spare, free or page cache; if somebody else wants the switch on; or with swap, to which reclaim would move cold memory
+then. A policy that has page cache demoted (`pageCache: Include`) wants none of it.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from terrace_agent.flows.limits import BP, share_bytes
 from terrace_agent.topology.values import Nid, Relief, Topology
 from terrace_api.policy import PageCache, Settings
 from terrace_api.units import display_bytes
 
 _PLENTY = 8
+"""Times what kswapd holds free; half of it is enough to go on."""
+_WATCHED_S = 2.0
 
 
-def relieved(topology: Topology, settings: Settings, *, demotes: bool, strays: bool = False) -> Topology:
+def relieved(
+    topology: Topology, settings: Settings, before: frozenset[int], *, may_switch: bool, strays: bool = False
+) -> Topology:
     """Returns the topology with what page cache may be taken for room.
 
     Args:
         topology: as discovered.
-        settings: whose page cache rule decides whether it may.
-        demotes: whether the kernel's own demotion is on.
-        strays: pages that find the target below its low watermark land elsewhere (Linux 6.17 to 7.2), so it has to stay
-            above: then only what others allocate wakes kswapd.
+        settings: whose page cache rule decides whether it may, and how much is wanted free.
+        before: the nids where it was taken for room until now.
+        may_switch: whether the kernel's own demotion is off, or can be brought back to that.
+        strays: pages that find the target below its low watermark land elsewhere (Linux 6.17 to 7.2), so promotion
+            stops half way to the high one: only what others allocate wakes kswapd.
     """
-    if settings.demotion.page_cache is PageCache.INCLUDE:
+    if not may_switch or topology.swaps or settings.demotion.page_cache is PageCache.INCLUDE:
         return topology
-    times = _PLENTY if demotes else _PLENTY // 2
-    return replace(topology, nids=tuple(_relieved(nid, times, strays=strays) for nid in topology.nids))
+    upper = {nid: topology.nid(nid) for tier in topology.tiers[:-1] for nid in tier.nids}
+    enough = {nid: _enough_bytes(settings, one) * (1 if nid in before else 2) for nid, one in upper.items()}
+    found = {nid for nid, one in upper.items() if one.floor_bytes and one.droppable_bytes >= enough[nid]}
+    if any(_spare_bytes(one) < enough[nid] for nid, one in upper.items()):
+        return topology
+    nids = (_with_relief(nid, strays=strays) if nid.nid in found else nid for nid in topology.nids)
+    return replace(topology, nids=tuple(nids))
 
 
-def is_the_safety_net(topology: Topology) -> bool:
-    """Returns whether reclaim has page cache to drop on every nid that it would otherwise demote from."""
-    upper = [topology.nid(nid) for tier in topology.tiers[:-1] for nid in tier.nids]
-    return bool(upper) and all(nid.relief for nid in upper)
+def nids_of(topology: Topology) -> frozenset[int]:
+    """Returns the nids whose page cache is room; where there are any it is the safety net."""
+    return frozenset(nid.nid for nid in topology.nids if nid.relief)
+
+
+def within_s(topology: Topology, recheck_s: float) -> float:
+    """Returns how soon to look again: before what is spare may be gone, since nothing but the agent sees that."""
+    scarce = any(nid.relief and nid.droppable_bytes < 2 * _PLENTY * nid.floor_bytes for nid in topology.nids)
+    return min(recheck_s, _WATCHED_S) if scarce else recheck_s
 
 
 def words(nids: Iterable[Nid]) -> Iterator[str]:
     """Yields what a person should know about each nid whose page cache is room."""
     for nid in nids:
         if nid.relief:
+            least = display_bytes(nid.relief.least_free_bytes)
             yield (
-                f"nid {nid.nid} has more than {_PLENTY // 2} times as much page cache that was read once as the kernel "
-                f"holds free there: it counts as room, down to {display_bytes(nid.relief.least_free_bytes)} free, and "
-                "reclaim drops it instead of demoting it"
+                f"nid {nid.nid} has at least {_PLENTY // 2} times as much page cache to drop as the kernel holds free "
+                f"there: it counts as room, down to {least} free, and is dropped instead of demoted: the kernel's own "
+                "demotion (demotion_enabled) is not switched on meanwhile"
             )
 
 
-def _relieved(nid: Nid, times: int, *, strays: bool) -> Nid:
-    if not nid.floor_bytes or nid.droppable_bytes < times * nid.floor_bytes:
-        return nid
-    least = (nid.low_bytes + nid.floor_bytes) // 2 if strays else (nid.min_bytes + nid.low_bytes) // 2
-    return replace(nid, relief=Relief(droppable_bytes=nid.droppable_bytes, least_free_bytes=least))
+def _enough_bytes(settings: Settings, nid: Nid) -> int:
+    wanted_bp = max(BP - settings.promotion.fast_used_target.bp, settings.demotion.fast_free_target.bp)
+    return max(_PLENTY // 2 * nid.floor_bytes, share_bytes(nid.total_bytes, wanted_bp))
+
+
+def _spare_bytes(nid: Nid) -> int:
+    return nid.droppable_bytes + max(0, nid.free_bytes - nid.floor_bytes)
+
+
+def _with_relief(nid: Nid, *, strays: bool) -> Nid:
+    least = (nid.low_bytes + nid.floor_bytes) // 2 if strays else nid.low_bytes
+    return replace(nid, relief=Relief(least_free_bytes=least))

@@ -66,8 +66,13 @@ def levels(settings: Settings, wanted: Iterable[Flow], tracked: Iterable[Tracked
     wanted, tracked = tuple(wanted), tuple(tracked)
     up = sum(misplaced_bytes(settings, flow, tracked) for flow in wanted if flow.pair.promotes)
     down = sum(misplaced_bytes(settings, flow, tracked) for flow in wanted if not flow.pair.promotes)
-    fast = {flow.pair.target.nid: flow.pair.target.free_bytes for flow in wanted if flow.pair.promotes}
+    fast = {flow.pair.target.nid: _room_bytes(flow) for flow in wanted if flow.pair.promotes}
     return Levels(hot_on_slow_bytes=up, cold_on_fast_bytes=down, forecast_bytes=min(up, sum(fast.values()) + down))
+
+
+def _room_bytes(flow: Flow) -> int:
+    fast = flow.pair.target
+    return fast.free_bytes + (fast.droppable_bytes if flow.stops.relieved else 0)
 
 
 def effective(settings: Settings, wanted: tuple[Flow, ...], condition: Condition, movable: Movable) -> Effective:

@@ -78,6 +78,7 @@ class MovePagesEngine:
             cpu_clock=self._tools.cpu_clock,
         )
         self._privilege: Privilege | None = None
+        self._relieved: frozenset[int] = frozenset()
 
     @property
     def name(self) -> EngineName:
@@ -105,7 +106,7 @@ class MovePagesEngine:
     def plan(self, settings: Settings, topology: Topology, movable: Movable = EVERYTHING) -> Plan:
         """See `Engine.plan`."""
         self._check()
-        topology = self._relieved(settings, topology)
+        topology = self._relieve(settings, topology)
         state = self._journal.load()
         at_s, review = self._guarding.look(settings, state.cooldown, moves=True)
         flows = self._flows(settings, topology, movable)
@@ -118,7 +119,7 @@ class MovePagesEngine:
     def plan_observe(self, settings: Settings, topology: Topology, movable: Movable = EVERYTHING) -> Plan:
         """See `Engine.plan_observe`."""
         self._check()
-        flows = self._flows(settings, self._relieved(settings, topology), movable)
+        flows = self._flows(settings, self._relieve(settings, topology), movable)
         state = self._journal.load()
         steps = (*_restores(state), *ended(state.cooldown))
         plan = self._plan(settings, flows, movable, steps)
@@ -194,13 +195,16 @@ class MovePagesEngine:
         has_safety_net = not confined(topology, movable) and self._fs.exists(DEMOTION_ENABLED)
         return directions.flows(settings, topology, has_safety_net=has_safety_net)
 
-    def _relieved(self, settings: Settings, topology: Topology) -> Topology:
-        demotes = read_optional(self._fs, DEMOTION_ENABLED) == "true"
-        return relief.relieved(topology, settings, demotes=demotes)
+    def _relieve(self, settings: Settings, topology: Topology) -> Topology:
+        ours = original(self._journal.load(), DEMOTION_ENABLED) is not None
+        may_switch = ours or read_optional(self._fs, DEMOTION_ENABLED) != "true"
+        found = relief.relieved(topology, settings, self._relieved, may_switch=may_switch)
+        self._relieved = relief.nids_of(found)
+        return found
 
     def _net(self, topology: Topology, movable: Movable, state: JournalState) -> tuple[Step, ...]:
         """Returns what switches the kernel's own demotion on, for a fast nid that others fill, else back."""
-        if confined(topology, movable) or relief.is_the_safety_net(topology):
+        if confined(topology, movable) or relief.nids_of(topology):
             return _restores(state)
         try:
             found = self._fs.read(DEMOTION_ENABLED)

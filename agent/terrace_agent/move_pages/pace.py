@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 SAVED_S = 300.0
 """The share of so long may be used at once."""
-_QUIET_LOOKS = 8
-"""So many looks without a move after the last one are rest."""
+_QUIET_LOOKS = 12
+"""So many looks without a move are rest: more than it takes to know what is hot or cold."""
 _SHARE_AT_REST = 0.5
 
 

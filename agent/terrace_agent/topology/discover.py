@@ -36,9 +36,11 @@ def discover(facts: Facts, tiers: tuple[Tier, ...] | None) -> Topology:
     nids = tuple(_nid(facts, nid) for nid in facts.nids)
     if tiers:
         named = _named_tiers(facts, nids, tiers)
-        return Topology(nids=nids, tiers=named, against_kernel=against_kernel(facts.nids, named))
+        against = against_kernel(facts.nids, named)
+        return Topology(nids=nids, tiers=named, swaps=facts.swaps, against_kernel=against)
     of_devices = {nid.nid for nid in nids if nid.kind is MemoryKind.DEVICE}
-    return Topology(nids=nids, tiers=_found_tiers(tuple(nid for nid in facts.nids if nid.nid not in of_devices)))
+    found = _found_tiers(tuple(nid for nid in facts.nids if nid.nid not in of_devices))
+    return Topology(nids=nids, tiers=found, swaps=facts.swaps)
 
 
 def describe_nids(facts: Facts) -> str:
@@ -60,8 +62,7 @@ def _nid(facts: Facts, nid: NidFacts) -> Nid:
         ranges=nid_ranges(nid, facts.zones, facts.block_bytes, facts.page_bytes),
         floor_bytes=floor_bytes(facts.zones, nid.nid, facts.page_bytes),
         low_bytes=floor_bytes(facts.zones, nid.nid, facts.page_bytes, Watermark.LOW),
-        min_bytes=floor_bytes(facts.zones, nid.nid, facts.page_bytes, Watermark.MIN),
-        droppable_bytes=nid.inactive_file_bytes,
+        droppable_bytes=nid.droppable_bytes,
         memory_tier=nid.memory_tier,
     )
 

@@ -11,7 +11,7 @@ class Zone:
     """One zone of `/proc/zoneinfo`, populated or not. Counts are pages.
 
     Attributes:
-        min_pages: the min watermark as printed, boost included; likewise the others.
+        low_pages: the low watermark as printed, boost included; likewise the high one.
         protection: `lowmem_reserve` by the index of the zone that an allocation prefers.
         start_pfn: None for a zone without memory (the kernel prints none).
     """
@@ -20,7 +20,6 @@ class Zone:
     name: str
     free_pages: int
     boost_pages: int
-    min_pages: int
     low_pages: int
     high_pages: int
     spanned_pages: int
@@ -43,7 +42,7 @@ class NidFacts:
     """One nid of `has_memory`.
 
     Attributes:
-        inactive_file_bytes: page cache at the end of the kernel's list that reclaim begins with.
+        droppable_bytes: page cache that was not used again, less what is to be written back or mapped.
         blocks: numbers of its online memory blocks, ascending.
         memory_tier: N of the `memory_tierN` that lists it.
         performance: None where the firmware says nothing.
@@ -52,7 +51,7 @@ class NidFacts:
     nid: int
     total_bytes: int
     free_bytes: int
-    inactive_file_bytes: int
+    droppable_bytes: int
     cpus: tuple[int, ...]
     distances: dict[int, int]
     blocks: tuple[int, ...]
@@ -91,6 +90,7 @@ class Facts:
 
     Attributes:
         block_bytes: size of a memory block; None without `CONFIG_MEMORY_HOTPLUG`.
+        swaps: whether there is swap space.
         generic_initiators: nids with devices that access memory by themselves, such as GPUs.
     """
 
@@ -98,6 +98,7 @@ class Facts:
     zones: tuple[Zone, ...]
     block_bytes: int | None
     page_bytes: int
+    swaps: bool = False
     cxl_regions: tuple[CxlRegion, ...] = ()
     pmem_regions: tuple[PmemRegion, ...] = ()
     generic_initiators: tuple[int, ...] = ()

@@ -14,16 +14,14 @@ _MOVABLE = "Movable"
 
 
 class Watermark(Enum):
-    """What the kernel does by: below min only emergencies allocate, below low kswapd wakes, at high it sleeps."""
+    """Below low kswapd wakes, at high it sleeps again."""
 
-    MIN = "min"
     LOW = "low"
     HIGH = "high"
 
     def pages(self, zone: Zone) -> int:
         """Returns it without the boost."""
-        found = {Watermark.MIN: zone.min_pages, Watermark.LOW: zone.low_pages, Watermark.HIGH: zone.high_pages}
-        return found[self] - zone.boost_pages
+        return (zone.low_pages if self is Watermark.LOW else zone.high_pages) - zone.boost_pages
 
 
 def floor_bytes(zones: Iterable[Zone], nid: int, page_bytes: int, watermark: Watermark = Watermark.HIGH) -> int:

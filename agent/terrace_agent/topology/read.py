@@ -17,6 +17,7 @@ _NODE = "/sys/devices/system/node"
 _MEMORY = "/sys/devices/system/memory"
 _TIERS = "/sys/devices/virtual/memory_tiering"
 _ZONEINFO = "/proc/zoneinfo"
+_SWAPS = "/proc/swaps"
 _TIER_PREFIX = "memory_tier"
 
 
@@ -35,6 +36,7 @@ def read_facts(fs: HostFs, *, blocks: OnlineBlocks | None = None, page_bytes: in
         zones=_read_zones(fs),
         block_bytes=_read_block_bytes(fs),
         page_bytes=page_bytes or os.sysconf("SC_PAGE_SIZE"),
+        swaps=len((read_optional(fs, _SWAPS) or "").splitlines()) > 1,
         cxl_regions=read_cxl_regions(fs),
         pmem_regions=read_pmem_regions(fs),
         # Linux 5.10 and later (894c26a1c274).
@@ -49,7 +51,7 @@ def _read_nid(fs: HostFs, nid: int, memory_tier: int | None, blocks: OnlineBlock
         nid=nid,
         total_bytes=meminfo["MemTotal"],
         free_bytes=meminfo["MemFree"],
-        inactive_file_bytes=meminfo["Inactive(file)"],
+        droppable_bytes=_droppable_bytes(meminfo),
         cpus=_read_list(fs, f"{folder}/cpulist"),
         distances=_read_distances(fs, f"{folder}/distance"),
         blocks=blocks.read(folder, total_bytes=meminfo["MemTotal"]),
@@ -74,6 +76,12 @@ def _read_meminfo(fs: HostFs, path: str) -> dict[str, int]:
     if not {"MemTotal", "MemFree", "Inactive(file)"} <= sizes.keys():
         raise UnexpectedContent(path=path, content=text)
     return sizes
+
+
+def _droppable_bytes(meminfo: dict[str, int]) -> int:
+    # Rather too little: what is mapped or to be written back may be on the kernel's other lists.
+    others = sum(meminfo.get(name, 0) for name in ("Mapped", "Dirty", "Writeback"))
+    return max(0, meminfo["Inactive(file)"] - others)
 
 
 def _read_distances(fs: HostFs, path: str) -> dict[int, int]:

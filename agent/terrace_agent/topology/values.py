@@ -20,13 +20,8 @@ class PhysicalRange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relief:
-    """What reclaim drops before anything else, where that is plenty; see `flows.relief`.
+    """Page cache counts as free, down to so much that really is; see `flows.relief`."""
 
-    Attributes:
-        droppable_bytes: as of `Nid`; counts as free, down to `least_free_bytes` that really are.
-    """
-
-    droppable_bytes: int
     least_free_bytes: int
 
 
@@ -43,8 +38,7 @@ class Nid:
         floor_bytes: free memory that promotion must leave, without the quota window (kernel fact 21): the high
             watermarks, and what movable allocations may not have.
         low_bytes: the same of the low watermarks, below which allocations wake kswapd.
-        min_bytes: the same of the min watermarks, below which migration gets nothing.
-        droppable_bytes: page cache that was not used again (`Inactive(file)`).
+        droppable_bytes: page cache that reclaim drops without further ado.
         memory_tier: N of `memory_tierN`.
         relief: None where page cache is no room.
     """
@@ -59,7 +53,6 @@ class Nid:
     ranges: tuple[PhysicalRange, ...]
     floor_bytes: int
     low_bytes: int = 0
-    min_bytes: int = 0
     droppable_bytes: int = 0
     memory_tier: int | None = None
     relief: Relief | None = None
@@ -80,11 +73,13 @@ class Topology:
 
     Attributes:
         tiers: one tier only on a node with a single kind of memory.
+        swaps: whether reclaim can write anonymous memory out.
         against_kernel: in words, where the policy's order of tiers contradicts the kernel's; empty if nowhere.
     """
 
     nids: tuple[Nid, ...]
     tiers: tuple[TierOfNids, ...]
+    swaps: bool = False
     against_kernel: str = ""
 
     def nid(self, nid: int) -> Nid:

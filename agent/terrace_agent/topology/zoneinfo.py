@@ -9,7 +9,7 @@ import re
 from terrace_agent.topology.facts import Zone
 
 _HEAD = re.compile(r"^Node (\d+), zone +(\S+)$", re.MULTILINE)
-_FIELD = re.compile(r"^ +(?:pages )?(free|boost|min|low|high|spanned) +(\d+)$", re.MULTILINE)
+_FIELD = re.compile(r"^ +(?:pages )?(free|boost|low|high|spanned) +(\d+)$", re.MULTILINE)
 _PROTECTION = re.compile(r"^ +protection: \(([\d, ]*)\)$", re.MULTILINE)
 _START_PFN = re.compile(r"^ +start_pfn: +(\d+)$", re.MULTILINE)
 
@@ -30,7 +30,7 @@ def _zone(nid: int, name: str, body: str) -> Zone:
     for key, value in _FIELD.findall(body):
         fields.setdefault(key, int(value))
     protection = _PROTECTION.search(body)
-    if protection is None or not {"free", "min", "low", "high", "spanned"} <= fields.keys():
+    if protection is None or not {"free", "low", "high", "spanned"} <= fields.keys():
         raise ValueError(f"zone {name} of node {nid}")
     start = _START_PFN.search(body)
     return Zone(
@@ -38,7 +38,6 @@ def _zone(nid: int, name: str, body: str) -> Zone:
         name=name,
         free_pages=fields["free"],
         boost_pages=fields.get("boost", 0),
-        min_pages=fields["min"],
         low_pages=fields["low"],
         high_pages=fields["high"],
         spanned_pages=fields["spanned"],

@@ -41,6 +41,7 @@ class Machine:
     profile: Profile = NO_DAMON
     page_bytes: int = 4096
     most_pages: int | None = None
+    cache_mib: int = 0
 
     def __post_init__(self) -> None:
         self.kernel = SimKernel(self.profile)
@@ -78,9 +79,9 @@ class Machine:
 
     @property
     def topology(self) -> Topology:
-        where = topology(
-            (nid(0, 64 * MIB, distances={0: 10, 1: 20}, cpus=(0,)),), (nid(1, 128 * MIB, distances={0: 20, 1: 10}),)
-        )
+        fast = nid(0, 64 * MIB, floor_bytes=4 * MIB, distances={0: 10, 1: 20}, cpus=(0,))
+        fast = replace(fast, low_bytes=2 * MIB, droppable_bytes=self.cache_mib * MIB)
+        where = topology((fast,), (nid(1, 128 * MIB, distances={0: 20, 1: 10}),))
         return with_free(where, {number: pages * self.page_bytes for number, pages in self.procfs.free_pages.items()})
 
     def turn(self, wanted: Settings | None = None, touched: tuple[SimRange, ...] = (), *, write: bool = True) -> Plan:
@@ -336,6 +337,19 @@ def test_the_safety_net_is_switched_on_and_brought_back() -> None:
     machine.engine = machine.started()
     machine.engine.apply(machine.engine.plan_stop())
     assert machine.kernel.read(DEMOTION) == "false"
+
+
+@pytest.mark.parametrize(("cache_mib", "comes_up"), [(0, False), (40, True)])
+def test_on_a_fast_nid_full_of_page_cache_hot_pages_take_its_place(cache_mib: int, comes_up: bool) -> None:
+    machine = Machine(fast_free_mib=4, cache_mib=cache_mib)
+    hot = SimRange(PAGES, 1)
+    machine.add(41, hot)
+    machine.run(12, touched=(hot,))
+    assert (hot.on(0) > 0) is comes_up
+    assert machine.kernel.read(DEMOTION) == ("false" if comes_up else "true")
+    plan = machine.turn(touched=(hot,))
+    assert plan.effective
+    assert any("it counts as room" in note for note in plan.effective.notes) is comes_up
 
 
 def test_to_plan_the_stop_forgets_nothing_and_to_apply_it_does() -> None:

@@ -32,7 +32,7 @@ def test_what_is_saved_up_is_spent_while_pages_move_and_then_the_share_holds() -
 
 
 def test_at_rest_half_of_the_share_is_saved_and_a_move_ends_the_rest() -> None:
-    _, pace = looks(Pace(), [0.3] * 10, moves=False)
+    _, pace = looks(Pace(), [0.3] * 13, moves=False)
     assert pace.pause_s(ASKED_S, PERCENT) == 20.0
     assert pace.woken().pause_s(ASKED_S, PERCENT) == ASKED_S
     _, rested = looks(pace, [0.3] * 40, moves=False)
