@@ -1,6 +1,7 @@
 """Processes of `testbed/workload/hotcold.c` in a guest, and where their pages are."""
 
-from story.placement import Sample, sample
+from story.placement import ARRIVED, Sample, sample
+from testbed import waiting
 from testbed.guest import Guest
 
 
@@ -21,6 +22,17 @@ def samples(guest: Guest, name: str, *, nid: int = 0) -> list[Sample]:
 def now(guest: Guest, name: str, *, nid: int = 0) -> Sample:
     """Returns what it has told last."""
     return samples(guest, name, nid=nid)[-1]
+
+
+def arrives(guest: Guest, name: str, *, limit_s: float = 120) -> None:
+    """Waits until its hot set is on nid 0."""
+    waiting.until(
+        lambda: now(guest, name).hot_fast_ratio >= ARRIVED,
+        f"the hot set of {name} on the fast nid",
+        limit_s=limit_s,
+        every_s=1,
+        detail=lambda: guest.run(f"tail -2 {_log('*')}; tail -3 /run/*.log; cat /proc/zoneinfo").stdout,
+    )
 
 
 def shares(told: list[Sample], since_s: float) -> list[tuple[float, float]]:

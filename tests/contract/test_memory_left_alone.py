@@ -8,7 +8,6 @@ from contract import by_hand, hotcold, in_guest, kernel_state
 from contract.scoped_in_guest import CGROUPS, EXCLUDED, INCLUDED, PINNED
 from contract.test_tiering_without_damon import equip
 from story.placement import ARRIVED, seconds_to
-from testbed import waiting
 from testbed.fixtures import BootGuest
 from testbed.guest import Guest
 from testbed.node import ALONE
@@ -62,13 +61,7 @@ def test_a_cgroup_whose_cpuset_is_the_slow_node_keeps_its_pages_without_any_rule
     hotcold.start(booted, "confined", cgroup=PINNED, hot_mib=64, cold_mib=0, cpu=1)
     hotcold.start(booted, "free", hot_mib=160, cold_mib=0, cpu=1)
     with by_hand.tiering(booted, by_hand.like_the_demo()):
-        waiting.until(
-            lambda: hotcold.now(booted, "free").hot_fast_ratio >= ARRIVED,
-            "the hot set that is free to move",
-            limit_s=120,
-            every_s=1,
-            detail=lambda: booted.run(f"tail -2 /run/hotcold-*.log; tail {by_hand.LOG}").stdout,
-        )
+        hotcold.arrives(booted, "free")
         booted.run("sleep 10")
         told = hotcold.now(booted, "confined")
     assert (told.hot_fast_bytes, told.hot_bytes) == (0, 64 << 20)

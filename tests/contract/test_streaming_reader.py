@@ -8,7 +8,6 @@ from contract import by_hand, hotcold
 from contract.kernel_state import file_mib, vmstat
 from contract.test_tiering_without_damon import equip
 from story.placement import ARRIVED
-from testbed import waiting
 from testbed.fixtures import BootGuest
 from testbed.guest import Guest
 from testbed.node import ALONE
@@ -56,7 +55,7 @@ def test_a_hot_set_comes_up_into_a_node_full_of_page_cache_and_none_of_it_goes_d
     assert file_mib(booted, 0) > 500
     before = vmstat(booted)
     with by_hand.tiering(booted, by_hand.like_the_demo()):
-        arrives(booted)
+        hotcold.arrives(booted, "hot")
         booted.run(f"sleep {SETTLES_S}")
         settled = vmstat(booted)
         booted.run(f"sleep {REST_S}")
@@ -73,7 +72,7 @@ def test_a_hot_set_comes_up_into_a_node_full_of_page_cache_and_none_of_it_goes_d
 def test_a_stream_that_begins_later_pushes_nothing_down_for_long(booted: Guest) -> None:
     hotcold.start(booted, "hot", hot_mib=HOT_MIB, cold_mib=COLD_MIB, cpu=1)
     with by_hand.tiering(booted, by_hand.like_the_demo()):
-        arrives(booted)
+        hotcold.arrives(booted, "hot")
         stream(booted)
         booted.run(f"sleep {SETTLES_S}")
         settled = vmstat(booted)
@@ -87,16 +86,6 @@ def test_a_stream_that_begins_later_pushes_nothing_down_for_long(booted: Guest) 
 def stream(guest: Guest) -> None:
     guest.run("(setsid python3 /run/reader.py > /run/reader.log 2>&1 < /dev/null &)")
     guest.run(f"sleep {FILLS_S}")
-
-
-def arrives(guest: Guest) -> None:
-    waiting.until(
-        lambda: hotcold.now(guest, "hot").hot_fast_ratio >= ARRIVED,
-        "the hot set on the fast nid",
-        limit_s=120,
-        every_s=2,
-        detail=lambda: guest.run(f"tail -2 /run/hotcold-hot.log; tail -3 {by_hand.LOG}").stdout,
-    )
 
 
 def demoted(before: dict[str, int], after: dict[str, int]) -> int:

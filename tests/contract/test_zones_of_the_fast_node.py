@@ -5,8 +5,6 @@ import pytest
 from contract import by_hand, hotcold
 from contract.kernel_state import KDAMONDS, free_mib, vmstat
 from contract.test_tiering_without_damon import equip
-from story.placement import ARRIVED
-from testbed import waiting
 from testbed.fixtures import BootGuest
 from testbed.guest import Guest
 from testbed.node import ALONE
@@ -36,13 +34,7 @@ def test_promotion_into_a_full_node_of_two_zones_comes_to_rest_and_kswapd_sleeps
         hotcold.start(booted, "one", hot_mib=HOT_MIB, cold_mib=cold_mib, cpu=1)
         start = look(booted)
         with by_hand.tiering(booted, by_hand.like_the_demo()):
-            waiting.until(
-                lambda: hotcold.now(booted, "one").hot_fast_ratio >= ARRIVED,
-                "the hot set on the fast nid",
-                limit_s=180,
-                every_s=2,
-                detail=lambda: booted.run("tail -3 /run/hotcold-one.log; cat /proc/zoneinfo").stdout,
-            )
+            hotcold.arrives(booted, "one", limit_s=180)
             booted.run(f"sleep {SETTLES_S}")
             settled = look(booted)
             booted.run(f"sleep {REST_S}")
