@@ -73,7 +73,7 @@ test: root needs-test $(VENV)/ready ## Sets everything up and passes all tests: 
 test-kernels: root $(VENV)/ready packages ## The tests on real kernels, on every kernel of tests/testbed/kernels.py that has DAMON's migration
 	@$(BIN)/python -m testbed prepare --kernel newest --kernel 6.12-idle
 	$(BIN)/pytest -m kernel --kernels all
-	$(BIN)/pytest -m "matrix and not kernel"
+	$(BIN)/pytest -m "matrix and not kernel" --kernels all
 
 .PHONY: test-guests
 test-guests: root $(VENV)/ready packages ## The tests on real kernels and nodes in QEMU, on the newest kernel; give them the machine for themselves

@@ -6,14 +6,13 @@ from typing import Any
 
 import pytest
 
+from e2e.loads import hot_set_arrives
 from e2e.nodes import joined, status_of
 from story import host
-from story.placement import ARRIVED, Sample
+from story.placement import ARRIVED
 from story.stage import CHART, NAMESPACE, Stage
-from story.workload import NAMESPACE as WORKLOAD_NAMESPACE
-from story.workload import Load, Workload
+from story.workload import Load
 from testbed import waiting
-from testbed.guest import Guest
 from testbed.node import ALONE
 
 pytestmark = [pytest.mark.e2e, pytest.mark.matrix]
@@ -42,29 +41,6 @@ def condition(status: dict[str, Any], name: str) -> dict[str, Any]:
     return next(one for one in status["conditions"] if one["type"] == name)
 
 
-def load_and_wait(
-    granted: Stage, guest: Guest, load: Load, *, share: float, limit_s: float, at_once: bool = False
-) -> list[Sample]:
-    """Runs the workload on a node until so much of its hot set is on the fast nid; returns where its pages were.
-
-    With `at_once` that may be before it says so for the first time: it always fills the slow nid.
-    """
-    workload = Workload(granted.cluster, guest, load)
-    samples: list[Sample] = []
-
-    def arrived() -> bool:
-        samples[:] = workload.samples()
-        return bool(samples) and samples[-1].hot_fast_ratio >= share
-
-    try:
-        first = workload.start()
-        assert at_once or first.hot_fast_ratio < 0.5, "the hot set was not placed on the slow nid"
-        waiting.until(arrived, "the hot set to arrive", limit_s=limit_s, every_s=3, detail=lambda: str(samples[-1:]))
-    finally:
-        granted.cluster.kubectl("delete", "namespace", WORKLOAD_NAMESPACE, "--ignore-not-found", "--timeout=60s")
-    return samples
-
-
 def test_numa_balancing_moves_the_hot_set_and_brings_its_settings_back(granted: Stage, tmp_path: Path) -> None:
     with joined(granted, tmp_path / "nb", "nb", engine="NUMABalancing", quota=RATE) as guest:
         granted.wait("condition=Ready", "nodetiering/nb", limit_s=180)
@@ -72,7 +48,7 @@ def test_numa_balancing_moves_the_hot_set_and_brings_its_settings_back(granted: 
         assert (int(during.numa_balancing) & 2, during.demotion_enabled) == (2, "true")
         assert int(during.promote_rate_limit) < 65536
         # Of a hot set that is read in turn, hint faults find the last part slowly.
-        load_and_wait(granted, guest, Load(hot_mib=160, cold_mib=400, node="nb"), share=0.5, limit_s=240)
+        hot_set_arrives(granted, guest, Load(hot_mib=160, cold_mib=400, node="nb"), share=0.5, limit_s=240)
         waiting.until(lambda: status_of(granted, "nb")["promotedBytes"] > 60 << 20, "the total", limit_s=90, every_s=2)
         status = status_of(granted, "nb")
         assert (status["engine"], status["kdamonds"]) == ("numa_balancing", [])
@@ -102,7 +78,7 @@ def test_on_6_1_the_ladder_ends_at_move_pages_which_moves_the_written_set(grante
         assert found == {"damon": "NoDamonSysfs", "numa_balancing": "OneMemoryTier", "move_pages": "Available"}
         assert "Passed over: damon: " in condition(status_of(granted, "mp"), "EngineAvailable")["message"]
         load = Load(hot_mib=128, cold_mib=300, write=True, node="mp")
-        samples = load_and_wait(granted, guest, load, share=ARRIVED, limit_s=180)
+        samples = hot_set_arrives(granted, guest, load, share=ARRIVED, limit_s=180)
         cold_before, cold_after = samples[0].cold_fast_bytes, samples[-1].cold_fast_bytes
         assert cold_before - cold_after < 8 << 20, "cold memory was demoted though the fast nid had room"
         waiting.until(
@@ -118,10 +94,10 @@ def test_move_pages_lets_damon_look_and_outlives_its_agent(granted: Stage, tmp_p
         granted.wait("condition=Ready", "nodetiering/dv", limit_s=180)
         message = next(one["message"] for one in status_of(granted, "dv")["engines"] if one["name"] == "move_pages")
         assert "DAMON (vaddr)" in message
-        load_and_wait(granted, guest, Load(hot_mib=128, cold_mib=300, node="dv"), share=0.9, limit_s=180)
+        hot_set_arrives(granted, guest, Load(hot_mib=128, cold_mib=300, node="dv"), share=0.9, limit_s=180)
         guest.run("pkill -9 -f -- '-m terrace_agent run'")
         again = Load(hot_mib=128, cold_mib=300, node="dv")
-        load_and_wait(granted, guest, again, share=0.9, limit_s=180, at_once=True)
+        hot_set_arrives(granted, guest, again, share=0.9, limit_s=180, at_once=True)
         assert status_of(granted, "dv")["engine"] == "move_pages"
         granted.cluster.kubectl("delete", "tieringpolicy", "other")
         waiting.until(lambda: host.settings(guest) == before, "the settings to be restored", limit_s=60)
