@@ -39,8 +39,8 @@ class Arrived(StrEnum):
 class SafetyNet(StrEnum):
     """When the kernel's own demotion is switched on."""
 
-    ALWAYS = "always"
-    UNLESS_PINNED = "unless a pod's cpuset excludes a slow nid"
+    ALWAYS = "unless there is page cache to drop"
+    UNLESS_PINNED = "unless there is page cache to drop, or a pod's cpuset excludes a slow nid"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

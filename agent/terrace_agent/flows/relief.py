@@ -46,10 +46,10 @@ def relieved(
     if not may_switch or topology.swaps or settings.demotion.page_cache is PageCache.INCLUDE:
         return topology
     upper = {nid: topology.nid(nid) for tier in topology.tiers[:-1] for nid in tier.nids}
-    enough = {nid: _enough_bytes(settings, one) * (1 if nid in before else 2) for nid, one in upper.items()}
-    found = {nid for nid, one in upper.items() if one.floor_bytes and one.droppable_bytes >= enough[nid]}
-    if any(_spare_bytes(one) < enough[nid] for nid, one in upper.items()):
+    enough = {nid: _enough_bytes(settings, one) for nid, one in upper.items()}
+    if any(_spare_bytes(one) < enough[nid] * _times(bool(before)) for nid, one in upper.items()):
         return topology
+    found = {nid for nid, one in upper.items() if one.droppable_bytes >= enough[nid] * _times(nid in before)}
     nids = (_with_relief(nid, strays=strays) if nid.nid in found else nid for nid in topology.nids)
     return replace(topology, nids=tuple(nids))
 
@@ -75,6 +75,10 @@ def words(nids: Iterable[Nid]) -> Iterator[str]:
                 f"there: it counts as room, down to {least} free, and is dropped instead of demoted: the kernel's own "
                 "demotion (demotion_enabled) is not switched on meanwhile"
             )
+
+
+def _times(going_on: bool) -> int:
+    return 1 if going_on else 2
 
 
 def _enough_bytes(settings: Settings, nid: Nid) -> int:
