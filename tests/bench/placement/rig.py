@@ -42,6 +42,8 @@ def equip(guest: Guest) -> None:
     guest.run("mkdir -p /terrace/damo")
     guest.copy_in(damo(), "/terrace/damo")
     guest.copy_in(heat(), "/opt/heat")
+    # damo asks which trace events there are.
+    guest.run("mountpoint -q /sys/kernel/tracing || mount -t tracefs tracefs /sys/kernel/tracing")
     with progress.step("compiling what Python will run, as images hold it", usually="30 s"):
         guest.run(f"{AGENT} probe; {DAMO} version", limit_s=180)
 
