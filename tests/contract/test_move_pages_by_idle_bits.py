@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from contract import by_hand, in_guest
+from contract import by_hand, hotcold, in_guest
 from contract.test_tiering_without_damon import SWITCHES, equip, load, now, tier
-from story.placement import ARRIVED
+from story.placement import ARRIVED, sample, seconds_to
 from testbed.fixtures import BootGuest
 from testbed.guest import Guest
 from testbed.node import ALONE
@@ -74,6 +74,18 @@ def test_the_hot_set_comes_up_and_nothing_goes_down_while_there_is_room(clean: G
     assert abs(told["promoted"] - (after.hot_fast_bytes - before.hot_fast_bytes)) < 16 << 20
     assert told["demoted"] == 0
     assert after.cold_fast_bytes >= before.cold_fast_bytes
+
+
+def test_90_percent_are_up_within_10_s_and_at_rest_it_takes_5_percent_of_a_cpu(clean: Guest) -> None:
+    load(clean)
+    told = tier(clean, "move_pages", 120)
+    samples = [sample(line) for line in clean.read("/run/hotcold.log").splitlines() if line.endswith("}")]
+    took_s = seconds_to(samples, 0.9, since_s=told["since_s"])
+    words = f"{told['rest_cpu_percent']:.1f} % at rest; {hotcold.shares(samples, told['since_s'])}"
+    assert took_s is not None, words
+    assert took_s <= 10, words
+    assert told["rest_cpu_percent"] <= 5, words
+    assert told["demoted"] == 0
 
 
 def test_what_is_cold_makes_room_on_a_full_fast_nid_and_nothing_else_does(guest: BootGuest) -> None:

@@ -1,14 +1,17 @@
 """Runs in a guest: an engine for some seconds on the guest's own kernel, told as JSON.
 
 Usage: tiering_in_guest.py ENGINE SECONDS [KILL_AFTER] [--cpu-percent N]; 0 seconds bring back what was set. With
-KILL_AFTER the process gets SIGKILL after so many stores.
+KILL_AFTER the process gets SIGKILL after so many stores. `since_s` is CLOCK_MONOTONIC of the first look, and
+`rest_cpu_percent` what this process and the mover used of a CPU in the second half of the time.
 """
 
 import argparse
 import json
+import os
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 from contract.engine_in_guest import STATE, Fuse
 from terrace_agent.engine import Engine
@@ -25,8 +28,10 @@ from unit.agent.damon.builders import settings
 def run(fs: HostFs, engine: Engine, wanted: Settings, seconds: float) -> dict[str, object]:
     """Returns what the engine says of itself, and what moved."""
     capability = engine.probe()
-    told: dict[str, object] = {"reason": capability.reason, "message": capability.message}
-    until = time.monotonic() + seconds
+    since_s = time.monotonic()
+    told: dict[str, object] = {"reason": capability.reason, "message": capability.message, "since_s": since_s}
+    until, half = since_s + seconds, since_s + seconds / 2
+    rest: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
     while capability.available and time.monotonic() < until:
         topology = discover(read_facts(fs), None)
@@ -34,11 +39,28 @@ def run(fs: HostFs, engine: Engine, wanted: Settings, seconds: float) -> dict[st
         engine.apply(plan)
         engine.verify()
         notes = plan.effective.notes if plan.effective else ()
+        if rest is None and time.monotonic() >= half:
+            rest = time.monotonic(), _cpu_s()
         time.sleep(plan.recheck_s)
+    if rest:
+        told["rest_cpu_percent"] = 100 * (_cpu_s() - rest[1]) / (time.monotonic() - rest[0])
     if not seconds:
         engine.apply(engine.plan_stop())
     moved = engine.verify()
     return told | {"promoted": moved.promoted_bytes, "demoted": moved.demoted_bytes, "notes": notes}
+
+
+def _cpu_s() -> float:
+    """Returns the CPU time of this process and those that it has started, in seconds."""
+    ticks = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text(encoding="utf-8").rpartition(")")[2].split()
+        except OSError:
+            continue
+        if os.getpid() in (int(path.parent.name), int(fields[1])):
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _arguments() -> argparse.Namespace:

@@ -33,6 +33,8 @@ from terrace_api.node_tiering import EngineCapability, EngineName
 from terrace_api.policy import Settings
 
 _SOON_S = 1.0
+_AT_REST_S = 5.0
+"""Free memory that goes meanwhile is the business of the kernel's own demotion."""
 _HOSTS_FIRST = "/proc/1/stat"
 """Of the host's first process: there only where the agent was given the host's processes."""
 
@@ -184,7 +186,7 @@ class MovePagesEngine:
             reason="pages are looked at and moved" if steps else "nothing is due",
             words=desired.words(flows),
             effective=desired.effective(settings, flows, condition, movable),
-            recheck_s=_SOON_S,
+            recheck_s=min(_AT_REST_S, max(_SOON_S, pause_s)) if pace.is_at_rest else _SOON_S,
         )
 
     def _moves(self, settings: Settings, flows: tuple[Flow, ...], movable: Movable) -> tuple[Step, ...]:

@@ -32,10 +32,15 @@ class Pace:
     spent_s: float = 0.0
     quiet: int = 0
 
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing has moved for a while."""
+        return self.quiet > _QUIET_LOOKS
+
     def pause_s(self, asked_s: float, cpu_percent: int) -> float:
         """Returns how long to wait from one look to the next: as asked, or longer where that would cost too much."""
         share = max(1, cpu_percent) / 100
-        if self.quiet > _QUIET_LOOKS:
+        if self.is_at_rest:
             return max(asked_s, self.cost_s / (share * _SHARE_AT_REST), self._until_affordable_s(share))
         return max(asked_s, self._until_affordable_s(share))
 

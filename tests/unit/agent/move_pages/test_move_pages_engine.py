@@ -313,12 +313,14 @@ def test_small_processes_are_not_looked_at() -> None:
 def test_looking_costs_half_of_its_share_of_a_cpu_once_there_is_nothing_to_move() -> None:
     machine = Machine(cost_s=0.3)
     machine.add(41, SimRange(PAGES, 1))
-    machine.run(15)
+    plan = machine.turn()
+    machine.run(14)
     looks = [any(isinstance(step, Watch) for step in machine.turn().steps) for _ in range(40)]
     assert looks.count(True) == 60 // 20
     later = machine.turn()
     assert later.effective
     assert later.effective.sample_interval == "20s"
+    assert (plan.recheck_s, later.recheck_s) == (1.0, 5.0)
     assert any("monitoring.cpuPercent 3" in note for note in later.effective.notes)
 
 
