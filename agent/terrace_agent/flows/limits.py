@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from terrace_agent.flows.pairs import Pair
-from terrace_agent.topology.values import Nid, Relief
+from terrace_agent.topology.values import Nid
 from terrace_api.policy import Guard, Settings
 
 BP = 10_000
@@ -111,10 +111,8 @@ def stops(
     """
     floor_bytes = fast.floor_bytes * (1 if has_safety_net else 2) + per_direction.bytes
     guard_bp = max(_least_free_bp(settings.guardrails.fast_free_min), least_free_bp)
-    if fast.relief and max(share_bp(fast.relief.least_free_bytes, fast.total_bytes), guard_bp) <= share_bp(
-        fast.floor_bytes, fast.total_bytes
-    ):
-        return _relieved(fast, fast.relief, guard_bp)
+    if fast.relieved_floor_bytes is not None and guard_bp <= share_bp(fast.floor_bytes, fast.total_bytes):
+        return _relieved(fast, fast.relieved_floor_bytes, guard_bp)
     wish_bp = max(BP - settings.promotion.fast_used_target.bp, guard_bp)
     promotion_free_bp = _clamp(max(wish_bp, share_bp(floor_bytes, fast.total_bytes)), 1, BP - 2)
     margin_bp = max(_LEAST_MARGIN_BP, share_bp(per_direction.bytes, fast.total_bytes))
@@ -155,11 +153,11 @@ def share_bytes(whole: int, bp: int) -> int:
     return whole * bp // BP
 
 
-def _relieved(fast: Nid, relief: Relief, guard_bp: int) -> Stops:
+def _relieved(fast: Nid, floor_bytes: int, guard_bp: int) -> Stops:
     """Returns stops within what kswapd sees to, which makes room by dropping page cache: demotion has no part in it."""
-    promotion_free_bp = _clamp(max(share_bp(relief.least_free_bytes, fast.total_bytes), guard_bp), 1, BP - 2)
+    promotion_free_bp = _clamp(max(share_bp(floor_bytes, fast.total_bytes), guard_bp), 1, BP - 2)
     return Stops(
-        floor_bytes=relief.least_free_bytes,
+        floor_bytes=floor_bytes,
         promotion_free_bp=promotion_free_bp,
         demotion_free_bp=promotion_free_bp + 1,
         relieved=True,

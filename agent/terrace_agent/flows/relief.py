@@ -20,8 +20,8 @@ then. A policy that has page cache demoted (`pageCache: Include`) wants none of 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from terrace_agent.flows.limits import BP, share_bytes
-from terrace_agent.topology.values import Nid, Relief, Topology
+from terrace_agent.flows.limits import BP, share_bp, share_bytes
+from terrace_agent.topology.values import Nid, Topology
 from terrace_api.policy import PageCache, Settings
 from terrace_api.units import display_bytes
 
@@ -49,27 +49,32 @@ def relieved(
     enough = {nid: _enough_bytes(settings, one) for nid, one in upper.items()}
     if any(_spare_bytes(one) < enough[nid] * _times(bool(before)) for nid, one in upper.items()):
         return topology
-    found = {nid for nid, one in upper.items() if one.droppable_bytes >= enough[nid] * _times(nid in before)}
+    found = {
+        nid
+        for nid, one in upper.items()
+        if one.droppable_bytes >= enough[nid] * _times(nid in before) and _is_kept_by_reclaim(settings, one)
+    }
     nids = (_with_relief(nid, strays=strays) if nid.nid in found else nid for nid in topology.nids)
     return replace(topology, nids=tuple(nids))
 
 
 def nids_of(topology: Topology) -> frozenset[int]:
     """Returns the nids whose page cache is room; where there are any it is the safety net."""
-    return frozenset(nid.nid for nid in topology.nids if nid.relief)
+    return frozenset(nid.nid for nid in topology.nids if nid.relieved_floor_bytes is not None)
 
 
 def within_s(topology: Topology, recheck_s: float) -> float:
     """Returns how soon to look again: before what is spare may be gone, since nothing but the agent sees that."""
-    scarce = any(nid.relief and nid.droppable_bytes < 2 * _PLENTY * nid.floor_bytes for nid in topology.nids)
+    relieved_nids = map(topology.nid, nids_of(topology))
+    scarce = any(nid.droppable_bytes < 2 * _PLENTY * nid.floor_bytes for nid in relieved_nids)
     return min(recheck_s, _WATCHED_S) if scarce else recheck_s
 
 
 def words(nids: Iterable[Nid]) -> Iterator[str]:
     """Yields what a person should know about each nid whose page cache is room."""
     for nid in nids:
-        if nid.relief:
-            least = display_bytes(nid.relief.least_free_bytes)
+        if nid.relieved_floor_bytes is not None:
+            least = display_bytes(nid.relieved_floor_bytes)
             yield (
                 f"nid {nid.nid} has at least {_PLENTY // 2} times as much page cache to drop as the kernel holds free "
                 f"there: it counts as room, down to {least} free, and is dropped instead of demoted: the kernel's own "
@@ -86,10 +91,16 @@ def _enough_bytes(settings: Settings, nid: Nid) -> int:
     return max(_PLENTY // 2 * nid.floor_bytes, share_bytes(nid.total_bytes, wanted_bp))
 
 
+def _is_kept_by_reclaim(settings: Settings, nid: Nid) -> bool:
+    """Returns whether kswapd holds as much free as the guardrail asks for: it is no wish, so page cache does not do."""
+    guard = settings.guardrails.fast_free_min
+    return not guard.enabled or guard.share.bp <= share_bp(nid.floor_bytes, nid.total_bytes)
+
+
 def _spare_bytes(nid: Nid) -> int:
     return nid.droppable_bytes + max(0, nid.free_bytes - nid.floor_bytes)
 
 
 def _with_relief(nid: Nid, *, strays: bool) -> Nid:
     least = (nid.low_bytes + nid.floor_bytes) // 2 if strays else nid.low_bytes
-    return replace(nid, relief=Relief(least_free_bytes=least))
+    return replace(nid, relieved_floor_bytes=least)

@@ -19,13 +19,6 @@ class PhysicalRange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Relief:
-    """Page cache counts as free, down to so much that really is; see `flows.relief`."""
-
-    least_free_bytes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Nid:
     """One NUMA node with memory.
 
@@ -40,7 +33,7 @@ class Nid:
         low_bytes: the same of the low watermarks, below which allocations wake kswapd.
         droppable_bytes: page cache that reclaim drops without further ado.
         memory_tier: N of `memory_tierN`.
-        relief: None where page cache is no room.
+        relieved_floor_bytes: the floor where page cache counts as room, see `flows.relief`; None where it does not.
     """
 
     nid: int
@@ -55,7 +48,7 @@ class Nid:
     low_bytes: int = 0
     droppable_bytes: int = 0
     memory_tier: int | None = None
-    relief: Relief | None = None
+    relieved_floor_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
