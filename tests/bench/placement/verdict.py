@@ -62,7 +62,8 @@ def cost(aim: Aim, numbers: Mapping[str, float | None]) -> float:
         case Aim.SOON:
             value = numbers["seconds_to_90_percent"]
         case Aim.SOON_AGAIN:
-            value = numbers["seconds_to_90_percent_after_swap"]
+            before, after = numbers["seconds_to_90_percent"], numbers["seconds_to_90_percent_after_swap"]
+            value = None if before is None or after is None else before + after
         case Aim.STILL:
             value = numbers["moved_bytes"]
         case Aim.SHARE:

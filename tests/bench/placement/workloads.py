@@ -18,7 +18,7 @@ class Aim(Enum):
     """What makes a contestant first in a workload."""
 
     SOON = "seconds to 90 % of the hot bytes on fast"
-    SOON_AGAIN = "seconds to 90 % after the swap"
+    SOON_AGAIN = "seconds to 90 % before and after the swap, together"
     SHARE = "mean share of accesses that fast serves"
     STILL = "bytes moved"
 

@@ -52,6 +52,11 @@ def test_a_mebibyte_is_level_with_nothing() -> None:
     assert verdict(Aim.STILL, numbers(moved, terrace=2 << 20, numa=0), RIVALS).word == "behind"
 
 
-def test_the_second_phase_of_a_swap_counts() -> None:
-    after = "seconds_to_90_percent_after_swap"
-    assert verdict(Aim.SOON_AGAIN, numbers(after, terrace=5, numa=9), RIVALS).word == "first"
+def test_of_a_swap_both_phases_count_so_that_to_have_moved_nothing_is_no_lead() -> None:
+    before, after = "seconds_to_90_percent", "seconds_to_90_percent_after_swap"
+    found: Numbers = {
+        "terrace": {before: 9, after: 14},
+        "numa": {before: 12, after: 12},
+        "mem-tier": {before: None, after: 1},
+    }
+    assert verdict(Aim.SOON_AGAIN, found, RIVALS) == Verdict(good=True, word="first", best="numa")
