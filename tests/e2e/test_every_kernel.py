@@ -32,7 +32,7 @@ def test_a_pods_hot_set_comes_up_and_all_is_brought_back(tiered: Stage, tmp_path
         before = host.settings(guest)
         tiered.wait("condition=Ready", f"nodetiering/{name}", limit_s=180)
         load = Load(hot_mib=160, cold_mib=400, node=name)
-        samples = hot_set_arrives(tiered, guest, load, share=ARRIVED, limit_s=180)
+        samples = hot_set_arrives(tiered, guest, load, share=ARRIVED, limit_s=180, at_once=True)
         assert samples[0].cold_fast_bytes - samples[-1].cold_fast_bytes < 8 << 20, "cold went down though there is room"
         waiting.until(lambda: status_of(tiered, name)["promotedBytes"] >= 150 << 20, "the total", limit_s=90, every_s=2)
         status = status_of(tiered, name)
