@@ -65,7 +65,7 @@ def cost(aim: Aim, numbers: Mapping[str, float | None]) -> float:
             before, after = numbers["seconds_to_90_percent"], numbers["seconds_to_90_percent_after_swap"]
             value = None if before is None or after is None else before + after
         case Aim.STILL:
-            value = numbers["moved_bytes"]
+            value = (numbers["moved_bytes"] or 0) - (numbers["useful_bytes"] or 0)
         case Aim.SHARE:
             share = numbers["mean_heat_fast_percent"]
             value = None if share is None else -share

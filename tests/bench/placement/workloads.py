@@ -20,7 +20,7 @@ class Aim(Enum):
     SOON = "seconds to 90 % of the hot bytes on fast"
     SOON_AGAIN = "seconds to 90 % before and after the swap, together"
     SHARE = "mean share of accesses that fast serves"
-    STILL = "bytes moved"
+    STILL = "bytes moved that gained nothing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +89,7 @@ WORKLOADS: Mapping[str, Workload] = {
         rests=False,
     ),
     "larger-than-fast": Workload(
-        title="a hot set larger than the fast node: nothing that moves gains anything",
+        title="a hot set larger than the fast node: to exchange its pages gains nothing",
         aim=Aim.STILL,
         mib=1460,
         hot_mib=1460,

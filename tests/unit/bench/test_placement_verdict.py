@@ -46,10 +46,22 @@ def test_a_higher_share_is_better() -> None:
     assert verdict(Aim.SHARE, numbers(share, terrace=62, numa=70), RIVALS).word == "behind"
 
 
+def still(terrace: tuple[int, int], numa: tuple[int, int]) -> str:
+    found: Numbers = {
+        name: {"moved_bytes": moved << 20, "useful_bytes": useful << 20}
+        for name, (moved, useful) in (("terrace", terrace), ("numa", numa))
+    }
+    return verdict(Aim.STILL, found, RIVALS).word
+
+
 def test_a_mebibyte_is_level_with_nothing() -> None:
-    moved = "moved_bytes"
-    assert verdict(Aim.STILL, numbers(moved, terrace=1 << 20, numa=0), RIVALS).word == "level"
-    assert verdict(Aim.STILL, numbers(moved, terrace=2 << 20, numa=0), RIVALS).word == "behind"
+    assert still((1, 0), (0, 0)) == "level"
+    assert still((2, 0), (0, 0)) == "behind"
+
+
+def test_to_fill_free_memory_with_what_is_hot_is_no_churn() -> None:
+    assert still((100, 100), (0, 0)) == "first"
+    assert still((100, 90), (80, 75)) == "behind"
 
 
 def test_of_a_swap_both_phases_count_so_that_to_have_moved_nothing_is_no_lead() -> None:
