@@ -53,9 +53,9 @@ def decode(told: Mapping[str, Any]) -> Row:
 
 
 def merge(old: Sequence[Row], new: Sequence[Row]) -> list[Row]:
-    """Returns all rows, but of what was run anew the new invocation's only, in a lasting order."""
-    runs = {row.of: row.run for row in new}
-    kept = [row for row in old if runs.get(row.of, row.run) == row.run]
+    """Returns all rows in a lasting order, but of what was run anew the new ones only: all that was run so far."""
+    anew = {row.of for row in new}
+    kept = [row for row in old if row.of not in anew]
     return sorted([*kept, *new], key=lambda row: (row.of, row.round))
 
 

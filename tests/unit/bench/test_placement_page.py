@@ -58,6 +58,12 @@ def test_a_new_run_replaces_what_it_ran_anew_and_nothing_else() -> None:
     assert merge(old, new) == [row("numa", 3), *new]
 
 
+def test_what_a_run_has_so_far_is_recorded_once_however_often_it_is_written() -> None:
+    first, second = row("terrace", 9), row("terrace", 8, number=2)
+    recorded_rows = merge([row("numa", 3)], [first])
+    assert merge(recorded_rows, [first, second]) == [row("numa", 3), first, second]
+
+
 def test_a_median_is_a_round_that_was_run_and_none_if_most_never_came_there() -> None:
     rounds = [row("terrace", seconds, number=number) for number, seconds in enumerate((5, 1, None, None, None))]
     assert medians(rounds)["terrace"]["seconds_to_90_percent"] is None
