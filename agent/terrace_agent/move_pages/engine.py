@@ -32,6 +32,8 @@ from terrace_agent.workloads.values import EVERYTHING, Movable
 from terrace_api.node_tiering import EngineCapability, EngineName
 from terrace_api.policy import Settings
 
+_AT_ONCE_S = 0.1
+"""What a look has found is moved in the next turn."""
 _SOON_S = 1.0
 _AT_REST_S = 5.0
 """Free memory that goes meanwhile is the business of the kernel's own demotion."""
@@ -165,7 +167,9 @@ class MovePagesEngine:
         asked_s, cpu_percent = interval_s(settings), settings.monitoring.cpu_percent
         pace, now_s = self._applier.pace, self._tools.clock()
         pause_s = pace.pause_s(asked_s, cpu_percent)
-        if pace.is_due(now_s, asked_s, cpu_percent):
+        left_s = max(_AT_ONCE_S, (pace.looked_at_s or 0.0) + pause_s - now_s)
+        looks = pace.is_due(now_s, asked_s, cpu_percent)
+        if looks:
             cgroups = tuple(cgroup.path for cgroup in movable.allowed)
             steps = (*steps, Watch(cgroups=cgroups, every_s=asked_s, cpu_percent=cpu_percent))
         condition = Condition(
@@ -186,7 +190,7 @@ class MovePagesEngine:
             reason="pages are looked at and moved" if steps else "nothing is due",
             words=desired.words(flows),
             effective=desired.effective(settings, flows, condition, movable),
-            recheck_s=min(_AT_REST_S, max(_SOON_S, pause_s)) if pace.is_at_rest else _SOON_S,
+            recheck_s=_AT_ONCE_S if looks else min(_AT_REST_S if pace.is_at_rest else _SOON_S, left_s),
         )
 
     def _moves(self, settings: Settings, flows: tuple[Flow, ...], movable: Movable) -> tuple[Step, ...]:

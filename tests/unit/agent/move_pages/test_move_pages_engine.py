@@ -313,15 +313,25 @@ def test_small_processes_are_not_looked_at() -> None:
 def test_looking_costs_half_of_its_share_of_a_cpu_once_there_is_nothing_to_move() -> None:
     machine = Machine(cost_s=0.3)
     machine.add(41, SimRange(PAGES, 1))
-    plan = machine.turn()
-    machine.run(14)
+    machine.run(15)
     looks = [any(isinstance(step, Watch) for step in machine.turn().steps) for _ in range(40)]
     assert looks.count(True) == 60 // 20
     later = machine.turn()
     assert later.effective
     assert later.effective.sample_interval == "20s"
-    assert (plan.recheck_s, later.recheck_s) == (1.0, 5.0)
+    assert later.recheck_s == 5.0
     assert any("monitoring.cpuPercent 3" in note for note in later.effective.notes)
+
+
+def test_what_a_look_finds_is_moved_at_once_and_the_next_look_comes_when_it_is_due() -> None:
+    machine = Machine()
+    machine.add(41, SimRange(PAGES, 1))
+    asked = settings(quota="2Gi", used="90%", free="12%", min_age="20s")
+    first = machine.turn(asked)
+    machine.now_s -= 1.4
+    second = machine.turn(asked)
+    assert (first.recheck_s, second.recheck_s) == (0.1, 1.0)
+    assert machine.turn(asked).recheck_s == pytest.approx(0.9)
 
 
 def test_what_becomes_hot_right_at_the_start_comes_up_however_much_a_look_costs() -> None:
