@@ -154,12 +154,15 @@ def share_bytes(whole: int, bp: int) -> int:
 
 
 def _relieved(fast: Nid, floor_bytes: int, guard_bp: int) -> Stops:
-    """Returns stops within what kswapd sees to, which makes room by dropping page cache: demotion has no part in it."""
+    """Returns stops within what kswapd sees to, which makes room by dropping page cache: demotion has no part in it.
+
+    Free memory dips below the low watermark each time before kswapd wakes, so demotion stops far below that.
+    """
     promotion_free_bp = _clamp(max(share_bp(floor_bytes, fast.total_bytes), guard_bp), 1, BP - 2)
     return Stops(
         floor_bytes=floor_bytes,
         promotion_free_bp=promotion_free_bp,
-        demotion_free_bp=promotion_free_bp + 1,
+        demotion_free_bp=max(1, promotion_free_bp // 2),
         relieved=True,
     )
 

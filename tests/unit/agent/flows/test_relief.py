@@ -51,7 +51,7 @@ def test_promotion_goes_on_to_the_low_watermark_and_demotion_waits() -> None:
     before, after = stops(fast()), stops(relieved(full(700), settings(), NONE, may_switch=True).nid(0))
     assert after.floor_bytes == 61 * MIB
     assert limits.share_bytes(1536 * MIB, after.promotion_free_bp) == pytest.approx(61 * MIB, abs=MIB)
-    assert after.demotion_free_bp == after.promotion_free_bp + 1 < before.promotion_free_bp
+    assert after.demotion_free_bp <= after.promotion_free_bp // 2 < before.promotion_free_bp
 
 
 def test_where_pages_stray_below_the_low_watermark_promotion_stops_above_it() -> None:
@@ -135,7 +135,8 @@ def test_with_page_cache_less_has_to_be_free_and_never_less_than_the_low_waterma
     one = relieved(full(mib), chosen, NONE, may_switch=True, strays=strays).nid(0)
     plain, found = stops(fast(), chosen), stops(one, chosen)
     assert found.promotion_free_bp <= plain.promotion_free_bp
-    assert found.promotion_free_bp < found.demotion_free_bp <= plain.demotion_free_bp
+    assert found.relieved or found.promotion_free_bp < found.demotion_free_bp
+    assert found.demotion_free_bp <= plain.demotion_free_bp
     assert limits.share_bytes(1536 * MIB, found.promotion_free_bp) >= 61 * MIB
     assert found.promotion_free_bp >= guard * 100
 
