@@ -19,7 +19,7 @@ HOT_MIB, COLD_MIB = 160, 500
 FILLS_S, SETTLES_S, REST_S = 10, 20, 20
 PAGES_OF_A_MIB = 256
 STRAYS = "7.2"
-"""There promotion has to stay above the low watermark, so demotion makes room for it as long as anything is cold."""
+"""There promotion has to stay above the low watermark; what cold memory does meanwhile is not asserted."""
 # set_mempolicy(2) with MPOL_BIND to the fast node: elsewhere the kernel would put page cache on the slow one by itself.
 READER = """
 import ctypes, os

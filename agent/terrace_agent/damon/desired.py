@@ -28,7 +28,7 @@ from terrace_agent.damon.tree import (
     Target,
 )
 from terrace_agent.damon.ways import can_limit, quota_control
-from terrace_agent.flows import limits
+from terrace_agent.flows import limits, relief
 from terrace_agent.flows.limits import BP, Window, share_bytes
 from terrace_agent.flows.pairs import Pair, pairs_of
 from terrace_agent.topology.values import Nid, Topology
@@ -130,7 +130,7 @@ def desired(settings: Settings, topology: Topology, features: frozenset[Feature]
         words=words(flows),
         made_from=hashlib.sha256(repr(settings).encode()).hexdigest()[:16],
         turn_s=control.turn_s(flows, seen.grants, _slowest_aggr_us(settings, flows, seen.current)) if steered else None,
-        reclaim_demotes=not (seen.pinned or seen.drops_cache),
+        reclaim_demotes=not (seen.pinned or relief.nids_of(topology)),
     )
 
 

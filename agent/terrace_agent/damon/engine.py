@@ -27,9 +27,9 @@ from terrace_agent.damon.ways import quota_control
 from terrace_agent.engine import Moved, Plan, unavailable
 from terrace_agent.errors import EngineUnavailable
 from terrace_agent.flows import relief
-from terrace_agent.flows.demotion import DEMOTION_ENABLED
+from terrace_agent.flows.demotion import may_switch_off
 from terrace_agent.hostfs import HostFs
-from terrace_agent.journal import Journal, JournalState, original
+from terrace_agent.journal import Journal, JournalState
 from terrace_agent.steps import Bank, Claim, Disclaim, Store
 from terrace_agent.topology.values import Topology
 from terrace_agent.workloads.values import EVERYTHING, Movable
@@ -154,7 +154,6 @@ class DamonEngine:
             grants=grants.grants(self._ledger),
             numa_balancing=observed.numa_balancing,
             numa_stat=observed.numa_stat,
-            drops_cache=bool(self._relieved),
             pinned=_pinned(features, topology, movable),
             movable=movable,
             passing=self._passing,
@@ -177,8 +176,7 @@ class DamonEngine:
     def _relieve(
         self, topology: Topology, settings: Settings, observed: Observed, state: JournalState, *, strays: bool
     ) -> Topology:
-        ours = original(state, DEMOTION_ENABLED) is not None
-        may_switch = ours or observed.demotion_enabled != "true"
+        may_switch = may_switch_off(state, observed.demotion_enabled)
         found = relief.relieved(topology, settings, self._relieved, may_switch=may_switch, strays=strays)
         self._relieved = relief.nids_of(found)
         return found

@@ -26,7 +26,6 @@ class Seen:
         grants: what their schemes were allowed, where the agent steers.
         numa_balancing: the sysctl's bits; None where this kernel does not have it.
         numa_stat: whether the kernel counts allocations by nid; None likewise.
-        drops_cache: reclaim has page cache to drop wherever it would otherwise demote from.
         pinned: the cgroups that reclaim's own demotion would move against their cpusets.
         movable: what may move at all.
         passing: how much of what schemes try gets past their filters.
@@ -40,7 +39,6 @@ class Seen:
     grants: Mapping[Direction, Grant] = field(default_factory=dict)
     numa_balancing: int | None = None
     numa_stat: bool | None = None
-    drops_cache: bool = False
     pinned: tuple[str, ...] = ()
     movable: Movable = EVERYTHING
     passing: Flows = field(default_factory=dict)

@@ -6,6 +6,7 @@ kswapd demotes pinned pods like any other. Every engine wants it on as the safet
 switch it on where it would move such a pod.
 """
 
+from terrace_agent.journal import JournalState, original
 from terrace_agent.topology.values import Topology
 from terrace_agent.workloads.values import Movable
 
@@ -16,3 +17,8 @@ def confined(topology: Topology, movable: Movable) -> tuple[str, ...]:
     """Returns the cgroups, movable or not, that demotion before 6.16 would move against their cpusets."""
     slow = frozenset(nid for tier in topology.tiers[1:] for nid in tier.nids)
     return movable.confined(slow)
+
+
+def may_switch_off(state: JournalState, found: str | None) -> bool:
+    """Returns whether the switch, as `found` now, is off or was switched on by this engine, whose journal says so."""
+    return found != "true" or original(state, DEMOTION_ENABLED) is not None

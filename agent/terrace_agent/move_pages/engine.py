@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from terrace_agent.engine import Moved, Plan, levels_wait, unavailable
 from terrace_agent.errors import EngineUnavailable, HostFileMissing
 from terrace_agent.flows import directions, relief
-from terrace_agent.flows.demotion import DEMOTION_ENABLED, confined
+from terrace_agent.flows.demotion import DEMOTION_ENABLED, confined, may_switch_off
 from terrace_agent.flows.directions import Flow
 from terrace_agent.flows.guarding import Guarding
 from terrace_agent.flows.guards import full_nids, sample
@@ -118,7 +118,8 @@ class MovePagesEngine:
         moves = () if review.halts else self._moves(settings, flows, movable)
         steps = (*review.journaled(state.cooldown), *self._net(topology, movable, state), *moves)
         plan = self._plan(settings, flows, movable, steps, unwatched=review.note)
-        return replace(plan, tripped=(*review.tripped, *full_nids(settings.guardrails, flows)))
+        tripped = (*review.tripped, *full_nids(settings.guardrails, flows))
+        return replace(plan, tripped=tripped, recheck_s=relief.within_s(topology, plan.recheck_s))
 
     def plan_observe(self, settings: Settings, topology: Topology, movable: Movable = EVERYTHING) -> Plan:
         """See `Engine.plan_observe`."""
@@ -202,8 +203,7 @@ class MovePagesEngine:
         return directions.flows(settings, topology, has_safety_net=has_safety_net)
 
     def _relieve(self, settings: Settings, topology: Topology) -> Topology:
-        ours = original(self._journal.load(), DEMOTION_ENABLED) is not None
-        may_switch = ours or read_optional(self._fs, DEMOTION_ENABLED) != "true"
+        may_switch = may_switch_off(self._journal.load(), read_optional(self._fs, DEMOTION_ENABLED))
         found = relief.relieved(topology, settings, self._relieved, may_switch=may_switch)
         self._relieved = relief.nids_of(found)
         return found

@@ -364,6 +364,13 @@ def test_on_a_fast_nid_full_of_page_cache_hot_pages_take_its_place(cache_mib: in
     assert any("it counts as room" in note for note in plan.effective.notes) is comes_up
 
 
+def test_a_node_at_rest_is_watched_closely_while_page_cache_is_the_safety_net() -> None:
+    machine = Machine(fast_free_mib=4, cache_mib=40, cost_s=0.3)
+    machine.add(41, SimRange(PAGES, 1))
+    machine.run(16)
+    assert {machine.turn().recheck_s for _ in range(5)} <= {0.1, 2.0}
+
+
 def test_to_plan_the_stop_forgets_nothing_and_to_apply_it_does() -> None:
     machine = Machine()
     machine.add(41, SimRange(PAGES, 1))
