@@ -78,6 +78,8 @@ def granted(flows: tuple[Flow, ...], grants: Mapping[Direction, Grant]) -> tuple
       bring, each at most what the policy's rate comes to in a turn: both work in the same turn, and free memory stays
       where it is while they do. As long as promotion uses up what it gets, room is made for twice as much. At rest
       neither has anything to do.
+    - Where reclaim makes the room, by dropping page cache, free memory goes up and down between kswapd's watermarks:
+      one window beyond stop is no overdraft then, and an amount that waits to be opened is not outdated by each look.
     - The kernel charges what was tried. What the young filter turned away is asked for again, up to eight times, by
       the share that the last amount got through; never beyond headroom and room, so that an amount is safe even if
       all of it is moved.
@@ -142,7 +144,7 @@ def turn_s(flows: tuple[Flow, ...], grants: Mapping[Direction, Grant], slowest_a
 def _promotion(flow: Flow, flows: tuple[Flow, ...], grant: Grant | None) -> Allowance:
     fast = flow.pair.target
     headroom = fast.free_bytes - share_bytes(fast.total_bytes, flow.stops.promotion_free_bp)
-    most = max(0, headroom) // _alike(flow, flows)
+    most = max(0, headroom + flow.stops.overdraw_bytes) // _alike(flow, flows)
     return _allowance(flow, min(_rate_bytes(flow), most), most, grant)
 
 

@@ -97,6 +97,14 @@ def test_promotion_gets_nothing_at_its_stop(free: int) -> None:
     assert allowed(free)[PROMOTION].phase is Phase.CLOSED
 
 
+@pytest.mark.parametrize("headroom", [-MIB, 0, 3 * MIB])
+def test_where_reclaim_makes_the_room_an_amount_is_opened_wherever_free_memory_is_just_then(headroom: int) -> None:
+    one = flow(promotes=True, free=STOP + headroom)
+    one = replace(one, stops=replace(one.stops, relieved=True, overdraw_bytes=TURN))
+    found = granted((one,), {PROMOTION: primed(TURN - 2 * MIB)})[0].allowance
+    assert found == Allowance(bytes=TURN - 2 * MIB, phase=Phase.OPENED)
+
+
 def test_demotion_gets_what_is_missing() -> None:
     assert allowed(TARGET - 5 * MIB)[DEMOTION] == Allowance(bytes=5 * MIB, phase=Phase.PRIMED)
     assert allowed(TARGET)[DEMOTION].phase is Phase.CLOSED

@@ -52,11 +52,13 @@ def test_promotion_goes_on_to_the_low_watermark_and_demotion_waits() -> None:
     assert after.floor_bytes == 61 * MIB
     assert limits.share_bytes(1536 * MIB, after.promotion_free_bp) == pytest.approx(61 * MIB, abs=MIB)
     assert after.demotion_free_bp <= after.promotion_free_bp // 2 < before.promotion_free_bp
+    assert (before.overdraw_bytes, after.overdraw_bytes) == (0, limits.window(settings(), fast(), 100_000).bytes)
 
 
 def test_where_pages_stray_below_the_low_watermark_promotion_stops_above_it() -> None:
     found = stops(relieved(full(700), settings(), NONE, may_switch=True, strays=True).nid(0))
     assert limits.share_bytes(1536 * MIB, found.promotion_free_bp) == pytest.approx(69 * MIB, abs=MIB)
+    assert not found.overdraw_bytes
 
 
 @pytest.mark.parametrize(
