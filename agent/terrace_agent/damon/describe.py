@@ -74,6 +74,12 @@ def notes(settings: Settings, flows: tuple[Flow, ...], features: frozenset[Featu
         for flow in flows
         if flow.uniform and flow.pair.promotes
     ]
+    found += [
+        f"youngFilter: nearly all that looks cold on nid {flow.pair.source.nid} was touched a moment ago; the coldest "
+        "of it makes room all the same"
+        for flow in flows
+        if flow.lenient and settings.young_filter
+    ]
     if seen.movable.limited and not ways.can_limit(features):
         found.append(ways.no_limits(len(seen.movable.limited), features))
     found += [

@@ -15,6 +15,7 @@ from terrace_agent.damon.cadence import CurrentIntervals
 from terrace_agent.damon.describe import effective, notes, words
 from terrace_agent.damon.easing import eased, region_halvings
 from terrace_agent.damon.features import Feature
+from terrace_agent.damon.lenience import is_lenient
 from terrace_agent.damon.passing import is_uniform
 from terrace_agent.damon.pod_schemes import pod_schemes
 from terrace_agent.damon.regions import check, monitored, nr_regions
@@ -140,7 +141,8 @@ def _scoped(flow: Flow, seen: Seen, limited_nids: tuple[int, ...]) -> Flow:
     found = apart.apart(flow.pair, pods, flow.window, parts=max(1, len(limited_nids)))
     selection = seen.movable.towards(flow.pair.target.nid, apart.left_out(found))
     uniform = selection is not None and is_uniform(seen.passing, flow.pair.source.nid, promotes=flow.pair.promotes)
-    return replace(flow, selection=selection, uniform=uniform, apart=found)
+    lenient = not flow.pair.promotes and is_lenient(seen.trials, flow.pair.source.nid)
+    return replace(flow, selection=selection, uniform=uniform, lenient=lenient, apart=found)
 
 
 def _limited_nids(topology: Topology, features: frozenset[Feature]) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from terrace_agent.damon import desired as compile_
-from terrace_agent.damon import grants, observing, passing, verify
+from terrace_agent.damon import grants, lenience, observing, passing, verify
 from terrace_agent.damon import plan as planning
 from terrace_agent.damon.adapt import Adapter, carried
 from terrace_agent.damon.alone import check_alone
@@ -61,6 +61,7 @@ class DamonEngine:
         self._clock = clock
         self._listed_at = -_LISTS_EVERY_S
         self._passing: passing.Flows = {}
+        self._trials: lenience.Trials = {}
         self._ledger: grants.Ledger = {}
         self._primed: frozenset[int] | None = None
         self._counted: tuple[Look, ...] = ()
@@ -73,6 +74,7 @@ class DamonEngine:
         self._intervals: Mapping[int, CurrentIntervals] = {}
         self._quiet_looks = 0
         self._relieved: frozenset[int] = frozenset()
+        self._enough_bytes: Mapping[int, int] = {}
 
     @property
     def name(self) -> EngineName:
@@ -128,6 +130,7 @@ class DamonEngine:
         """See `Engine.verify`."""
         looks = self._looks()
         self._passing = passing.advance(self._passing, looks)
+        self._trials = lenience.advance(self._trials, looks, self._enough_bytes, self._clock())
         state = self._journal.load()
         promoted, demoted = verify.totals(state)
         watching = self._watchers.ask(state)
@@ -157,10 +160,12 @@ class DamonEngine:
             pinned=_pinned(features, topology, movable),
             movable=movable,
             passing=self._passing,
+            trials=self._trials,
             cools_down=moves and adaptation.review.cooldown is not None,
             under_pressure=moves and adaptation.review.under_pressure,
             easing=adaptation.load.easing,
         )
+        self._enough_bytes = lenience.enough_bytes(topology, cleans=Feature.ALLOW_FILTERS in features)
         wanted = compile_.desired(settings, topology, features, seen)
         self._primed = wanted.primed
         self._adapter.remember(wanted, state, adaptation.at_s)

@@ -83,6 +83,7 @@ class Flow:
         allowance: None where the kernel steers the quota by goals.
         selection: what may move to the target; None for all memory.
         uniform: regions are not weighed, since those that weigh most are not among what may move.
+        lenient: a demotion takes young pages, too, since hardly any other can be had.
         apart: the pods that have schemes of their own, for bounds on what they have of the fast nid.
     """
 
@@ -100,6 +101,7 @@ class Flow:
     allowance: Allowance | None = None
     selection: Selection | None = None
     uniform: bool = False
+    lenient: bool = False
     apart: tuple[Apart, ...] = ()
 
     @property
@@ -129,7 +131,7 @@ def schemes(settings: Settings, flows: tuple[Flow, ...], features: frozenset[Fea
 
 def _helpers(settings: Settings, flow: Flow, features: frozenset[Feature]) -> tuple[Scheme, ...]:
     """Returns the scheme that helps the moving one along, if it needs help."""
-    needs_help = settings.young_filter and not flow.pair.promotes and flow.min_age > 1
+    needs_help = _minds_young(settings, flow) and not flow.pair.promotes and flow.min_age > 1
     # Before 6.14 `stat` looks at no filter (`damon_pa_apply_scheme()`, mm/damon/paddr.c), so it would clear no bits.
     can_help = Feature.ALLOW_FILTERS in features
     return (_cleaning(moving(settings, flow, features), flow),) if needs_help and can_help else ()
@@ -187,7 +189,7 @@ def _cleaning(mover: Scheme, flow: Flow) -> Scheme:
 def moving(settings: Settings, flow: Flow, features: frozenset[Feature]) -> Scheme:
     """Returns the general scheme of a flow, without what its allowance makes of it."""
     staying = () if flow.pair.promotes else page_cache.filters(settings.demotion.page_cache, features)
-    young = _young(flow, features) if settings.young_filter else ()
+    young = _young(flow, features) if _minds_young(settings, flow) else ()
     filters = scoped((*staying, *young), flow.selection, features)
     has_ops_filters = Feature.OPS_FILTERS in features
     return Scheme(
@@ -265,6 +267,10 @@ def _pressure(settings: Settings, flow: Flow) -> tuple[QuotaGoal, ...]:
         return ()
     most_us = max(1, flow.window.ms * 1_000 * guard.share.bp // BP)
     return (QuotaGoal(target_metric=GoalMetric.SOME_MEM_PSI_US, target_value=most_us),)
+
+
+def _minds_young(settings: Settings, flow: Flow) -> bool:
+    return settings.young_filter and not flow.lenient
 
 
 def _young(flow: Flow, features: frozenset[Feature]) -> tuple[Filter, ...]:
