@@ -7,7 +7,7 @@ like DRAM, a higher number for what is slower); without it all memory is of one 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 REMOTE_DISTANCE = 20
 """Between any two nids, where a topology does not say."""
@@ -55,6 +55,9 @@ SLOW = NumaNode(mib=512, latency_ns=400, bandwidth_gib=30)
 
 TWO_TIERS = Topology(nodes=(FAST, SLOW))
 """nid 0 with both CPUs in memory_tier4, nid 1 without any in memory_tier120."""
+
+LARGE_SLOW_TIER = Topology(nodes=(FAST, replace(SLOW, mib=1024)))
+"""The same with more memory on nid 1."""
 
 TWO_NODES_WITHOUT_HMAT = Topology(nodes=(FAST, SLOW), hmat=False)
 """The same memory on a machine whose firmware does not say how fast it is."""

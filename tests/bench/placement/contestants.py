@@ -35,6 +35,8 @@ cd {KDAMONDS} 2>/dev/null && {{
 stat=/sys/module/damon_stat/parameters/enabled
 [ ! -e $stat ] || echo N > $stat
 echo 0 > /proc/sys/kernel/numa_balancing
+limit=/proc/sys/kernel/numa_balancing_promote_rate_limit_MBps
+[ ! -e $limit ] || echo 65536 > $limit
 echo false > /sys/kernel/mm/numa/demotion_enabled
 echo 3 > /proc/sys/vm/drop_caches
 """
@@ -126,6 +128,10 @@ set -e
 echo true > /sys/kernel/mm/numa/demotion_enabled
 echo 2 > /proc/sys/kernel/numa_balancing
 """
+LIMITED = f"""{BARE}
+echo 100 > /proc/sys/kernel/numa_balancing_promote_rate_limit_MBps
+"""
+"""With the limit that Terrace's default quota comes to, on nodes that bear it."""
 
 
 CONTESTANTS: Mapping[str, Contestant] = {
@@ -133,6 +139,7 @@ CONTESTANTS: Mapping[str, Contestant] = {
     "terrace-numa": _terrace("Terrace, engine `numa_balancing`", "NUMABalancing"),
     "terrace-move": _terrace("Terrace, engine `move_pages`", "MovePages"),
     "numa": Contestant(title="the kernel's `numa_balancing` 2 with `demotion_enabled`", start=BARE),
+    "numa-limited": Contestant(title="the same with a limit of 100 MB/s, as Terrace's default quota is", start=LIMITED),
     "damon-tier": Contestant(title="DAMON_TIER's schemes", start=damon_tier(DAMON_TIER.read_text(encoding="utf-8"))),
     "mem-tier": Contestant(title="damo's `mem_tier.sh`", start=MEM_TIER),
     "oracle": Contestant(title="oracle", start="pkill -USR2 -o -x heat", compared=False),
