@@ -7,8 +7,9 @@ Where all memory is touched every few seconds, monitoring still finds regions th
 on 7.3 with a zipfian drift: 4 of 1715 MiB tried got through), no room is made, and what is hotter waits on the slow
 nid for ever. Then what monitoring finds coldest goes down all the same, until there is room for a while.
 
-Other filters turn pages away as well. Whether it was this one shows when it is left out: if hardly more gets through
-then, it comes back.
+What is tried is all that a region has, so memory that never moves (the kernel's own, page cache that is to stay, pods
+that are left alone) is tried again and again, and counts as turned away. Where there is so much of it that this is why
+little gets through, to leave the filter out gains little, and costs as little.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,10 +21,8 @@ from terrace_agent.topology.values import Topology
 _LEAST_BYTES = 64 << 20
 """Less than that says nothing about the rest."""
 _STARVED = 0.1
-_HELPED = 4
-"""Times as much as before has to get through."""
+_WINDOW_S = 10.0
 _REST_S = 60.0
-_VAIN_S = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,17 +32,15 @@ class Trial:
     Attributes:
         pid: of its kdamond.
         tried_bytes: counted when it was last judged; `applied_bytes` likewise.
-        at_s: when it last tried anything, where it is lenient; until when it stays strict, where that was in vain.
+        at_s: when that was.
         lenient: young pages may go down.
-        share: of what was tried got through when it became lenient; None once it was seen that more does now.
     """
 
     pid: int
     tried_bytes: int
     applied_bytes: int
-    at_s: float = 0.0
+    at_s: float
     lenient: bool = False
-    share: float | None = None
 
 
 Trials = Mapping[int, Trial]
@@ -82,25 +79,16 @@ def is_lenient(known: Trials, source_nid: int) -> bool:
 
 
 def _judge(before: Trial | None, look: Look, enough_bytes: int, at_s: float) -> Trial:
-    tried_bytes, applied_bytes = look.stats.sz_tried, look.stats.sz_applied
-    if before is None or look.pid != before.pid or tried_bytes < before.tried_bytes:
-        fresh = before or Trial(pid=look.pid, tried_bytes=0, applied_bytes=0)
-        return replace(fresh, pid=look.pid, tried_bytes=tried_bytes, applied_bytes=applied_bytes)
-    now = replace(before, tried_bytes=tried_bytes, applied_bytes=applied_bytes)
-    tried = tried_bytes - before.tried_bytes
-    share = max(0, applied_bytes - before.applied_bytes) / tried if tried else 0.0
-    if before.lenient:
-        return _while_lenient(before, now, tried, share, at_s)
-    if tried < enough_bytes:
-        return before
-    if share >= _STARVED or at_s < before.at_s:
+    now = Trial(pid=look.pid, tried_bytes=look.stats.sz_tried, applied_bytes=look.stats.sz_applied, at_s=at_s)
+    if before is None:
         return now
-    return replace(now, lenient=True, at_s=at_s, share=share)
-
-
-def _while_lenient(before: Trial, now: Trial, tried: int, share: float, at_s: float) -> Trial:
-    if tried < (1 if before.share is None else _LEAST_BYTES):
-        return before if at_s - before.at_s < _REST_S else replace(now, lenient=False, at_s=at_s, share=None)
-    if before.share is not None and share < max(_STARVED, _HELPED * before.share):
-        return replace(now, lenient=False, at_s=at_s + _VAIN_S, share=None)
-    return replace(now, at_s=at_s, share=None)
+    tried = now.tried_bytes - before.tried_bytes
+    if look.pid != before.pid or tried < 0:
+        return replace(now, lenient=before.lenient)
+    if before.lenient:
+        rests = not tried and at_s - before.at_s >= _REST_S
+        return replace(now, lenient=True) if tried else replace(before, lenient=not rests)
+    if tried and (tried < enough_bytes or at_s - before.at_s < _WINDOW_S):
+        return before
+    starved = now.applied_bytes - before.applied_bytes < _STARVED * tried
+    return replace(now, lenient=starved)
