@@ -79,7 +79,7 @@ def granted(flows: tuple[Flow, ...], grants: Mapping[Direction, Grant]) -> tuple
       where it is while they do. As long as promotion uses up what it gets, room is made for twice as much. At rest
       neither has anything to do.
     - Where reclaim makes the room, by dropping page cache, free memory goes up and down between kswapd's watermarks:
-      one window beyond stop is no overdraft then, and an amount that waits to be opened is not outdated by each look.
+      a little beyond stop is no overdraft then, and an amount that waits to be opened is not outdated by each look.
     - The kernel charges what was tried. What the young filter turned away is asked for again, up to eight times, by
       the share that the last amount got through; never beyond headroom and room, so that an amount is safe even if
       all of it is moved.
@@ -144,8 +144,15 @@ def turn_s(flows: tuple[Flow, ...], grants: Mapping[Direction, Grant], slowest_a
 def _promotion(flow: Flow, flows: tuple[Flow, ...], grant: Grant | None) -> Allowance:
     fast = flow.pair.target
     headroom = fast.free_bytes - share_bytes(fast.total_bytes, flow.stops.promotion_free_bp)
-    most = max(0, headroom + flow.stops.overdraw_bytes) // _alike(flow, flows)
+    most = max(0, _overdrawn(headroom, flow.stops.overdraw_bytes)) // _alike(flow, flows)
     return _allowance(flow, min(_rate_bytes(flow), most), most, grant)
+
+
+def _overdrawn(headroom: int, overdraw: int) -> int:
+    """Returns what may be moved; as long as kswapd holds free memory, one amount is never twice the other."""
+    if headroom < -overdraw or headroom > 2 * overdraw:
+        return headroom + overdraw
+    return overdraw + max(0, min(headroom, overdraw))
 
 
 def _demotion(flow: Flow, flows: tuple[Flow, ...], incoming: int, grant: Grant | None) -> Allowance:

@@ -75,8 +75,8 @@ def notes(settings: Settings, flows: tuple[Flow, ...], features: frozenset[Featu
         if flow.uniform and flow.pair.promotes
     ]
     found += [
-        f"youngFilter: nearly all that looks cold on nid {flow.pair.source.nid} was touched a moment ago; the coldest "
-        "of it makes room all the same"
+        f"youngFilter: hardly anything of what looks cold on nid {flow.pair.source.nid} could be demoted; pages that "
+        "were touched a moment ago may go, too"
         for flow in flows
         if flow.lenient and settings.young_filter
     ]

@@ -141,7 +141,8 @@ def _scoped(flow: Flow, seen: Seen, limited_nids: tuple[int, ...]) -> Flow:
     found = apart.apart(flow.pair, pods, flow.window, parts=max(1, len(limited_nids)))
     selection = seen.movable.towards(flow.pair.target.nid, apart.left_out(found))
     uniform = selection is not None and is_uniform(seen.passing, flow.pair.source.nid, promotes=flow.pair.promotes)
-    lenient = not flow.pair.promotes and is_lenient(seen.trials, flow.pair.source.nid)
+    # The verdict is one about all pods: of those that are demoted apart nothing is known.
+    lenient = not (flow.pair.promotes or found) and is_lenient(seen.tries, flow.pair.source.nid)
     return replace(flow, selection=selection, uniform=uniform, lenient=lenient, apart=found)
 
 

@@ -61,7 +61,7 @@ class DamonEngine:
         self._clock = clock
         self._listed_at = -_LISTS_EVERY_S
         self._passing: passing.Flows = {}
-        self._trials: lenience.Trials = {}
+        self._tries: lenience.Tries = {}
         self._ledger: grants.Ledger = {}
         self._primed: frozenset[int] | None = None
         self._counted: tuple[Look, ...] = ()
@@ -74,7 +74,7 @@ class DamonEngine:
         self._intervals: Mapping[int, CurrentIntervals] = {}
         self._quiet_looks = 0
         self._relieved: frozenset[int] = frozenset()
-        self._enough_bytes: Mapping[int, int] = {}
+        self._last_looks: tuple[Look, ...] = ()
 
     @property
     def name(self) -> EngineName:
@@ -130,7 +130,7 @@ class DamonEngine:
         """See `Engine.verify`."""
         looks = self._looks()
         self._passing = passing.advance(self._passing, looks)
-        self._trials = lenience.advance(self._trials, looks, self._enough_bytes, self._clock())
+        self._last_looks = looks
         state = self._journal.load()
         promoted, demoted = verify.totals(state)
         watching = self._watchers.ask(state)
@@ -160,12 +160,11 @@ class DamonEngine:
             pinned=_pinned(features, topology, movable),
             movable=movable,
             passing=self._passing,
-            trials=self._trials,
+            tries=self._judged(settings, features) if moves else {},
             cools_down=moves and adaptation.review.cooldown is not None,
             under_pressure=moves and adaptation.review.under_pressure,
             easing=adaptation.load.easing,
         )
-        self._enough_bytes = lenience.enough_bytes(topology, cleans=Feature.ALLOW_FILTERS in features)
         wanted = compile_.desired(settings, topology, features, seen)
         self._primed = wanted.primed
         self._adapter.remember(wanted, state, adaptation.at_s)
@@ -185,6 +184,13 @@ class DamonEngine:
         found = relief.relieved(topology, settings, self._relieved, may_switch=may_switch, strays=strays)
         self._relieved = relief.nids_of(found)
         return found
+
+    def _judged(self, settings: Settings, features: frozenset[Feature]) -> lenience.Tries:
+        if quota_control(features) is QuotaControl.AGENT_LOOP:
+            return {}
+        min_age_s = settings.demotion.min_age.us / 1e6
+        self._tries = lenience.advance(self._tries, self._last_looks, min_age_s=min_age_s, at_s=self._clock())
+        return self._tries
 
     def _count_quiet_looks(self, seen: Seen) -> int:
         self._quiet_looks = 0 if is_tuning(self._intervals, seen.current) else self._quiet_looks + 1

@@ -83,7 +83,7 @@ class Flow:
         allowance: None where the kernel steers the quota by goals.
         selection: what may move to the target; None for all memory.
         uniform: regions are not weighed, since those that weigh most are not among what may move.
-        lenient: a demotion takes young pages, too, since hardly any other can be had.
+        lenient: a demotion takes young pages, too, since hardly any other was to be had.
         apart: the pods that have schemes of their own, for bounds on what they have of the fast nid.
     """
 

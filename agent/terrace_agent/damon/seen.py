@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from terrace_agent.damon.cadence import CurrentIntervals
 from terrace_agent.damon.control import Direction, Grant
-from terrace_agent.damon.lenience import Trials
+from terrace_agent.damon.lenience import Tries
 from terrace_agent.damon.ownership import owner_of
 from terrace_agent.damon.passing import Flows
 from terrace_agent.damon.read import ObservedKdamond
@@ -30,7 +30,7 @@ class Seen:
         pinned: the cgroups that reclaim's own demotion would move against their cpusets.
         movable: what may move at all.
         passing: how much of what schemes try gets past their filters.
-        trials: whether the young filter is what keeps demotion from making room.
+        tries: whether the young filter is what keeps demotion from making room.
         cools_down: a guardrail has tripped: monitoring goes on and next to nothing moves.
         under_pressure: tasks wait for memory more than the policy bears.
         easing: steps by which monitoring is cheaper than the settings ask.
@@ -44,7 +44,7 @@ class Seen:
     pinned: tuple[str, ...] = ()
     movable: Movable = EVERYTHING
     passing: Flows = field(default_factory=dict)
-    trials: Trials = field(default_factory=dict)
+    tries: Tries = field(default_factory=dict)
     cools_down: bool = False
     under_pressure: bool = False
     easing: int = 0

@@ -114,7 +114,7 @@ def stops(
     floor_bytes = fast.floor_bytes * (1 if has_safety_net else 2) + per_direction.bytes
     guard_bp = max(_least_free_bp(settings.guardrails.fast_free_min), least_free_bp)
     if fast.relieved_floor_bytes is not None and guard_bp <= share_bp(fast.floor_bytes, fast.total_bytes):
-        return _relieved(fast, fast.relieved_floor_bytes, guard_bp, per_direction)
+        return _relieved(fast, fast.relieved_floor_bytes, guard_bp)
     wish_bp = max(BP - settings.promotion.fast_used_target.bp, guard_bp)
     promotion_free_bp = _clamp(max(wish_bp, share_bp(floor_bytes, fast.total_bytes)), 1, BP - 2)
     margin_bp = max(_LEAST_MARGIN_BP, share_bp(per_direction.bytes, fast.total_bytes))
@@ -155,19 +155,21 @@ def share_bytes(whole: int, bp: int) -> int:
     return whole * bp // BP
 
 
-def _relieved(fast: Nid, floor_bytes: int, guard_bp: int, per_direction: Window) -> Stops:
+def _relieved(fast: Nid, floor_bytes: int, guard_bp: int) -> Stops:
     """Returns stops within what kswapd sees to, which makes room by dropping page cache: demotion has no part in it.
 
     Free memory dips below the low watermark each time before kswapd wakes, so demotion stops far below that, and what
-    promotion brings beyond its stop there wakes kswapd, too.
+    promotion brings beyond its stop there wakes kswapd, too: not as much as would take it half way to there.
     """
-    promotion_free_bp = _clamp(max(share_bp(floor_bytes, fast.total_bytes), guard_bp), 1, BP - 2)
+    floor_bp = share_bp(floor_bytes, fast.total_bytes)
+    promotion_free_bp = _clamp(max(floor_bp, guard_bp), 1, BP - 2)
+    wakes_kswapd = floor_bytes <= fast.low_bytes and guard_bp <= floor_bp
     return Stops(
         floor_bytes=floor_bytes,
         promotion_free_bp=promotion_free_bp,
         demotion_free_bp=max(1, promotion_free_bp // 2),
         relieved=True,
-        overdraw_bytes=per_direction.bytes if floor_bytes <= fast.low_bytes else 0,
+        overdraw_bytes=min(fast.floor_bytes - fast.low_bytes, fast.low_bytes // 2) // 2 if wakes_kswapd else 0,
     )
 
 

@@ -51,7 +51,8 @@ class Contestant:
         start: a script that returns once it is in force; empty for doing nothing.
         since: a script that, right after it, prints since when it is in force, by the guest's monotonic clock.
         policy: what `POLICY_IN_GUEST` is to hold; empty for those that are not Terrace.
-        compared: whether Terrace is measured against it; nothing and the oracle are the ends of the scale.
+        compared: whether Terrace is measured against it; nothing and the oracle are the ends of the scale, and what is
+            limited is there for Terrace's own engine `numa_balancing`.
     """
 
     title: str
@@ -139,7 +140,11 @@ CONTESTANTS: Mapping[str, Contestant] = {
     "terrace-numa": _terrace("Terrace, engine `numa_balancing`", "NUMABalancing"),
     "terrace-move": _terrace("Terrace, engine `move_pages`", "MovePages"),
     "numa": Contestant(title="the kernel's `numa_balancing` 2 with `demotion_enabled`", start=BARE),
-    "numa-limited": Contestant(title="the same with a limit of 100 MB/s, as Terrace's default quota is", start=LIMITED),
+    "numa-limited": Contestant(
+        title="the kernel's `numa_balancing` 2 with `demotion_enabled`, limited to 100 MiB/s as Terrace is",
+        start=LIMITED,
+        compared=False,
+    ),
     "damon-tier": Contestant(title="DAMON_TIER's schemes", start=damon_tier(DAMON_TIER.read_text(encoding="utf-8"))),
     "mem-tier": Contestant(title="damo's `mem_tier.sh`", start=MEM_TIER),
     "oracle": Contestant(title="oracle", start="pkill -USR2 -o -x heat", compared=False),

@@ -97,12 +97,31 @@ def test_promotion_gets_nothing_at_its_stop(free: int) -> None:
     assert allowed(free)[PROMOTION].phase is Phase.CLOSED
 
 
-@pytest.mark.parametrize("headroom", [-MIB, 0, 3 * MIB])
-def test_where_reclaim_makes_the_room_an_amount_is_opened_wherever_free_memory_is_just_then(headroom: int) -> None:
+def relieved(headroom: int) -> Flow:
     one = flow(promotes=True, free=STOP + headroom)
-    one = replace(one, stops=replace(one.stops, relieved=True, overdraw_bytes=TURN))
-    found = granted((one,), {PROMOTION: primed(TURN - 2 * MIB)})[0].allowance
-    assert found == Allowance(bytes=TURN - 2 * MIB, phase=Phase.OPENED)
+    return replace(one, stops=replace(one.stops, relieved=True, overdraw_bytes=8 * MIB))
+
+
+@given(st.integers(-8 * MIB, 16 * MIB), st.integers(-8 * MIB, 16 * MIB))
+def test_where_reclaim_makes_the_room_an_amount_is_opened_wherever_free_memory_is_just_then(
+    now: int, then: int
+) -> None:
+    before = granted((relieved(now),), {})[0].allowance
+    assert before
+    assert before.phase is Phase.PRIMED
+    last = Usage(bytes=PAGE, tried_bytes=PAGE, applied_bytes=PAGE)
+    after = granted((relieved(then),), {PROMOTION: primed(before.bytes, last=last)})[0].allowance
+    assert after
+    assert after.phase in {Phase.OPENED, Phase.PRIMED}
+    least = granted((relieved(then),), {PROMOTION: primed(8 * MIB, last=last)})[0].allowance
+    assert least == Allowance(bytes=8 * MIB, phase=Phase.OPENED)
+
+
+def test_far_below_the_watermark_nothing_is_promoted_and_what_is_free_above_it_is_taken() -> None:
+    found = [granted((relieved(headroom),), {})[0].allowance for headroom in (-9 * MIB, 17 * MIB, 30 * MIB)]
+    assert [one.bytes for one in found[1:] if one] == [25 * MIB, 38 * MIB]
+    assert found[0]
+    assert found[0].phase is Phase.CLOSED
 
 
 def test_demotion_gets_what_is_missing() -> None:

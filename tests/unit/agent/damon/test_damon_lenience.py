@@ -1,40 +1,50 @@
 """Where hardly a page is not young, demotion makes room all the same."""
 
-import pytest
+from dataclasses import replace
 
-from simkernel import LINUX_6_12, LINUX_7_2, Profile, SimKernel
-from terrace_agent.damon.lenience import Trials, advance, enough_bytes, is_lenient
+from simkernel import LINUX_6_18, LINUX_7_2, Profile, SimKernel
+from terrace_agent.damon.desired import desired
+from terrace_agent.damon.lenience import Tried, Tries, advance, is_lenient
 from terrace_agent.damon.read import SchemeStats
-from terrace_agent.damon.tree import Action
+from terrace_agent.damon.seen import Seen
+from terrace_agent.damon.tree import Action, FilterType
 from terrace_agent.damon.verify import Look
-from unit.agent.damon.builders import MIB, MemoryJournal, engine_on, guest, settings
+from terrace_agent.workloads.values import Cgroup, Limited, Movable
+from unit.agent.damon.builders import EVERYTHING, MIB, MemoryJournal, engine_on, guest, settings
 
 DEMOTION = 0
-ENOUGH_MIB = 128
 
 
-def look(tried: int, applied: int, *, pid: int = 100, action: Action = Action.MIGRATE_COLD) -> Look:
-    stats = SchemeStats(sz_tried=tried * MIB, sz_applied=applied * MIB)
+def look(tried: float, applied: float, *, pid: int = 100, action: Action = Action.MIGRATE_COLD) -> Look:
+    stats = SchemeStats(sz_tried=int(tried * MIB), sz_applied=int(applied * MIB))
     return Look(index=0, pid=pid, source_nid=0, scheme=0, action=action, target_nid=1, stats=stats)
 
 
-def after(*looks: tuple[float, Look]) -> bool:
-    known: Trials = {}
+def after(*looks: tuple[float, Look], min_age_s: float = 5) -> bool:
+    known: Tries = {}
     for at_s, one in looks:
-        known = advance(known, (one,), {0: ENOUGH_MIB * MIB}, at_s)
+        known = advance(known, (one,), min_age_s=min_age_s, at_s=at_s)
     return is_lenient(known, 0)
 
 
-STARVED = ((0.0, look(0, 0)), (10.0, look(200, 4)))
+STARVED = ((0.0, look(0, 0)), (10.0, look(200, 19)))
 
 
 def test_young_pages_are_turned_away_until_enough_was_tried_in_vain_for_a_while() -> None:
     assert not is_lenient({}, 0)
-    assert not after((0.0, look(0, 0)), (10.0, look(100, 0)))
-    assert not after((0.0, look(0, 0)), (9.0, look(200, 0)))
-    assert not after((0.0, look(0, 0)), (10.0, look(200, 30)))
     assert after(*STARVED)
-    assert after((0.0, look(0, 0)), (9.0, look(100, 0)), (18.0, look(200, 0)))
+    assert not after((0.0, look(0, 0)), (9.0, look(200, 19)))
+    assert not after((0.0, look(0, 0)), (10.0, look(200, 21)))
+    assert not after((0.0, look(0, 0)), (10.0, look(63, 0)))
+
+
+def test_what_was_turned_away_once_gets_a_second_try_at_the_age_that_is_asked_for() -> None:
+    assert not after(*STARVED, min_age_s=60)
+    assert after(*STARVED, (120.0, look(200, 19)), min_age_s=60)
+
+
+def test_a_little_in_each_of_many_windows_says_nothing() -> None:
+    assert not after(*((10.0 * number, look(60 * number, 0)) for number in range(100)))
 
 
 def test_what_is_promoted_in_vain_says_nothing() -> None:
@@ -42,28 +52,33 @@ def test_what_is_promoted_in_vain_says_nothing() -> None:
     assert not after((0.0, look(0, 0, action=hot)), (10.0, look(900, 0, action=hot)))
 
 
-def test_it_stays_so_while_there_is_something_to_demote_and_ends_a_minute_after() -> None:
-    going_on = (*STARVED, (20.0, look(300, 14)), (70.0, look(301, 15)))
-    assert after(*going_on)
-    assert after(*going_on, (129.0, look(301, 15)))
-    assert not after(*going_on, (131.0, look(301, 15)))
+def test_of_several_schemes_of_a_demotion_the_first_is_judged() -> None:
+    known: Tries = {}
+    for at_s, one in ((0.0, look(0, 0)), (10.0, look(200, 0))):
+        known = advance(known, (replace(one, scheme=2), look(0, 0)), min_age_s=5, at_s=at_s)
+    assert not is_lenient(known, 0)
 
 
-def test_time_in_which_nothing_was_tried_does_not_count() -> None:
-    rested = ((0.0, look(0, 0)), (500.0, look(0, 0)), (509.0, look(200, 4)))
-    assert not after(*rested)
-    assert after(*rested, (510.0, look(200, 4)))
+def test_it_stays_so_while_there_is_something_to_demote_and_ends_after_a_minute_of_rest() -> None:
+    busy = (*STARVED, (70.0, look(400, 219)))
+    assert after(*busy)
+    assert after(*busy, (129.0, look(400, 219)))
+    assert not after(*busy, (130.0, look(400, 219)))
+
+
+def test_a_page_per_window_which_a_time_quota_lets_past_the_stop_is_rest() -> None:
+    assert not after(*STARVED, (70.0, look(200 + 5 * 60 / 256 * 8, 19)))
+
+
+def test_the_filter_is_tried_again_after_five_minutes() -> None:
+    busy = tuple((10.0 + 60 * minute, look(200 + 500 * minute, 400 * minute)) for minute in range(1, 6))
+    assert after(*STARVED, *busy[:4])
+    assert not after(*STARVED, *busy)
 
 
 def test_a_kdamond_that_begins_anew_keeps_what_was_known_and_is_judged_from_its_start() -> None:
     assert after(*STARVED, (11.0, look(0, 0, pid=101)))
-    assert not after((0.0, look(900, 0)), (10.0, look(10, 0, pid=101)), (20.0, look(100, 0, pid=101)))
-
-
-@pytest.mark.parametrize(("cleans", "part"), [(True, 16), (False, 1)])
-def test_without_cleaned_bits_every_page_has_to_have_been_tried(cleans: bool, part: int) -> None:
-    found = enough_bytes(guest(), cleans=cleans)
-    assert found[0] == max(64 * MIB, guest().nid(0).total_bytes // part)
+    assert not after((0.0, look(100, 0)), (10.0, look(300, 0, pid=101)))
 
 
 class Warm:
@@ -87,19 +102,38 @@ class Warm:
         return sum(path.endswith("/type") and text == "young" for path, text in files.items())
 
 
-def test_what_is_coldest_makes_room_where_hardly_a_page_is_not_young() -> None:
+def test_what_looks_cold_makes_room_where_hardly_a_page_is_not_young() -> None:
     node = Warm(LINUX_7_2)
-    assert node.turn(0, 0) == node.turn(400, 4) == 2
+    assert [node.turn(200, 4) for _ in range(3)] == [2, 2, 2]
     pids = {running.pid for running in node.kernel.running.values()}
-    assert node.turn(400, 400) == 0
+    assert [node.turn(400, 400) for _ in range(5)][-1] == 0
     assert any(note.startswith("youngFilter") for note in node.notes)
-    assert [node.turn(0, 0) for _ in range(8)][-1] == 2
+    assert [node.turn(0, 0) for _ in range(14)][-1] == 2
     assert {running.pid for running in node.kernel.running.values()} == pids
 
 
-def test_where_bits_were_not_cleaned_the_first_tries_are_not_judged() -> None:
-    node = Warm(LINUX_6_12)
-    node.turn(0, 0)
-    assert node.turn(1000, 0) == node.turn(500, 0) == 1
-    assert node.turn(100, 0) == 1
-    assert [node.turn(0, 0) for _ in range(2)][-1] == 0
+def test_where_the_agent_hands_out_amounts_the_filter_stays() -> None:
+    node = Warm(LINUX_6_18)
+    assert [node.turn(400, 0) for _ in range(8)] == [2] * 8
+
+
+def minds_young(*pods: Limited, lenient: bool) -> list[tuple[Action, bool]]:
+    """Returns the action of each scheme of the fast nid's kdamond, and whether it minds what is young."""
+    known = Tried(pid=100, tried_bytes=0, applied_bytes=0, at_s=0.0, lenient_since_s=0.0 if lenient else None)
+    movable = Movable(allowed=(*(cgroup for pod in pods for cgroup in pod.cgroups), Cgroup(path="/")), limited=pods)
+    seen = Seen(movable=movable, tries=dict.fromkeys((0, 1), known))
+    kdamonds = desired(settings(), guest(), frozenset(EVERYTHING), seen).kdamonds
+    schemes = [scheme for kdamond in kdamonds for scheme in kdamond.tree.contexts[0].schemes]
+    return [(one.action, any(f.type is FilterType.YOUNG for f in one.ops_filters or ())) for one in schemes]
+
+
+def test_promotion_minds_what_is_young_all_the_same() -> None:
+    cold, hot = Action.MIGRATE_COLD, Action.MIGRATE_HOT
+    assert minds_young(lenient=False) == [(cold, True), (Action.STAT, True), (hot, True)]
+    assert minds_young(lenient=True) == [(cold, False), (hot, True)]
+
+
+def test_where_pods_are_demoted_apart_all_mind_it() -> None:
+    pod = Limited(path="/a", cgroups=(Cgroup(path="/a"),), max_bytes=512 * MIB, min_bytes=256 * MIB)
+    assert minds_young(pod, lenient=True) == minds_young(pod, lenient=False)
+    assert sum(young for _, young in minds_young(pod, lenient=True)) == 6

@@ -52,7 +52,7 @@ def test_promotion_goes_on_to_the_low_watermark_and_demotion_waits() -> None:
     assert after.floor_bytes == 61 * MIB
     assert limits.share_bytes(1536 * MIB, after.promotion_free_bp) == pytest.approx(61 * MIB, abs=MIB)
     assert after.demotion_free_bp <= after.promotion_free_bp // 2 < before.promotion_free_bp
-    assert (before.overdraw_bytes, after.overdraw_bytes) == (0, limits.window(settings(), fast(), 100_000).bytes)
+    assert (before.overdraw_bytes, after.overdraw_bytes) == (0, 8 * MIB)
 
 
 def test_where_pages_stray_below_the_low_watermark_promotion_stops_above_it() -> None:
@@ -66,6 +66,20 @@ def test_where_pages_stray_below_the_low_watermark_promotion_stops_above_it() ->
 )
 def test_it_takes_twice_as_much_to_begin_as_to_go_on(mib: int, before: frozenset[int], is_room: bool) -> None:
     assert is_relieved(full(mib), before) is is_room
+
+
+def test_where_a_guardrail_stops_promotion_above_the_low_watermark_nothing_is_brought_beyond() -> None:
+    one = relieved(full(1000), settings(), NONE, may_switch=True).nid(0)
+    found = stops(one, replace(settings(), guardrails=rails(fast_free_min="4.5%")))
+    assert found.relieved
+    assert (found.promotion_free_bp, found.overdraw_bytes) == (450, 0)
+
+
+def test_what_is_brought_beyond_the_stop_does_not_reach_where_demotion_begins() -> None:
+    one = relieved(full(1000), settings(), NONE, may_switch=True).nid(0)
+    found = stops(replace(one, low_bytes=20 * MIB, relieved_floor_bytes=20 * MIB))
+    assert found.overdraw_bytes == 5 * MIB
+    assert limits.share_bytes(1536 * MIB, found.demotion_free_bp) < 15 * MIB
 
 
 def test_what_the_policy_wants_free_has_to_be_there_as_page_cache() -> None:
