@@ -10,12 +10,13 @@ import json
 import sys
 import time
 from array import array
+from collections.abc import Iterator
 from dataclasses import asdict
 from errno import EACCES, EBUSY, EINVAL, ENOMEM, ESRCH
 from itertools import chain, islice
 from typing import Any
 
-from terrace_agent.move_pages.batches import FIRST_PAGES, Outcome, next_size, outcome
+from terrace_agent.move_pages.batches import FIRST_PAGES, MOST_PAGES, Outcome, next_size, outcome
 from terrace_agent.move_pages.procfs import Procfs
 from terrace_agent.move_pages.syscall import UNTOLD, move, query
 
@@ -43,23 +44,40 @@ class Mover:
         done, began = Outcome(), time.monotonic()
         addresses = chain.from_iterable(range(*run) for run in order["runs"])
         try:
-            while done.moved < order["limit_pages"] and (batch := array("Q", islice(addresses, self._pages))):
+            for batch, before in self._batches(order["pid"], addresses):
                 # A process may end between two calls, and its pid may be one by then that must not be moved.
                 if self._procfs.started(order["pid"]) != order["started"]:
                     return done + Outcome(gone=1)
-                done += self._batch(order, batch, order["limit_pages"] - done.moved)
-                if done.full or time.monotonic() - began >= self._enough_s:
+                done += self._batch(order, batch, before, order["limit_pages"] - done.moved)
+                if done.full or done.moved >= order["limit_pages"] or time.monotonic() - began >= self._enough_s:
                     break
         except OSError as error:
             done += _ended(error)
         return done
 
-    def _batch(self, order: Order, batch: "array[int]", limit: int) -> Outcome:
-        """Moves those pages of a batch that are on a nid that they are to leave."""
-        places = query(order["pid"], batch)
-        here = [page for page, nid in zip(batch, places, strict=True) if nid in order["sources"]]
-        leaving = array("Q", here[:limit])
-        rest = Outcome(there=sum(nid >= 0 for nid in places) - len(here), gone=sum(nid < 0 for nid in places))
+    def _batches(self, pid: int, addresses: Iterator[int]) -> Iterator[tuple["array[int]", "array[int]"]]:
+        """Yields pages in batches of what one call may take by then, and where each was before the calls on all ahead.
+
+        A huge page goes as a whole with the first of its pages that is asked for, and may be in several batches.
+        """
+        while ahead := array("Q", islice(addresses, MOST_PAGES)):
+            before, at = query(pid, ahead), 0
+            while at < len(ahead):
+                end = at + self._pages
+                yield ahead[at:end], before[at:end]
+                at = end
+
+    def _batch(self, order: Order, batch: "array[int]", before: "array[int]", limit: int) -> Outcome:
+        """Moves those pages of a batch that are on a nid that they are to leave, and counts those that have left it."""
+        places, sources = query(order["pid"], batch), order["sources"]
+        here = [page for page, nid in zip(batch, places, strict=True) if nid in sources]
+        taken = sum(
+            was in sources and nid == order["nid"] and nid not in sources
+            for was, nid in zip(before, places, strict=True)
+        )
+        leaving = array("Q", here[: max(0, limit - taken)])
+        there = sum(nid >= 0 for nid in places) - len(here) - taken
+        rest = Outcome(moved=taken, there=there, gone=sum(nid < 0 for nid in places))
         return rest + self._move(order["pid"], leaving, order["nid"]) if leaving else rest
 
     def _move(self, pid: int, leaving: "array[int]", nid: int) -> Outcome:
