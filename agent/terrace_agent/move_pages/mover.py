@@ -11,18 +11,34 @@ import sys
 import time
 from array import array
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from errno import EACCES, EBUSY, EINVAL, ENOMEM, ESRCH
 from itertools import chain, islice
 from typing import Any
 
-from terrace_agent.move_pages.batches import FIRST_PAGES, MOST_PAGES, Outcome, next_size, outcome
+from terrace_agent.move_pages.batches import FIRST_PAGES, Outcome, next_size, outcome
 from terrace_agent.move_pages.procfs import Procfs
 from terrace_agent.move_pages.syscall import UNTOLD, move, query
 
 Order = dict[str, Any]
+HUGE_PAGES = 512
+"""Small pages in a huge one, but for arm64 with its larger ones: there too little may be counted."""
 ENOUGH_S = 3.0
 """After which an order ends, with what is left of it for the next one: the agent kills a mover that is late."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ahead:
+    """Pages that are to be moved, and where each was before any call that may have taken it along.
+
+    A huge page goes as a whole with the first of its pages that is asked for.
+    """
+
+    pages: "array[int]"
+    before: "array[int]"
+
+    def __getitem__(self, part: slice) -> "Ahead":
+        return Ahead(pages=self.pages[part], before=self.before[part])
 
 
 class Mover:
@@ -44,41 +60,42 @@ class Mover:
         done, began = Outcome(), time.monotonic()
         addresses = chain.from_iterable(range(*run) for run in order["runs"])
         try:
-            for batch, before in self._batches(order["pid"], addresses):
+            for batch, behind in self._batches(order["pid"], addresses):
                 # A process may end between two calls, and its pid may be one by then that must not be moved.
                 if self._procfs.started(order["pid"]) != order["started"]:
                     return done + Outcome(gone=1)
-                done += self._batch(order, batch, before, order["limit_pages"] - done.moved)
+                done += self._batch(order, batch, order["limit_pages"] - done.moved)
                 if done.full or done.moved >= order["limit_pages"] or time.monotonic() - began >= self._enough_s:
+                    done += Outcome(moved=_taken(order, behind, query(order["pid"], behind.pages)))
                     break
         except OSError as error:
             done += _ended(error)
         return done
 
-    def _batches(self, pid: int, addresses: Iterator[int]) -> Iterator[tuple["array[int]", "array[int]"]]:
-        """Yields pages in batches of what one call may take by then, and where each was before the calls on all ahead.
+    def _batches(self, pid: int, addresses: Iterator[int]) -> Iterator[tuple["Ahead", "Ahead"]]:
+        """Yields what one call may take by then, and the pages behind that which it may take along."""
+        ahead = Ahead(pages=array("Q"), before=array("i"))
+        while True:
+            if len(ahead.pages) < self._pages + HUGE_PAGES:
+                more = array("Q", islice(addresses, self._pages + HUGE_PAGES))
+                ahead = Ahead(pages=ahead.pages + more, before=ahead.before + query(pid, more))
+            if not ahead.pages:
+                return
+            batch, ahead = ahead[: self._pages], ahead[self._pages :]
+            yield batch, ahead[:HUGE_PAGES]
 
-        A huge page goes as a whole with the first of its pages that is asked for, and may be in several batches.
-        """
-        while ahead := array("Q", islice(addresses, MOST_PAGES)):
-            before, at = query(pid, ahead), 0
-            while at < len(ahead):
-                end = at + self._pages
-                yield ahead[at:end], before[at:end]
-                at = end
-
-    def _batch(self, order: Order, batch: "array[int]", before: "array[int]", limit: int) -> Outcome:
+    def _batch(self, order: Order, batch: "Ahead", limit: int) -> Outcome:
         """Moves those pages of a batch that are on a nid that they are to leave, and counts those that have left it."""
-        places, sources = query(order["pid"], batch), order["sources"]
-        here = [page for page, nid in zip(batch, places, strict=True) if nid in sources]
-        taken = sum(
-            was in sources and nid == order["nid"] and nid not in sources
-            for was, nid in zip(before, places, strict=True)
-        )
-        leaving = array("Q", here[: max(0, limit - taken)])
+        places = query(order["pid"], batch.pages)
+        here = [page for page, nid in zip(batch.pages, places, strict=True) if nid in order["sources"]]
+        taken = _taken(order, batch, places)
+        leaving, rest = here[: max(0, limit - taken)], here[max(0, limit - taken) :][:HUGE_PAGES]
         there = sum(nid >= 0 for nid in places) - len(here) - taken
-        rest = Outcome(moved=taken, there=there, gone=sum(nid < 0 for nid in places))
-        return rest + self._move(order["pid"], leaving, order["nid"]) if leaving else rest
+        done = Outcome(moved=taken, there=there, gone=sum(nid < 0 for nid in places))
+        if not leaving:
+            return done
+        done += self._move(order["pid"], array("Q", leaving), order["nid"])
+        return done + Outcome(moved=_taken_since(order, rest)) if rest else done
 
     def _move(self, pid: int, leaving: "array[int]", nid: int) -> Outcome:
         began = time.monotonic()
@@ -91,6 +108,20 @@ class Mover:
             now = query(pid, leaving)
             statuses = array("i", map(settled, statuses, now, [nid] * len(now)))
         return outcome(statuses, nid)
+
+
+def _taken(order: Order, batch: Ahead, places: "array[int]") -> int:
+    """Returns how many of the pages, which are on `places` now, another one has taken along."""
+    left = (
+        was in order["sources"] and nid not in order["sources"] for was, nid in zip(batch.before, places, strict=True)
+    )
+    return sum(has_left and nid == order["nid"] for has_left, nid in zip(left, places, strict=True))
+
+
+def _taken_since(order: Order, pages: list[int]) -> int:
+    """Returns how many of the pages, which were to leave but beyond the limit, have been taken along."""
+    now = query(order["pid"], array("Q", pages))
+    return sum(nid == order["nid"] and nid not in order["sources"] for nid in now)
 
 
 def _moved(pid: int, leaving: "array[int]", nid: int) -> "array[int]":

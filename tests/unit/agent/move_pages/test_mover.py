@@ -156,8 +156,13 @@ def test_where_the_kernel_is_not_sure_of_a_page_the_place_where_it_is_decides(st
 def test_a_target_without_room_fails_the_call_and_ends_the_order_and_what_had_moved_counts(
     block: array[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    places = iter([array("i", [0] * 126), array("i", [0] * 63), array("i", [1] * 3 + [0] * 60)])
-    monkeypatch.setattr(mover_module, "query", lambda pid, pages: next(places))
+    asked: list[int] = []
+
+    def where(pid: int, pages: array[int]) -> array[int]:
+        asked.append(len(pages))
+        return array("i", ([1] * 3 if len(asked) > 2 else [0] * 3) + [0] * (len(pages) - 3))
+
+    monkeypatch.setattr(mover_module, "query", where)
     monkeypatch.setattr(mover_module, "FIRST_PAGES", 63)
 
     def move(pid: int, pages: array[int], nid: int) -> array[int]:
@@ -167,7 +172,8 @@ def test_a_target_without_room_fails_the_call_and_ends_the_order_and_what_had_mo
     wanted = json.loads(told(pages(block), source=0, nid=1)) | {"limit_pages": 1_000}
     wanted["runs"] *= 2
     answer = json.loads(Mover(Procfs()).answer(json.dumps(wanted)))
-    assert answer["outcome"] == outcome_of(moved=3, full=60)
+    assert asked == [126, 63, 63, 63]
+    assert answer["outcome"] == outcome_of(moved=3 + 3, full=60)
 
 
 class Huge:
@@ -184,22 +190,22 @@ class Huge:
         return array("i", [nid] * len(pages))
 
 
+@pytest.mark.parametrize("of_a_call", [1, 3, 20])
 @pytest.mark.parametrize("limit", [8, 9, 30, 1_000])
 def test_what_a_huge_page_takes_along_has_moved_whatever_a_call_may_take(
-    block: array[int], monkeypatch: pytest.MonkeyPatch, limit: int
+    block: array[int], monkeypatch: pytest.MonkeyPatch, limit: int, of_a_call: int
 ) -> None:
     huge = Huge()
     monkeypatch.setattr(mover_module, "query", huge.query)
     monkeypatch.setattr(mover_module, "move", huge.move)
-    for name in ("FIRST_PAGES", "next_size"):
-        monkeypatch.setattr(mover_module, name, 3 if name == "FIRST_PAGES" else lambda pages, took_s: pages)
+    monkeypatch.setattr(mover_module, "next_size", lambda pages, took_s: pages)
+    for name, value in (("FIRST_PAGES", of_a_call), ("HUGE_PAGES", 8)):
+        monkeypatch.setattr(mover_module, name, value)
     wanted = json.loads(told(pages(block), source=0, nid=1)) | {"limit_pages": limit}
     answer = json.loads(Mover(Procfs()).answer(json.dumps(wanted)))
     moved = sum(nid == 1 for nid in huge.query(0, array("Q", pages(block))))
     assert moved < limit + 16
-    assert moved - 8 < answer["outcome"]["moved"] <= moved
-    if limit > len(pages(block)):
-        assert answer["outcome"] == outcome_of(moved=63)
+    assert answer["outcome"]["moved"] == moved
 
 
 def test_a_mover_that_dies_over_an_order_is_started_again() -> None:
