@@ -51,6 +51,10 @@ def sample(line: str) -> Sample:
     )
 
 
+SWAPS_S = 2.0
+"""The workload looks at its clock between two passes over its memory, so it may swap as much later."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
     """What one run came to; None for what was never reached, or does not apply.
@@ -128,8 +132,8 @@ def stood_still(samples: Sequence[Sample]) -> bool:
 
 
 def _phases(run: Sequence[Sample], swap_s: float) -> tuple[list[Sample], list[Sample]]:
-    """Returns what was before and after the swap; the sample of its very moment belongs to neither."""
-    return [one for one in run if one.monotonic_s < swap_s], [one for one in run if one.monotonic_s > swap_s + 0.5]
+    """Returns what was before and after the swap; what was around its very moment belongs to neither."""
+    return [one for one in run if one.monotonic_s < swap_s], [one for one in run if one.monotonic_s > swap_s + SWAPS_S]
 
 
 def _seconds_to(samples: Sequence[Sample], since_s: float) -> float | None:

@@ -75,9 +75,14 @@ def test_samples_after_the_end_do_not_count() -> None:
 
 
 def test_each_phase_of_a_swap_has_its_own_time_and_gain() -> None:
-    found = of(SWAP, at(1, 0), at(5, 95), at(19, 100), at(20.2, 50), at(21, 10), at(32, 90), at(40, 95))
+    found = of(SWAP, at(1, 0), at(5, 95), at(19, 100), at(20.2, 50), at(22.1, 10), at(32, 90), at(40, 95))
     assert (found.seconds_to_90_percent, found.seconds_to_90_percent_after_swap) == (5, 12)
     assert found.useful_bytes == (100 + 85) * MIB, "the sample of the swap itself belongs to neither phase"
+
+
+def test_a_workload_that_swaps_a_little_late_has_not_arrived_before() -> None:
+    found = of(SWAP, at(5, 100), at(20.7, 100), at(21.9, 100), at(25, 20), at(34, 95))
+    assert found.seconds_to_90_percent_after_swap == 14
 
 
 def test_what_came_while_it_was_put_in_force_is_a_gain() -> None:
