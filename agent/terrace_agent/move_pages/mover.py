@@ -10,7 +10,7 @@ import json
 import sys
 import time
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from errno import EACCES, EBUSY, EINVAL, ENOMEM, ESRCH
 from itertools import chain, islice
@@ -72,7 +72,7 @@ class Mover:
             done += _ended(error)
         return done
 
-    def _batches(self, pid: int, addresses: Iterator[int]) -> Iterator[tuple["Ahead", "Ahead"]]:
+    def _batches(self, pid: int, addresses: Iterator[int]) -> Iterator[tuple[Ahead, Ahead]]:
         """Yields what one call may take by then, and the pages behind that which it may take along."""
         ahead = Ahead(pages=array("Q"), before=array("i"))
         while True:
@@ -84,7 +84,7 @@ class Mover:
             batch, ahead = ahead[: self._pages], ahead[self._pages :]
             yield batch, ahead[:HUGE_PAGES]
 
-    def _batch(self, order: Order, batch: "Ahead", limit: int) -> Outcome:
+    def _batch(self, order: Order, batch: Ahead, limit: int) -> Outcome:
         """Moves those pages of a batch that are on a nid that they are to leave, and counts those that have left it."""
         places = query(order["pid"], batch.pages)
         here = [page for page, nid in zip(batch.pages, places, strict=True) if nid in order["sources"]]
@@ -95,7 +95,7 @@ class Mover:
         if not leaving:
             return done
         done += self._move(order["pid"], array("Q", leaving), order["nid"])
-        return done + Outcome(moved=_taken_since(order, rest)) if rest else done
+        return done + Outcome(moved=_arrived(order, query(order["pid"], array("Q", rest)))) if rest else done
 
     def _move(self, pid: int, leaving: "array[int]", nid: int) -> Outcome:
         began = time.monotonic()
@@ -112,16 +112,12 @@ class Mover:
 
 def _taken(order: Order, batch: Ahead, places: "array[int]") -> int:
     """Returns how many of the pages, which are on `places` now, another one has taken along."""
-    left = (
-        was in order["sources"] and nid not in order["sources"] for was, nid in zip(batch.before, places, strict=True)
-    )
-    return sum(has_left and nid == order["nid"] for has_left, nid in zip(left, places, strict=True))
+    return _arrived(order, (now for was, now in zip(batch.before, places, strict=True) if was in order["sources"]))
 
 
-def _taken_since(order: Order, pages: list[int]) -> int:
-    """Returns how many of the pages, which were to leave but beyond the limit, have been taken along."""
-    now = query(order["pid"], array("Q", pages))
-    return sum(nid == order["nid"] and nid not in order["sources"] for nid in now)
+def _arrived(order: Order, places: Iterable[int]) -> int:
+    """Returns how many pages that were to leave are where they were to go."""
+    return sum(nid == order["nid"] and nid not in order["sources"] for nid in places)
 
 
 def _moved(pid: int, leaving: "array[int]", nid: int) -> "array[int]":

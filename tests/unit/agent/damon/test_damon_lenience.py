@@ -90,10 +90,10 @@ class Warm:
         self.engine = engine_on(self.kernel, MemoryJournal(), lambda: self.now_s)
         self.notes: tuple[str, ...] = ()
 
-    def turn(self, tried: int, applied: int) -> int:
+    def turn(self, tried: int, applied: int, *, young_filter: bool = True) -> int:
         """Returns how many schemes of the fast nid's kdamond mind what is young, in a turn that tries that much."""
         self.now_s += 10
-        plan = self.engine.plan(settings(), guest())
+        plan = self.engine.plan(replace(settings(), young_filter=young_filter), guest())
         self.notes = plan.effective.notes if plan.effective else ()
         self.engine.apply(plan)
         self.kernel.count(DEMOTION, sz_tried=tried * MIB, sz_applied=applied * MIB)
@@ -110,6 +110,12 @@ def test_what_looks_cold_makes_room_where_hardly_a_page_is_not_young() -> None:
     assert any(note.startswith("youngFilter") for note in node.notes)
     assert [node.turn(0, 0) for _ in range(14)][-1] == 2
     assert {running.pid for running in node.kernel.running.values()} == pids
+
+
+def test_without_a_young_filter_there_is_nothing_to_leave_out() -> None:
+    node = Warm(LINUX_7_2)
+    assert [node.turn(200, 4, young_filter=False) for _ in range(8)] == [0] * 8
+    assert not any(note.startswith("youngFilter") for note in node.notes)
 
 
 def test_where_the_agent_hands_out_amounts_the_filter_stays() -> None:
