@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import random
 import socket
 from contextlib import ExitStack
+
+_FROM, _TO = 10_240, 30_000
+"""Below those that a kernel gives to clients and to whoever binds port 0 (`ip_local_port_range`, from 32768 up): many
+clusters start side by side, and thousands of connections come and go meanwhile."""
 
 
 def free(count: int) -> tuple[int, ...]:
     """Different ports that nobody listens on right now.
 
-    Another process can still take one before its server binds it, which then ends and says so in its log: ask right
-    before the server starts.
+    Another process can still be as lucky before its server binds one, which then ends and says so in its log.
     """
+    found: list[int] = []
     with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return tuple(int(one.getsockname()[1]) for one in sockets)
+        while len(found) < count:
+            one = stack.enter_context(socket.socket())
+            port = random.randrange(_FROM, _TO)
+            try:
+                one.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            found.append(port)
+    return tuple(found)

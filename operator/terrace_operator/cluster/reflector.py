@@ -154,12 +154,12 @@ class Reflector(Generic[Value]):
     def put(self, name: str, before: Before[Value], value: Value) -> None:
         """Puts in the answer to a write of ours, unless something newer may have arrived meanwhile.
 
-        An object that is still not there may have come and gone; if anything has gone, the watch will say.
+        An object that is still not there may have come and gone; if anything has gone, the watch will say. It says
+        nothing new of what was put in, so the change is told here.
         """
         gone = before.value is None and before.removals != self._removals
         if self.items.get(name) is before.value and not gone:
-            self.items[name] = value
-            self.changes += 1
+            self._keep(name, before.value, value)
 
     async def _list(self) -> None:
         found: dict[str, Value] = {}
@@ -225,8 +225,11 @@ class Reflector(Generic[Value]):
             return
         value, known = self.source.read(manifest), self.items.get(name)
         if known != value:
-            self.items[name] = value
-            self._changed(urgent=known is None or not self.source.can_wait(known, value))
+            self._keep(name, known, value)
+
+    def _keep(self, name: str, known: Value | None, value: Value) -> None:
+        self.items[name] = value
+        self._changed(urgent=known is None or not self.source.can_wait(known, value))
 
     def _changed(self, *, urgent: bool = True) -> None:
         self.changes += 1

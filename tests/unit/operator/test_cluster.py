@@ -107,6 +107,16 @@ def test_a_node_tiering_is_made_with_its_owner_and_sparse_settings() -> None:
     with_server(test)
 
 
+def test_an_answer_that_comes_before_the_watch_tells_wakes_whoever_decides() -> None:
+    async def test(server: FakeApiServer, requests: Requests) -> None:
+        wake = Wake()
+        found = Cluster(requests, wake, left_s=lambda: 10.0, on_return=lambda: None)
+        await found.write_tiering(write())  # with no watch that could tell the same once more
+        await asyncio.wait_for(wake.wait(), 5)
+
+    with_server(test)
+
+
 def test_a_write_that_was_meant_for_another_object_is_a_conflict() -> None:
     async def test(server: FakeApiServer, requests: Requests) -> None:
         with pytest.raises(ApiConflict):
