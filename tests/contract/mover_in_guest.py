@@ -25,6 +25,8 @@ SEED = 7
 KILLED, SHORT_LIVED = 60, 10_000
 VICTIM_MIB = 16
 NARROW = "fire/narrow"
+MOST_ORDERS = 100
+"""To fill nid 1: an order ends after seconds, with few pages moved where calls are slow."""
 
 
 def killed_while_it_is_moved(pilot: Pilot) -> dict[str, object]:
@@ -50,10 +52,11 @@ def killed_while_it_is_moved(pilot: Pilot) -> dict[str, object]:
 def more_than_fits(pilot: Pilot) -> dict[str, object]:
     """Moves more to nid 1 than it has room for, in as many orders as that takes."""
     large = victim(640)
-    outcome = done = pilot.carry_out(large.order(source=0, nid=1))
-    while done.moved:
-        done = pilot.carry_out(large.order(source=0, nid=1))
-        outcome += done
+    outcome = pilot.carry_out(large.order(source=0, nid=1))
+    for _ in range(MOST_ORDERS):
+        if outcome.full:
+            break
+        outcome += pilot.carry_out(large.order(source=0, nid=1))
     found = places(large)
     large.end()
     return {"pages": len(large.block), "outcome": asdict(outcome), "places": found}

@@ -10,8 +10,9 @@ import json
 import sys
 import time
 from array import array
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from errno import EACCES, EBUSY, EINVAL, ENOMEM, ESRCH
 from itertools import chain, islice
 from typing import Any
@@ -25,20 +26,25 @@ HUGE_PAGES = 512
 """Small pages in a huge one, but for arm64 with its larger ones: there too little may be counted."""
 ENOUGH_S = 3.0
 """After which an order ends, with what is left of it for the next one: the agent kills a mover that is late."""
+_MOST_REACHED = 1_000
+"""Processes of which it is kept where an order ended; they may be gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ahead:
-    """Pages that are to be moved, and where each was before any call that may have taken it along.
+class Stretch:
+    """The next pages of an order.
 
-    A huge page goes as a whole with the first of its pages that is asked for.
+    Attributes:
+        passed: what came of those that need no call.
+        batch: those on a nid that they are to leave, as many as one call may take.
+        behind: those behind it that it may take along: a huge page goes as a whole with the first of its pages.
+        last: the last page that is settled with this stretch.
     """
 
-    pages: "array[int]"
-    before: "array[int]"
-
-    def __getitem__(self, part: slice) -> "Ahead":
-        return Ahead(pages=self.pages[part], before=self.before[part])
+    passed: Outcome
+    batch: "array[int]"
+    behind: "array[int]"
+    last: int
 
 
 class Mover:
@@ -49,6 +55,7 @@ class Mover:
         self._enough_s = enough_s
         self._pages = FIRST_PAGES
         self._longest_s = 0.0
+        self._reached: dict[tuple[int, int], int] = {}
 
     def answer(self, line: str) -> str:
         """Returns what came of the order that a line holds."""
@@ -58,40 +65,53 @@ class Mover:
 
     def _carry_out(self, order: Order) -> Outcome:
         done, began = Outcome(), time.monotonic()
-        addresses = chain.from_iterable(range(*run) for run in order["runs"])
+        process = order["pid"], order["started"]
+        addresses = _from([range(*run) for run in order["runs"]], self._reached.pop(process, -1))
         try:
-            for batch, behind in self._batches(order["pid"], addresses):
+            for stretch in self._stretches(order, addresses):
                 # A process may end between two calls, and its pid may be one by then that must not be moved.
                 if self._procfs.started(order["pid"]) != order["started"]:
                     return done + Outcome(gone=1)
-                done += self._batch(order, batch, order["limit_pages"] - done.moved)
-                if done.full or done.moved >= order["limit_pages"] or time.monotonic() - began >= self._enough_s:
-                    done += Outcome(moved=_taken(order, behind, query(order["pid"], behind.pages)))
+                done += stretch.passed + self._batch(order, stretch.batch, order["limit_pages"] - done.moved)
+                late = time.monotonic() - began >= self._enough_s
+                if late:
+                    self._remember(process, stretch.last)
+                if done.full or done.moved >= order["limit_pages"] or late:
+                    done += Outcome(moved=_arrived(order, query(order["pid"], stretch.behind)))
                     break
         except OSError as error:
             done += _ended(error)
         return done
 
-    def _batches(self, pid: int, addresses: Iterator[int]) -> Iterator[tuple[Ahead, Ahead]]:
-        """Yields what one call may take by then, and the pages behind that which it may take along."""
-        ahead = Ahead(pages=array("Q"), before=array("i"))
+    def _remember(self, process: tuple[int, int], last: int) -> None:
+        """Keeps where the next order for a process goes on: else what stays would be all that it ever gets to."""
+        if len(self._reached) >= _MOST_REACHED:
+            self._reached.clear()
+        self._reached[process] = last
+
+    def _stretches(self, order: Order, addresses: Iterator[int]) -> Iterator[Stretch]:
+        ahead = array("Q")
         while True:
-            if len(ahead.pages) < self._pages + HUGE_PAGES:
+            passed, more = Outcome(), array("Q")
+            if len(ahead) < self._pages + HUGE_PAGES:
                 more = array("Q", islice(addresses, self._pages + HUGE_PAGES))
-                ahead = Ahead(pages=ahead.pages + more, before=ahead.before + query(pid, more))
-            if not ahead.pages:
+                places = query(order["pid"], more)
+                leaving = [page for page, nid in zip(more, places, strict=True) if nid in order["sources"]]
+                passed = _staying(order, places)
+                ahead += array("Q", leaving)
+            if not ahead and not more:
                 return
             batch, ahead = ahead[: self._pages], ahead[self._pages :]
-            yield batch, ahead[:HUGE_PAGES]
+            yield Stretch(passed=passed, batch=batch, behind=ahead[:HUGE_PAGES], last=(batch or more)[-1])
 
-    def _batch(self, order: Order, batch: Ahead, limit: int) -> Outcome:
-        """Moves those pages of a batch that are on a nid that they are to leave, and counts those that have left it."""
-        places = query(order["pid"], batch.pages)
-        here = [page for page, nid in zip(batch.pages, places, strict=True) if nid in order["sources"]]
-        taken = _taken(order, batch, places)
+    def _batch(self, order: Order, batch: "array[int]", limit: int) -> Outcome:
+        """Moves the pages of a batch that no other one has taken along, and counts those that it has."""
+        places = query(order["pid"], batch)
+        here = [page for page, nid in zip(batch, places, strict=True) if nid in order["sources"]]
+        taken = _arrived(order, places)
         leaving, rest = here[: max(0, limit - taken)], here[max(0, limit - taken) :][:HUGE_PAGES]
-        there = sum(nid >= 0 for nid in places) - len(here) - taken
-        done = Outcome(moved=taken, there=there, gone=sum(nid < 0 for nid in places))
+        staying = _staying(order, places)
+        done = replace(staying, moved=taken, there=staying.there - taken)
         if not leaving:
             return done
         done += self._move(order["pid"], array("Q", leaving), order["nid"])
@@ -110,9 +130,19 @@ class Mover:
         return outcome(statuses, nid)
 
 
-def _taken(order: Order, batch: Ahead, places: "array[int]") -> int:
-    """Returns how many of the pages, which are on `places` now, another one has taken along."""
-    return _arrived(order, (now for was, now in zip(batch.before, places, strict=True) if was in order["sources"]))
+def _from(runs: Sequence[range], after: int) -> Iterator[int]:
+    """Returns the pages of the runs, those beyond `after` first."""
+    splits = [bisect_right(run, after) for run in runs]
+    later = (run[split:] for run, split in zip(runs, splits, strict=True))
+    earlier = (run[:split] for run, split in zip(runs, splits, strict=True))
+    return chain.from_iterable(chain(later, earlier))
+
+
+def _staying(order: Order, places: Iterable[int]) -> Outcome:
+    """Returns what is to be said of pages that are on none of the nids that they are to leave."""
+    staying = [nid for nid in places if nid not in order["sources"]]
+    gone = sum(nid < 0 for nid in staying)
+    return Outcome(there=len(staying) - gone, gone=gone)
 
 
 def _arrived(order: Order, places: Iterable[int]) -> int:

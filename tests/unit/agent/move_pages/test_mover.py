@@ -13,7 +13,7 @@ import pytest
 
 from terrace_agent.move_pages import mover as mover_module
 from terrace_agent.move_pages.batches import FIRST_PAGES, LEAST_PAGES, MOST_PAGES, Outcome, next_size, outcome
-from terrace_agent.move_pages.mover import Mover, settled
+from terrace_agent.move_pages.mover import _MOST_REACHED, HUGE_PAGES, Mover, settled
 from terrace_agent.move_pages.pilot import Pilot
 from terrace_agent.move_pages.procfs import Procfs
 from terrace_agent.move_pages.syscall import UNTOLD, query
@@ -91,12 +91,12 @@ def test_pages_go_to_the_nid_where_they_are_already_and_the_limit_holds(block: a
     assert answer["longest_s"] > 0
 
 
-@pytest.mark.parametrize(("enough_s", "seen"), [(0.0, FIRST_PAGES), (60.0, 20 * 63)])
+@pytest.mark.parametrize(("enough_s", "seen"), [(0.0, FIRST_PAGES + HUGE_PAGES), (60.0, 40 * 63)])
 def test_an_order_that_takes_long_ends_after_a_call_and_tells_what_it_did(
     block: array[int], enough_s: float, seen: int
 ) -> None:
     long = json.loads(told(pages(block), source=NO_NID, nid=0))
-    long["runs"] *= 20
+    long["runs"] *= 40
     answer = json.loads(Mover(Procfs(), enough_s=enough_s).answer(json.dumps(long)))
     assert answer["outcome"]["there"] == seen
 
@@ -142,7 +142,7 @@ def test_a_pid_that_becomes_another_process_between_two_calls_is_left_alone_from
     wanted = json.loads(told(pages(block), source=NO_NID, nid=0))
     wanted["runs"] *= 2 * FIRST_PAGES // len(pages(block))
     answer = json.loads(Mover(Reused()).answer(json.dumps(wanted)))
-    assert answer["outcome"] == outcome_of(there=FIRST_PAGES, gone=1)
+    assert answer["outcome"] == outcome_of(there=FIRST_PAGES + HUGE_PAGES, gone=1)
 
 
 @pytest.mark.parametrize(
@@ -206,6 +206,44 @@ def test_what_a_huge_page_takes_along_has_moved_whatever_a_call_may_take(
     moved = sum(nid == 1 for nid in huge.query(0, array("Q", pages(block))))
     assert moved < limit + 16
     assert answer["outcome"]["moved"] == moved
+
+
+class Still:
+    """Memory of which all pages but the last three are where they are to go, or cannot leave."""
+
+    def __init__(self, run: range, stay_on: int) -> None:
+        self.nids = dict.fromkeys(run, stay_on) | dict.fromkeys(run[-3:], 0)
+        self._fixed = set(run[:-3])
+
+    def query(self, pid: int, pages: array[int]) -> array[int]:
+        return array("i", [self.nids[page] for page in pages])
+
+    def move(self, pid: int, pages: array[int], nid: int) -> array[int]:
+        self.nids |= {page: nid for page in pages if page not in self._fixed}
+        return array("i", [-EACCES if page in self._fixed else nid for page in pages])
+
+
+@pytest.mark.parametrize("stay_on", [0, 1])
+def test_what_stays_keeps_no_order_from_the_pages_behind_it_however_short_its_time_is(
+    block: array[int], monkeypatch: pytest.MonkeyPatch, stay_on: int
+) -> None:
+    still = Still(pages(block), stay_on)
+    monkeypatch.setattr(mover_module, "query", still.query)
+    monkeypatch.setattr(mover_module, "move", still.move)
+    monkeypatch.setattr(mover_module, "next_size", lambda pages, took_s: pages)
+    for name, value in (("FIRST_PAGES", 4), ("HUGE_PAGES", 8)):
+        monkeypatch.setattr(mover_module, name, value)
+    mover, line = Mover(Procfs(), enough_s=0.0), told(pages(block), source=0, nid=1)
+    for _ in range(20):
+        mover.answer(line)
+    assert [still.nids[page] for page in pages(block)[-3:]] == [1, 1, 1]
+
+
+def test_no_more_is_kept_of_processes_than_a_bound(block: array[int]) -> None:
+    mover = Mover(Procfs(), enough_s=0.0)
+    for number in range(2 * _MOST_REACHED):
+        mover._remember((number, 0), PAGE)
+    assert len(mover._reached) <= _MOST_REACHED
 
 
 def test_a_mover_that_dies_over_an_order_is_started_again() -> None:
