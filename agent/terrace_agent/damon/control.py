@@ -170,7 +170,7 @@ def _demotion(flow: Flow, flows: tuple[Flow, ...], incoming: int, grant: Grant |
 def _allowance(flow: Flow, want: int, most: int, grant: Grant | None) -> Allowance:
     """Returns what to do about one direction that should get `want` and must not get more than `most`."""
     turn, most = flow.quota_bytes, min(most, _MOST_COST * _rate_bytes(flow))
-    is_worth_it = want >= max(_PAGE_BYTES, turn // _WORTH_A_COMMIT)
+    is_worth_it = want >= max(_PAGE_BYTES, _worth_a_commit(flow))
     if grant is None or (grant.is_open and grant.last is None):
         return _primed(want, most, grant) if is_worth_it else _closed(grant)
     if grant.is_open and grant.last:
@@ -182,6 +182,12 @@ def _allowance(flow: Flow, want: int, most: int, grant: Grant | None) -> Allowan
     if not grant.is_open and want // 2 <= grant.bytes <= most:
         return Allowance(bytes=grant.bytes, phase=Phase.OPENED if grant.is_effective else Phase.PRIMED)
     return _primed(want * _cost(grant.last), most, grant)
+
+
+def _worth_a_commit(flow: Flow) -> int:
+    """Returns the least amount: what may be overdrawn is one, for beside a stream it is often all that there is."""
+    worth, overdraw = flow.quota_bytes // _WORTH_A_COMMIT, flow.stops.overdraw_bytes
+    return min(worth, overdraw) if flow.pair.promotes and overdraw else worth
 
 
 def _is_spent(grant: Grant) -> bool:

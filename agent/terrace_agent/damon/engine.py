@@ -186,7 +186,8 @@ class DamonEngine:
         return found
 
     def _judged(self, settings: Settings, features: frozenset[Feature]) -> lenience.Tries:
-        if quota_control(features) is QuotaControl.AGENT_LOOP:
+        if quota_control(features) is QuotaControl.AGENT_LOOP or not settings.young_filter:
+            self._tries = {}  # what fails without the filter does not fail because of it
             return {}
         min_age_s = settings.demotion.min_age.us / 1e6
         self._tries = lenience.advance(self._tries, self._last_looks, min_age_s=min_age_s, at_s=self._clock())

@@ -24,12 +24,16 @@ from terrace_agent.damon.verify import Look
 _ENOUGH_BYTES = 64 << 20
 """Less than that in a window says nothing about the rest."""
 _STARVED = 0.1
+"""The share that gets through where hardly a page does: seen was 0.2 %, and half where half of the memory is cold."""
 _LEAST_WINDOW_S = 10.0
 _AGES = 2
 """Who was turned away can get through at the second try, at the age that is asked for."""
-_REST_WINDOW_S, _REST_BYTES = 60.0, 16 << 20
-"""At rest a time quota lets a page per window past the stops (kernel fact 45), and eight that are turned away."""
+_REST_WINDOW_S = 60.0
+_REST_BYTES = 16 << 20
+"""In such a window. At rest a time quota lets a page per window of it past the stops (kernel fact 45), and eight that
+are turned away."""
 _LONGEST_S = 300.0
+"""Told at the next look, so a look longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,15 +82,17 @@ def _judge(before: Tried | None, look: Look, window_s: float, at_s: float) -> Tr
     now = Tried(pid=look.pid, tried_bytes=look.stats.sz_tried, applied_bytes=look.stats.sz_applied, at_s=at_s)
     if before is None:
         return now
-    now = replace(now, lenient_since_s=before.lenient_since_s)
+    since_s = before.lenient_since_s
+    if since_s is not None and at_s - since_s >= _LONGEST_S:
+        return now
+    now = replace(now, lenient_since_s=since_s)
     tried, applied = now.tried_bytes - before.tried_bytes, now.applied_bytes - before.applied_bytes
     if look.pid != before.pid or tried < 0:
         return now
-    since_s = before.lenient_since_s
     if at_s - before.at_s < (window_s if since_s is None else _REST_WINDOW_S):
         return before
     if since_s is None:
-        starved = tried >= _ENOUGH_BYTES and applied < _STARVED * tried
+        rest = _REST_BYTES * (at_s - before.at_s) / _REST_WINDOW_S
+        starved = tried >= max(_ENOUGH_BYTES, rest) and applied < _STARVED * tried
         return replace(now, lenient_since_s=at_s if starved else None)
-    goes_on = tried >= _REST_BYTES and at_s - since_s < _LONGEST_S
-    return replace(now, lenient_since_s=since_s if goes_on else None)
+    return replace(now, lenient_since_s=since_s if tried >= _REST_BYTES else None)

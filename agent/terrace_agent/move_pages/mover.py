@@ -10,11 +10,11 @@ import json
 import sys
 import time
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from errno import EACCES, EBUSY, EINVAL, ENOMEM, ESRCH
-from itertools import chain, islice
+from itertools import chain, compress, islice
 from typing import Any
 
 from terrace_agent.move_pages.batches import FIRST_PAGES, Outcome, next_size, outcome
@@ -23,7 +23,7 @@ from terrace_agent.move_pages.syscall import UNTOLD, move, query
 
 Order = dict[str, Any]
 HUGE_PAGES = 512
-"""Small pages in a huge one, but for arm64 with its larger ones: there too little may be counted."""
+"""Of 4 KiB. On arm64 with pages of 16 or 64 KiB it has more, and what is beyond is not counted."""
 ENOUGH_S = 3.0
 """After which an order ends, with what is left of it for the next one: the agent kills a mover that is late."""
 _MOST_REACHED = 1_000
@@ -38,13 +38,13 @@ class Stretch:
         passed: what came of those that need no call.
         batch: those on a nid that they are to leave, as many as one call may take.
         behind: those behind it that it may take along: a huge page goes as a whole with the first of its pages.
-        last: the last page that is settled with this stretch.
+        reached: where the pages begin that are still to be settled after this stretch.
     """
 
     passed: Outcome
     batch: "array[int]"
     behind: "array[int]"
-    last: int
+    reached: int
 
 
 class Mover:
@@ -66,56 +66,67 @@ class Mover:
     def _carry_out(self, order: Order) -> Outcome:
         done, began = Outcome(), time.monotonic()
         process = order["pid"], order["started"]
-        addresses = _from([range(*run) for run in order["runs"]], self._reached.pop(process, -1))
+        addresses = _from([range(*run) for run in order["runs"]], self._reached.pop(process, 0))
         try:
             for stretch in self._stretches(order, addresses):
                 # A process may end between two calls, and its pid may be one by then that must not be moved.
                 if self._procfs.started(order["pid"]) != order["started"]:
                     return done + Outcome(gone=1)
-                done += stretch.passed + self._batch(order, stretch.batch, order["limit_pages"] - done.moved)
+                done, left = done + stretch.passed, order["limit_pages"] - done.moved
+                came, is_cut = self._batch(order, stretch.batch, left)
+                done += came
                 late = time.monotonic() - began >= self._enough_s
                 if late:
-                    self._remember(process, stretch.last)
-                if done.full or done.moved >= order["limit_pages"] or late:
+                    self._remember(process, stretch.reached)
+                if done.full or is_cut or late:
                     done += Outcome(moved=_arrived(order, query(order["pid"], stretch.behind)))
                     break
         except OSError as error:
             done += _ended(error)
         return done
 
-    def _remember(self, process: tuple[int, int], last: int) -> None:
+    def _remember(self, process: tuple[int, int], page: int) -> None:
         """Keeps where the next order for a process goes on: else what stays would be all that it ever gets to."""
         if len(self._reached) >= _MOST_REACHED:
             self._reached.clear()
-        self._reached[process] = last
+        self._reached[process] = page
 
     def _stretches(self, order: Order, addresses: Iterator[int]) -> Iterator[Stretch]:
-        ahead = array("Q")
-        while True:
-            passed, more = Outcome(), array("Q")
-            if len(ahead) < self._pages + HUGE_PAGES:
+        """Yields the order's pages: none is moved before it is known of those behind it where they are."""
+        ahead, ready, more, seen_all = array("Q"), 0, array("Q"), False
+        while ahead or not seen_all:
+            passed = Outcome()
+            if ready < self._pages and not seen_all:
                 more = array("Q", islice(addresses, self._pages + HUGE_PAGES))
+                seen_all = len(more) < self._pages + HUGE_PAGES
                 places = query(order["pid"], more)
-                leaving = [page for page, nid in zip(more, places, strict=True) if nid in order["sources"]]
+                is_leaving = [nid in order["sources"] for nid in places]
                 passed = _staying(order, places)
-                ahead += array("Q", leaving)
-            if not ahead and not more:
-                return
-            batch, ahead = ahead[: self._pages], ahead[self._pages :]
-            yield Stretch(passed=passed, batch=batch, behind=ahead[:HUGE_PAGES], last=(batch or more)[-1])
+                ready = len(ahead) + sum(is_leaving if seen_all else is_leaving[:-HUGE_PAGES])
+                ahead += array("Q", compress(more, is_leaving))
+            batch, ahead = ahead[: min(self._pages, ready)], ahead[min(self._pages, ready) :]
+            ready -= len(batch)
+            reached = ahead[0] if ahead else more[-1] + 1 if more else 0
+            yield Stretch(passed=passed, batch=batch, behind=ahead[:HUGE_PAGES], reached=reached)
 
-    def _batch(self, order: Order, batch: "array[int]", limit: int) -> Outcome:
-        """Moves the pages of a batch that no other one has taken along, and counts those that it has."""
+    def _batch(self, order: Order, batch: "array[int]", limit: int) -> tuple[Outcome, bool]:
+        """Moves the pages of a batch that no other one has taken along, and counts those that it has.
+
+        Returns:
+            What came of them, and whether the limit ends the order: what it cuts off is not come back to.
+        """
         places = query(order["pid"], batch)
         here = [page for page, nid in zip(batch, places, strict=True) if nid in order["sources"]]
         taken = _arrived(order, places)
-        leaving, rest = here[: max(0, limit - taken)], here[max(0, limit - taken) :][:HUGE_PAGES]
+        left = max(0, limit - taken)
+        leaving, rest = here[:left], here[left:][:HUGE_PAGES]
         staying = _staying(order, places)
         done = replace(staying, moved=taken, there=staying.there - taken)
-        if not leaving:
-            return done
-        done += self._move(order["pid"], array("Q", leaving), order["nid"])
-        return done + Outcome(moved=_arrived(order, query(order["pid"], array("Q", rest)))) if rest else done
+        if leaving:
+            done += self._move(order["pid"], array("Q", leaving), order["nid"])
+        if rest:
+            done += Outcome(moved=_arrived(order, query(order["pid"], array("Q", rest))))
+        return done, bool(rest) or done.moved >= limit
 
     def _move(self, pid: int, leaving: "array[int]", nid: int) -> Outcome:
         began = time.monotonic()
@@ -130,9 +141,9 @@ class Mover:
         return outcome(statuses, nid)
 
 
-def _from(runs: Sequence[range], after: int) -> Iterator[int]:
-    """Returns the pages of the runs, those beyond `after` first."""
-    splits = [bisect_right(run, after) for run in runs]
+def _from(runs: Sequence[range], page: int) -> Iterator[int]:
+    """Returns the pages of the runs, those before `page` last."""
+    splits = [bisect_left(run, page) for run in runs]
     later = (run[split:] for run, split in zip(runs, splits, strict=True))
     earlier = (run[:split] for run, split in zip(runs, splits, strict=True))
     return chain.from_iterable(chain(later, earlier))

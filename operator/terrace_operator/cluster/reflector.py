@@ -158,7 +158,7 @@ class Reflector(Generic[Value]):
         nothing new of what was put in, so the change is told here.
         """
         gone = before.value is None and before.removals != self._removals
-        if self.items.get(name) is before.value and not gone:
+        if self.items.get(name) is before.value and not gone and before.value != value:
             self._keep(name, before.value, value)
 
     async def _list(self) -> None:

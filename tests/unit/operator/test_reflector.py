@@ -4,13 +4,16 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 import pytest
+from kubernetes.aio.client import Configuration
 
 from cases.fake_api_server import FakeApiServer
 from terrace_operator.cluster import reflector as reflector_module
 from terrace_operator.cluster import requests as requests_module
 from terrace_operator.cluster.access import NODES
+from terrace_operator.cluster.connection import Connection
 from terrace_operator.cluster.objects import NODES_PATH
 from terrace_operator.cluster.reflector import Reflector
 from terrace_operator.cluster.requests import Requests
@@ -300,6 +303,26 @@ def test_the_answer_to_a_write_is_part_of_the_copy_unless_something_newer_is() -
         assert seen.reflector.items["a"] is mine
 
     watched(test)
+
+
+def test_an_answer_that_says_the_same_is_no_change() -> None:
+    async def test(seen: Watched) -> None:
+        changes, told = seen.reflector.changes, list(seen.told)
+        seen.reflector.put("a", seen.reflector.before("a"), replace(seen.reflector.items["a"]))
+        assert (seen.reflector.changes, seen.told) == (changes, told)
+        seen.reflector.put("a", seen.reflector.before("a"), Node(name="a", uid="uid-a", labels={"mine": "yes"}))
+        assert seen.reflector.changes == changes + 1
+
+    watched(test)
+
+
+def test_nobody_hurries_for_an_answer_that_can_wait() -> None:
+    hurried = list[bool]()
+    source = replace(NODES, can_wait=lambda before, after: before.uid == after.uid)
+    reflector = Reflector(source, Requests(Connection(Configuration())), hurried.append)
+    for uid, label in (("1", "a"), ("1", "b"), ("2", "b")):
+        reflector.put("a", reflector.before("a"), Node(name="a", uid=uid, labels={"is": label}))
+    assert hurried == [True, False, True]
 
 
 def test_what_was_made_while_others_came_is_part_of_the_copy_at_once() -> None:

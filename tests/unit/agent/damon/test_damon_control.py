@@ -97,23 +97,28 @@ def test_promotion_gets_nothing_at_its_stop(free: int) -> None:
     assert allowed(free)[PROMOTION].phase is Phase.CLOSED
 
 
-def relieved(headroom: int) -> Flow:
+def relieved(headroom: int, overdraw: int = 8 * MIB) -> Flow:
     one = flow(promotes=True, free=STOP + headroom)
-    return replace(one, stops=replace(one.stops, relieved=True, overdraw_bytes=8 * MIB))
+    return replace(one, stops=replace(one.stops, relieved=True, overdraw_bytes=overdraw))
 
 
-@given(st.integers(-8 * MIB, 16 * MIB), st.integers(-8 * MIB, 16 * MIB))
+BETWEEN_WATERMARKS = st.integers(-1_024, 2_048)
+"""Free memory above the low one, in parts of 1024 of what may be overdrawn: half of the way to the high one."""
+
+
+@given(BETWEEN_WATERMARKS, BETWEEN_WATERMARKS, st.sampled_from([MIB, 2 * MIB, 8 * MIB]))
 def test_where_reclaim_makes_the_room_what_waits_is_opened_or_gets_less_wherever_free_memory_is(
-    now: int, then: int
+    now: int, then: int, overdraw: int
 ) -> None:
-    before = granted((relieved(now),), {})[0].allowance
+    now, then = now * overdraw // 1_024, then * overdraw // 1_024
+    before = granted((relieved(now, overdraw),), {})[0].allowance
     assert before
     assert before.phase is Phase.PRIMED
-    after = granted((relieved(then),), {PROMOTION: primed(before.bytes)})[0].allowance
+    after = granted((relieved(then, overdraw),), {PROMOTION: primed(before.bytes)})[0].allowance
     assert after
     assert after.phase is Phase.OPENED or after.bytes < before.bytes
-    least = granted((relieved(then),), {PROMOTION: primed(8 * MIB)})[0].allowance
-    assert least == Allowance(bytes=8 * MIB, phase=Phase.OPENED)
+    least = granted((relieved(then, overdraw),), {PROMOTION: primed(overdraw)})[0].allowance
+    assert least == Allowance(bytes=overdraw, phase=Phase.OPENED)
 
 
 def test_far_below_the_watermark_nothing_is_promoted_and_what_is_free_above_it_is_taken() -> None:

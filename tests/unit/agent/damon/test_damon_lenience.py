@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from simkernel import LINUX_6_18, LINUX_7_2, Profile, SimKernel
 from terrace_agent.damon.desired import desired
 from terrace_agent.damon.lenience import Tried, Tries, advance, is_lenient
@@ -67,13 +69,33 @@ def test_it_stays_so_while_there_is_something_to_demote_and_ends_after_a_minute_
 
 
 def test_a_page_per_window_which_a_time_quota_lets_past_the_stop_is_rest() -> None:
-    assert not after(*STARVED, (70.0, look(200 + 5 * 60 / 256 * 8, 19)))
+    assert not after(*STARVED, (70.0, look(200 + 15, 19)))
+    assert after(*STARVED, (70.0, look(200 + 17, 19)))
+
+
+@pytest.mark.parametrize("min_age_s", [60, 300, 3600])
+def test_what_rest_tries_in_vain_is_never_enough_however_long_the_window_is(min_age_s: int) -> None:
+    rest_mib_per_s = 5 / 256 * 8
+    at_rest = tuple((10.0 * number, look(10 * number * rest_mib_per_s, 0)) for number in range(800))
+    assert not after(*at_rest, min_age_s=min_age_s)
 
 
 def test_the_filter_is_tried_again_after_five_minutes() -> None:
     busy = tuple((10.0 + 60 * minute, look(200 + 500 * minute, 400 * minute)) for minute in range(1, 6))
     assert after(*STARVED, *busy[:4])
     assert not after(*STARVED, *busy)
+
+
+@pytest.mark.parametrize("pid", [100, 101])
+def test_five_minutes_end_whatever_the_window_is_and_whoever_counts(pid: int) -> None:
+    busy = tuple((10.0 + 59 * number, look(200 + 50 * number, 40 * number)) for number in range(1, 6))
+    assert after(*STARVED, *busy)
+    assert not after(*STARVED, *busy, (310.0, look(1000, 500, pid=pid)))
+
+
+def test_counters_that_go_back_begin_a_new_window() -> None:
+    assert not after((0.0, look(300, 0)), (9.0, look(100, 0)), (18.0, look(290, 0)))
+    assert after((0.0, look(300, 0)), (9.0, look(100, 0)), (19.0, look(290, 0)))
 
 
 def test_a_kdamond_that_begins_anew_keeps_what_was_known_and_is_judged_from_its_start() -> None:
@@ -116,6 +138,13 @@ def test_without_a_young_filter_there_is_nothing_to_leave_out() -> None:
     node = Warm(LINUX_7_2)
     assert [node.turn(200, 4, young_filter=False) for _ in range(8)] == [0] * 8
     assert not any(note.startswith("youngFilter") for note in node.notes)
+
+
+def test_what_failed_without_the_filter_is_not_held_against_it_once_it_is_wanted() -> None:
+    node = Warm(LINUX_7_2)
+    for _ in range(6):
+        node.turn(200, 4, young_filter=False)
+    assert node.turn(200, 190) == 2
 
 
 def test_where_the_agent_hands_out_amounts_the_filter_stays() -> None:
