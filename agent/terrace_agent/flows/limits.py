@@ -114,7 +114,7 @@ def stops(
     floor_bytes = fast.floor_bytes * (1 if has_safety_net else 2) + per_direction.bytes
     guard_bp = max(_least_free_bp(settings.guardrails.fast_free_min), least_free_bp)
     if fast.relieved_floor_bytes is not None and guard_bp <= share_bp(fast.floor_bytes, fast.total_bytes):
-        return _relieved(fast, fast.relieved_floor_bytes, guard_bp)
+        return _relieved(fast, fast.relieved_floor_bytes, least_free_bp)
     wish_bp = max(BP - settings.promotion.fast_used_target.bp, guard_bp)
     promotion_free_bp = _clamp(max(wish_bp, share_bp(floor_bytes, fast.total_bytes)), 1, BP - 2)
     margin_bp = max(_LEAST_MARGIN_BP, share_bp(per_direction.bytes, fast.total_bytes))
@@ -155,15 +155,20 @@ def share_bytes(whole: int, bp: int) -> int:
     return whole * bp // BP
 
 
-def _relieved(fast: Nid, floor_bytes: int, guard_bp: int) -> Stops:
+def _relieved(fast: Nid, floor_bytes: int, least_free_bp: int) -> Stops:
     """Returns stops within what kswapd sees to, which makes room by dropping page cache: demotion has no part in it.
 
+    The guardrail has none either, for it is no higher than where kswapd brings free memory back to. Did promotion stop
+    at it, above the low watermark, then nobody would wake kswapd: 0.2 % is above it on nids of 90 GiB and more.
+
     Free memory dips below the low watermark each time before kswapd wakes, so demotion stops far below that, and what
-    promotion brings beyond its stop there wakes kswapd, too: not as much as would take it half way to there.
+    promotion brings beyond its stop there wakes kswapd, too: at most half of the way to where demotion begins.
     """
-    floor_bp = share_bp(floor_bytes, fast.total_bytes)
-    promotion_free_bp = _clamp(max(floor_bp, guard_bp), 1, BP - 2)
-    wakes_kswapd = floor_bytes <= fast.low_bytes and guard_bp <= floor_bp
+    may_wake_kswapd = floor_bytes <= fast.low_bytes
+    # A basis point of a large nid is more than one window: rounded up, the stop would be above the low watermark.
+    rounded = floor_bytes * BP // fast.total_bytes if may_wake_kswapd else share_bp(floor_bytes, fast.total_bytes)
+    promotion_free_bp = _clamp(max(rounded, least_free_bp), 1, BP - 2)
+    wakes_kswapd = may_wake_kswapd and least_free_bp <= rounded
     return Stops(
         floor_bytes=floor_bytes,
         promotion_free_bp=promotion_free_bp,
