@@ -111,8 +111,8 @@ def _words(flows: tuple[Flow, ...], observed: Observed) -> Iterator[str]:
 def _notes(settings: Settings, observed: Observed, pinned: tuple[str, ...]) -> Iterator[str]:
     if settings.promotion.enabled:
         yield (
-            "promotion.fastUsedTarget, minAccesses and minAge: NUMA balancing has its own threshold and stops at the "
-            "kernel's watermark"
+            "promotion.fastUsedTarget, minAccesses and minAge, guardrails.fastFreeMin: NUMA balancing has its own "
+            "threshold and stops at the kernel's watermark"
         )
         yield (
             "quota: NUMA balancing promotes at any rate while a fast nid has more free than 1 GiB or a sixteenth of "
@@ -120,6 +120,8 @@ def _notes(settings: Settings, observed: Observed, pinned: tuple[str, ...]) -> I
         )
     if settings.demotion.enabled and settings.demotion.page_cache is not PageCache.INCLUDE:
         yield "demotion.pageCache: kswapd demotes page cache as well; only what Terrace asks for leaves it out"
+    if settings.demotion.enabled and settings.guardrails.slow_free_min.enabled:
+        yield "guardrails.slowFreeMin: kswapd demotes all the same; only what Terrace asks for heeds it"
     if settings.demotion.enabled and not observed.node_reclaim:
         yield "demotion.fastFreeTarget: only cgroups take orders to reclaim here, nids do since Linux 6.17"
     if pinned:

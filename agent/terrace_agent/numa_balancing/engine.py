@@ -70,7 +70,8 @@ class NumaBalancingEngine:
         orders = () if review.halts else tuple(self._orders(settings, wanted, movable, observed))
         plan = planning.plan(observed, wanted, state, orders)
         effective = replace(wanted.effective, notes=(*wanted.effective.notes, *filter(None, (review.note,))))
-        tripped = (*review.tripped, *full_nids(settings.guardrails, wanted.flows))
+        demoting = [flow for flow in wanted.flows if not flow.pair.promotes]  # promotion stops at no guardrail
+        tripped = (*review.tripped, *full_nids(settings.guardrails, demoting))
         return replace(
             plan, steps=(*review.journaled(state.cooldown), *plan.steps), effective=effective, tripped=tripped
         )

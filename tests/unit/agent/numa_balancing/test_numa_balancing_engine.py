@@ -247,6 +247,21 @@ def test_under_memory_pressure_nothing_is_promoted_and_nothing_asked_for() -> No
     assert machine.switches()[0] == "3"
 
 
+def test_free_memory_of_the_fast_nid_is_no_guardrail_of_an_engine_that_does_not_stop_there() -> None:
+    machine = Machine()
+    machine.host.nids[0].other += machine.host.nids[0].free - MIB
+    plan = machine.turn()
+    assert [one.reason for one in plan.tripped] == []
+    assert plan.effective
+    assert any("guardrails.fastFreeMin" in note for note in plan.effective.notes)
+    assert any(note.startswith("guardrails.slowFreeMin: kswapd") for note in plan.effective.notes)
+
+
+def test_a_full_slow_nid_is_told() -> None:
+    machine = Machine(hot_on_slow=511 * MIB)
+    assert [one.reason for one in machine.turn().tripped] == ["SlowFreeMin"]
+
+
 PRESSED, RELAXED = "some avg10=40.00 avg60=30.00 avg300=1.00 total=1", "some avg10=0.00 avg60=1.00 avg300=1.00 total=1"
 
 
