@@ -120,7 +120,8 @@ def full_nids(guardrails: Guardrails, flows: Iterable[Flow]) -> Iterator[Tripped
             yield Tripped(
                 reason="SlowFreeMin",
                 message=f"{_free(nid)} (guardrails.slowFreeMin {guardrails.slow_free_min.share}): Terrace demotes "
-                "nothing to it. The fast tier gets no room until memory is freed there, or a larger slow tier is named.",
+                "nothing to it. The fast tier gets no room until memory is freed there, or a larger slow tier is "
+                "named.",
             )
     for nid in fast.values():
         if _is_at(guardrails.fast_free_min, nid, 0):

@@ -56,8 +56,8 @@ def _mismatches(topology: Topology, movable: Movable) -> Iterator[tuple[str, str
         yield (
             "CannotExclude",
             "Some pods are not to be moved, or may not be known yet, and the kernel's own tiering moves the memory of "
-            "all processes. Without exclusions (workloads, the label terrace.dev/tiering) it can be used; DAMON and "
-            "move_pages can leave pods alone.",
+            "all processes. Without exclusions (workloads, the label terrace.dev/tiering, a cpuset of one tier) it can "
+            "be used; DAMON and move_pages can leave pods alone.",
         )
     for faster, slower in pairwise(topology.tiers):
         for upper in map(topology.nid, faster.nids):
