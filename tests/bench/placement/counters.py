@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-READ = "cat /proc/uptime; echo; cat /proc/vmstat; echo; cat /proc/[0-9]*/stat 2>/dev/null"
-"""The script whose output `parse` takes."""
+READ = "cat /proc/uptime; echo; cat /proc/vmstat; echo; cat /proc/[0-9]*/stat 2>/dev/null || true"
+"""The script whose output `parse` takes. A process may end between its name and its file."""
 _PAGE_BYTES = 4096
 _TICKS_A_SECOND = 100
 
