@@ -1,8 +1,8 @@
 """Who is compared, each as the scripts that put it in force in a guest. Pure.
 
 Every run begins and ends with `RESET`, so that contestants find the same guest: no kdamond (DAMON_STAT off, too), no
-NUMA balancing, no demotion by reclaim, and room for huge pages: of small ones, which those before may leave, an emulated
-kdamond looks at a tenth as much.
+NUMA balancing, no demotion by reclaim, and room for huge pages: to look at as much memory in small ones takes an
+emulated kdamond several times as long.
 """
 
 from __future__ import annotations

@@ -7,11 +7,15 @@ from collections.abc import Mapping
 NOTES: Mapping[str, str] = {
     "hot-on-slow": (
         "Terrace demotes nothing before it has been cold for `demotion.minAge`, 5 s here, and promotion waits for that "
-        "room. The recipes' schemes are put off at each step of the tuning of intervals (kernel fact 17) and moved "
-        "nothing in any workload. In other rounds Terrace took 10.5 and 13.0 s. NUMA balancing took 8.7 s in one, and "
-        "in another it brought up 30 % within 60 s: how soon it scans less is chance. Limited to 100 MiB/s it had a "
-        "mean of 69 % in that round, Terrace's engine `numa_balancing` 56 %. Other tests ran beside, at the lowest "
-        "priority."
+        "room. `mem_tier.sh` is put off at each step of the tuning of its intervals (kernel fact 17); DAMON_TIER's "
+        "quotas start at one byte and grow only by as much as a goal is missed (kernel fact 1), which on a nearly "
+        "full fast node is hardly any. How soon NUMA balancing scans less is chance: in all rounds, not only these, it "
+        "had means of 26 to 79 %, and once reached 90 % within 8.7 s; limited to 100 MiB/s, as Terrace's engine "
+        "`numa_balancing` is, 47 to 85 %; that engine 42 to 80 %. In Terrace's slowest round (29.9 s) nearly all memory "
+        "was in small pages, since contestants had run before; to look at those takes an emulated kdamond several "
+        "times as long, and this policy has no limit on CPU time (`quota.time: 0s`). The last round of those with more "
+        "than one began with room for huge pages, as all do since. Two rounds beside which tests ran are left out; "
+        "there Terrace took 15.3 s in one, and in the other had 31 % up for most of the time, with small pages again."
     ),
     "swap": (
         "NUMA balancing has its room made by reclaim, which knows no minimum age; Terrace waits for `demotion.minAge` "
@@ -26,7 +30,8 @@ NOTES: Mapping[str, str] = {
         "Terrace's engine is, came to 74 % in a round in which that engine did, too, and the bare setting to 80 %."
     ),
     "larger-than-fast": (
-        "What moved filled free memory with hot pages, for the most part: 73 of Terrace's 82 MiB were useful."
+        "What moved filled free memory with hot pages, for the most part: 73 of Terrace's 82 MiB were useful. NUMA "
+        "balancing fills more of it, and so serves more accesses from fast."
     ),
     "nothing-to-do": (
         "52 of Terrace's 56 MiB moved before the last 20 s; why was not looked into. Another round moved 7 MiB, and "

@@ -60,7 +60,8 @@ def tables(rows: Sequence[Row]) -> list[str]:
     lines: list[str] = []
     for kernel in dict.fromkeys(row.kernel for row in rows):
         of_kernel = [row for row in rows if row.kernel == kernel]
-        rigs = ", ".join(sorted({f"{row.machine}, {row.run[:10]}" for row in of_kernel}))
+        machines, days = {row.machine for row in of_kernel}, {row.run[:10] for row in of_kernel}
+        rigs = ", ".join([*sorted(machines), " to ".join(sorted({min(days), max(days)}))])
         lines += [f"## Linux {kernel}", "", f"On {rigs}.", ""]
         for name, workload in WORKLOADS.items():
             if found := [row for row in of_kernel if row.workload == name]:
