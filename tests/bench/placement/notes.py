@@ -13,8 +13,8 @@ NOTES: Mapping[str, str] = {
         "it had means of 26 to 79 %, and once reached 90 % within 8.7 s; limited to 100 MiB/s, as Terrace's engine "
         "`numa_balancing` is, 47 to 85 %; that engine 42 to 80 %. In Terrace's slowest round (29.9 s) nearly all "
         "memory was in small pages, since contestants had run before; to look at those takes an emulated "
-        "kdamond several times as long, and this policy has no limit on CPU time (`quota.time: 0s`). The last round of those with more "
-        "than one began with room for huge pages, as all do since. Two rounds beside which tests ran are left out; "
+        "kdamond several times as long, and this policy has no limit on CPU time (`quota.time: 0s`). The last round of "
+        "those with more than one began with room for huge pages, as all do since. Two rounds beside which tests ran are left out; "
         "there Terrace took 15.3 s in one, and in the other had 31 % up for most of the time, with small pages again."
     ),
     "swap": (
