@@ -14,8 +14,9 @@ NOTES: Mapping[str, str] = {
         "`numa_balancing` is, 47 to 85 %; that engine 42 to 80 %. In Terrace's slowest round (29.9 s) nearly all "
         "memory was in small pages, since contestants had run before; to look at those takes an emulated "
         "kdamond several times as long, and this policy has no limit on CPU time (`quota.time: 0s`). The last round of "
-        "those with more than one began with room for huge pages, as all do since. Two rounds beside which tests ran are left out; "
-        "there Terrace took 15.3 s in one, and in the other had 31 % up for most of the time, with small pages again."
+        "those with more than one began with room for huge pages, as all do since. Two rounds beside which tests ran "
+        "are left out; there Terrace took 15.3 s in one, and in the other had 31 % up for most of the time, with small "
+        "pages again."
     ),
     "swap": (
         "NUMA balancing has its room made by reclaim, which knows no minimum age; Terrace waits for `demotion.minAge` "
