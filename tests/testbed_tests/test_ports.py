@@ -1,6 +1,7 @@
 """Ports that servers of tests bind a moment after they were found."""
 
 import socket
+from itertools import chain, count
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,6 @@ def test_a_port_in_use_is_not_free(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as used:
         (port,) = ports.free(1)
         used.bind(("127.0.0.1", port))
-        picks = iter((port, port, port + 1))
+        picks = chain((port, port), count(port + 1))
         monkeypatch.setattr("testbed.ports.random.randrange", lambda *_: next(picks))
         assert port not in ports.free(1)

@@ -30,7 +30,7 @@ class Seen:
         pinned: the cgroups that reclaim's own demotion would move against their cpusets.
         movable: what may move at all.
         passing: how much of what schemes try gets past their filters.
-        tries: whether the young filter is what keeps demotion from making room.
+        tries: of each source, what tells whether the young filter keeps demotion from making room.
         cools_down: a guardrail has tripped: monitoring goes on and next to nothing moves.
         under_pressure: tasks wait for memory more than the policy bears.
         easing: steps by which monitoring is cheaper than the settings ask.

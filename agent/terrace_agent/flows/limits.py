@@ -159,7 +159,7 @@ def _relieved(fast: Nid, floor_bytes: int, least_free_bp: int) -> Stops:
     """Returns stops within what kswapd sees to, which makes room by dropping page cache: demotion has no part in it.
 
     The guardrail has none either, for it is no higher than where kswapd brings free memory back to. Did promotion stop
-    at it, above the low watermark, then nobody would wake kswapd: 0.2 % is above it on nids of 90 GiB and more.
+    at it, above the low watermark, then nobody would wake kswapd: 0.2 % is above it on nids of about 90 GiB and more.
 
     Free memory dips below the low watermark each time before kswapd wakes, so demotion stops far below that, and what
     promotion brings beyond its stop there wakes kswapd, too: at most half of the way to where demotion begins.

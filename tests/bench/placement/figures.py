@@ -18,6 +18,8 @@ REACHED = 0.9
 EVERY_S = 5
 STILL_S = 8.0
 """The workload writes a line a second, on a machine with much to do every few."""
+SWAPS_S = 2.0
+"""The workload looks at its clock between two passes over its memory, so it may swap as much later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +51,6 @@ def sample(line: str) -> Sample:
         hot_bytes=sum(hot.values()),
         heat_fast=float(told["heat_fast"]),
     )
-
-
-SWAPS_S = 2.0
-"""The workload looks at its clock between two passes over its memory, so it may swap as much later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,17 +6,17 @@ from collections.abc import Mapping
 
 NOTES: Mapping[str, str] = {
     "hot-on-slow": (
-        "Terrace demotes nothing before it has been cold for `demotion.minAge`, 5 s here, and promotion waits for that "
-        "room. `mem_tier.sh` is put off at each step of the tuning of its intervals (kernel fact 17); DAMON_TIER's "
-        "quotas start at one byte and grow only by as much as a goal is missed (kernel fact 1), which on a nearly "
-        "full fast node is hardly any. How soon NUMA balancing scans less is chance: in all rounds, not only these, "
-        "it had means of 26 to 79 %, and once reached 90 % within 8.7 s; limited to 100 MiB/s, as Terrace's engine "
-        "`numa_balancing` is, 47 to 85 %; that engine 42 to 80 %. In Terrace's slowest round (29.9 s) nearly all "
-        "memory was in small pages, since contestants had run before; to look at those takes an emulated "
-        "kdamond several times as long, and this policy has no limit on CPU time (`quota.time: 0s`). The last round of "
-        "those with more than one began with room for huge pages, as all do since. Two rounds beside which tests ran "
-        "are left out; there Terrace took 15.3 s in one, and in the other had 31 % up for most of the time, with small "
-        "pages again."
+        "Terrace demotes nothing before it has been cold for `demotion.minAge`, 5 s here, and promotion waits for "
+        "that room. `mem_tier.sh` is put off at each step of the tuning of its intervals (kernel fact 17); "
+        "DAMON_TIER's quotas start at one byte and grow only by as much as a goal is missed (kernel fact 1), which on "
+        "a nearly full fast node is hardly any. How soon NUMA balancing scans less is chance: in all rounds, not only "
+        "these, it had means of 26 to 79 %, and once reached 90 % within 8.7 s; limited to 100 MiB/s, as Terrace's "
+        "engine `numa_balancing` is, 47 to 85 %; that engine 42 to 80 %. In Terrace's slowest round (29.9 s) nearly "
+        "all memory was in small pages, most likely since contestants had run before: an emulated kdamond took four "
+        "times as long for each byte that it tried, and this policy has no limit on CPU time (`quota.time: 0s`); "
+        "another round after three contestants took 11.0 s. The last round of those with more than one began with "
+        "room for huge pages, as all do since. Two rounds beside which tests ran are left out; there Terrace took "
+        "15.3 s in one, and in the other had 31 % up for most of the time, with small pages again."
     ),
     "swap": (
         "NUMA balancing has its room made by reclaim, which knows no minimum age; Terrace waits for `demotion.minAge` "

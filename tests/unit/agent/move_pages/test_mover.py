@@ -155,40 +155,26 @@ def test_where_the_kernel_is_not_sure_of_a_page_the_place_where_it_is_decides(st
 
 
 def test_a_target_without_room_fails_the_call_and_ends_the_order_and_what_had_moved_counts(
-    block: array[int], monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    run = range(0, 2 * 63 * PAGE, PAGE)
+    arriving, arrived = {*run[:3], *run[63:66]}, set[int]()
     asked: list[int] = []
 
-    def where(pid: int, pages: array[int]) -> array[int]:
+    def query(pid: int, pages: array[int]) -> array[int]:
         asked.append(len(pages))
-        return array("i", ([1] * 3 if len(asked) > 2 else [0] * 3) + [0] * (len(pages) - 3))
-
-    monkeypatch.setattr(mover_module, "query", where)
-    monkeypatch.setattr(mover_module, "FIRST_PAGES", 63)
+        return array("i", [int(page in arrived) for page in pages])
 
     def move(pid: int, pages: array[int], nid: int) -> array[int]:
+        arrived.update(arriving)
         raise OSError(ENOMEM, "there is no room")
 
-    monkeypatch.setattr(mover_module, "move", move)
-    wanted = json.loads(told(pages(block), source=0, nid=1)) | {"limit_pages": 1_000}
-    wanted["runs"] *= 2
+    for name, value in (("query", query), ("move", move), ("FIRST_PAGES", 63)):
+        monkeypatch.setattr(mover_module, name, value)
+    wanted = json.loads(told(run, source=0, nid=1)) | {"limit_pages": 1_000}
     answer = json.loads(Mover(Procfs()).answer(json.dumps(wanted)))
     assert asked == [126, 63, 63, 63]
-    assert answer["outcome"] == outcome_of(moved=3 + 3, full=60)
-
-
-class Huge:
-    """Memory in huge pages of eight small ones: one that is asked for takes the others along."""
-
-    def __init__(self) -> None:
-        self.nids: dict[int, int] = {}
-
-    def query(self, pid: int, pages: array[int]) -> array[int]:
-        return array("i", [self.nids.setdefault(page // PAGE // 8, 0) for page in pages])
-
-    def move(self, pid: int, pages: array[int], nid: int) -> array[int]:
-        self.nids |= {page // PAGE // 8: nid for page in pages}
-        return array("i", [nid] * len(pages))
+    assert answer["outcome"] == outcome_of(moved=len(arriving), full=60)
 
 
 class Mixed:
@@ -243,24 +229,6 @@ def test_each_page_counts_as_what_became_of_it_and_no_more_than_a_folio_goes_bey
         assert sum(outcome.values()) == len(wanted)
 
 
-@pytest.mark.parametrize("of_a_call", [1, 3, 20])
-@pytest.mark.parametrize("limit", [8, 9, 30, 1_000])
-def test_what_a_huge_page_takes_along_has_moved_whatever_a_call_may_take(
-    block: array[int], monkeypatch: pytest.MonkeyPatch, limit: int, of_a_call: int
-) -> None:
-    huge = Huge()
-    monkeypatch.setattr(mover_module, "query", huge.query)
-    monkeypatch.setattr(mover_module, "move", huge.move)
-    monkeypatch.setattr(mover_module, "next_size", lambda pages, took_s: pages)
-    for name, value in (("FIRST_PAGES", of_a_call), ("HUGE_PAGES", 8)):
-        monkeypatch.setattr(mover_module, name, value)
-    wanted = json.loads(told(pages(block), source=0, nid=1)) | {"limit_pages": limit}
-    answer = json.loads(Mover(Procfs()).answer(json.dumps(wanted)))
-    moved = sum(nid == 1 for nid in huge.query(0, array("Q", pages(block))))
-    assert moved < limit + 8
-    assert answer["outcome"]["moved"] == moved
-
-
 class Still:
     """Memory of which all pages but the last three are where they are to go, or cannot leave."""
 
@@ -292,7 +260,7 @@ def test_what_stays_keeps_no_order_from_the_pages_behind_it_however_short_its_ti
     assert [still.nids[page] for page in pages(block)[-3:]] == [1, 1, 1]
 
 
-def test_no_more_is_kept_of_processes_than_a_bound(block: array[int]) -> None:
+def test_no_more_is_kept_of_processes_than_a_bound() -> None:
     mover = Mover(Procfs(), enough_s=0.0)
     for number in range(2 * _MOST_REACHED):
         mover._remember((number, 0), PAGE)
