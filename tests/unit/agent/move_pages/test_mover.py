@@ -229,6 +229,25 @@ def test_each_page_counts_as_what_became_of_it_and_no_more_than_a_folio_goes_bey
         assert sum(outcome.values()) == len(wanted)
 
 
+def test_an_order_whose_limit_is_reached_looks_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    run, asked = range(0, 60 * PAGE, PAGE), set[int]()
+    nids = dict.fromkeys(run, 1) | dict.fromkeys(run[:3], 0)
+
+    def query(pid: int, pages: array[int]) -> array[int]:
+        asked.update(pages)
+        return array("i", [nids[page] for page in pages])
+
+    def move(pid: int, pages: array[int], nid: int) -> array[int]:
+        nids.update(dict.fromkeys(pages, nid))
+        return array("i", [nid] * len(pages))
+
+    for name, value in (("query", query), ("move", move), ("FIRST_PAGES", 3), ("HUGE_PAGES", 8)):
+        monkeypatch.setattr(mover_module, name, value)
+    wanted = json.loads(told(run, source=0, nid=1)) | {"limit_pages": 3}
+    assert json.loads(Mover(Procfs()).answer(json.dumps(wanted)))["outcome"] == outcome_of(moved=3, there=8)
+    assert asked == set(run[:11])
+
+
 class Still:
     """Memory of which all pages but the last three are where they are to go, or cannot leave."""
 
