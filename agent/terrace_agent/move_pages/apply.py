@@ -93,7 +93,7 @@ class Applier:
         self.outcome += done
         if done.moved:
             self.pace = self.pace.woken()
-        self._watching.moved(step.pid, step.runs, promoted=step.promotes)
+        self._watching.moved(step.pid, self._pilot.finished, promoted=step.promotes)
         self._journal_with(lambda state: _counted(state, step, done))
 
     def _journal_with(self, change: Callable[[JournalState], JournalState]) -> None:

@@ -6,7 +6,8 @@ Each call drains the CPUs' lists of pages first (`lru_cache_disable()`, Linux mm
 expensive, and holds up whoever touches a page of it, so large ones are, too: their size follows a limit of 20 ms.
 """
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from errno import EACCES, EBUSY, EFAULT, ENOENT, ENOMEM
 
@@ -64,6 +65,28 @@ def outcome(statuses: Iterable[int], nid: int) -> Outcome:
         kind = "moved" if status == nid else "busy" if status >= 0 else _KINDS.get(status, "busy")
         counts[kind] += 1
     return Outcome(**counts)
+
+
+def split(runs: Sequence[range], page: int) -> tuple[tuple[range, ...], tuple[range, ...]]:
+    """Returns the runs of pages from `page` on, and those before it."""
+    cuts = [(run, bisect_left(run, page)) for run in runs]
+    return tuple(run[cut:] for run, cut in cuts if cut < len(run)), tuple(run[:cut] for run, cut in cuts if cut)
+
+
+def finished(runs: Sequence[range], first: int, next_one: int | None) -> tuple[range, ...]:
+    """Returns the runs of an order of which it is known what became of them.
+
+    Args:
+        runs: of the order.
+        first: the page it began with; those before it come after the others.
+        next_one: the page that would have been the next; None for none.
+    """
+    if next_one is None:
+        return tuple(runs)
+    later, earlier = split(runs, first)
+    if next_one >= first:
+        return split(later, next_one)[1]
+    return (*later, *split(earlier, next_one)[1])
 
 
 def next_size(pages: int, took_s: float) -> int:

@@ -79,8 +79,10 @@ def room_bytes(settings: Settings, flow: Flow, elapsed_s: float) -> int:
 def orders(settings: Settings, flow: Flow, tracked: Iterable[Tracked], room: int) -> Iterator[Move]:
     """Yields what fits into `room` bytes, the processes with the most pages to move first; see `MOST_RUNS`.
 
-    What an order has is taken for moved, so the next plan goes on with the others.
+    What came to a result has to be hot or cold anew before it is ordered again, so the next plan goes on with the rest.
     """
+    if room <= 0:
+        return
     left = MOST_RUNS
     for _, one in sorted(((_pages(settings, flow, one), one) for one in tracked), key=lambda pair: -pair[0]):
         found = tuple(islice(_runs(settings, flow, one), left))

@@ -10,14 +10,13 @@ import json
 import sys
 import time
 from array import array
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from errno import EACCES, EBUSY, EINVAL, ENOMEM, ESRCH
 from itertools import chain, compress, islice
 from typing import Any
 
-from terrace_agent.move_pages.batches import FIRST_PAGES, Outcome, next_size, outcome
+from terrace_agent.move_pages.batches import FIRST_PAGES, Outcome, next_size, outcome, split
 from terrace_agent.move_pages.procfs import Procfs
 from terrace_agent.move_pages.syscall import UNTOLD, move, query
 
@@ -38,13 +37,13 @@ class Stretch:
         passed: what came of those that need no call.
         batch: those on a nid that they are to leave, as many as one call may take.
         behind: those behind it that it may take along: a huge page goes as a whole with the first of its pages.
-        reached: where the pages begin that are still to be settled after this stretch.
+        reached: where the pages begin that are still to be settled after this stretch; None behind the last one.
     """
 
     passed: Outcome
     batch: "array[int]"
     behind: "array[int]"
-    reached: int
+    reached: int | None
 
 
 class Mover:
@@ -59,31 +58,37 @@ class Mover:
 
     def answer(self, line: str) -> str:
         """Returns what came of the order that a line holds."""
-        self._longest_s = 0.0
-        done = self._carry_out(json.loads(line))
-        return json.dumps({"outcome": asdict(done), "longest_s": self._longest_s})
-
-    def _carry_out(self, order: Order) -> Outcome:
-        done, began = Outcome(), time.monotonic()
+        order, self._longest_s = json.loads(line), 0.0
         process = order["pid"], order["started"]
-        addresses = _from([range(*run) for run in order["runs"]], self._reached.pop(process, 0))
+        first = self._reached.pop(process, 0)
+        done, next_one = self._carry_out(order, first)
+        if next_one is not None:
+            self._remember(process, next_one)
+        return json.dumps({"outcome": asdict(done), "longest_s": self._longest_s, "finished": [first, next_one]})
+
+    def _carry_out(self, order: Order, first: int) -> tuple[Outcome, int | None]:
+        """Returns what came of the pages from `first` on, and of those before it after them.
+
+        Also the page that is the next to be settled; None for none.
+        """
+        done, began = Outcome(), time.monotonic()
+        later, earlier = split([range(*run) for run in order["runs"]], first)
+        addresses = chain.from_iterable(chain(later, earlier))
         try:
             for stretch in self._stretches(order, addresses):
                 # A process may end between two calls, and its pid may be one by then that must not be moved.
                 if self._procfs.started(order["pid"]) != order["started"]:
-                    return done + Outcome(gone=1)
+                    return done + Outcome(gone=1), None
                 done, left = done + stretch.passed, order["limit_pages"] - done.moved
-                came, is_cut = self._batch(order, stretch.batch, left)
+                came, cut = self._batch(order, stretch.batch, left)
                 done += came
                 late = time.monotonic() - began >= self._enough_s
-                if late:
-                    self._remember(process, stretch.reached)
-                if done.full or is_cut or late:
+                if done.full or cut is not None or done.moved >= order["limit_pages"] or late:
                     done += Outcome(moved=_arrived(order, query(order["pid"], stretch.behind)))
-                    break
+                    return done, stretch.batch[0] if done.full else stretch.reached if cut is None else cut
         except OSError as error:
             done += _ended(error)
-        return done
+        return done, None
 
     def _remember(self, process: tuple[int, int], page: int) -> None:
         """Keeps where the next order for a process goes on: else what stays would be all that it ever gets to."""
@@ -106,14 +111,14 @@ class Mover:
                 ahead += array("Q", compress(more, is_leaving))
             batch, ahead = ahead[: min(self._pages, ready)], ahead[min(self._pages, ready) :]
             ready -= len(batch)
-            reached = ahead[0] if ahead else more[-1] + 1 if more else 0
+            reached = ahead[0] if ahead else None if seen_all else more[-1] + 1
             yield Stretch(passed=passed, batch=batch, behind=ahead[:HUGE_PAGES], reached=reached)
 
-    def _batch(self, order: Order, batch: "array[int]", limit: int) -> tuple[Outcome, bool]:
+    def _batch(self, order: Order, batch: "array[int]", limit: int) -> tuple[Outcome, int | None]:
         """Moves the pages of a batch that no other one has taken along, and counts those that it has.
 
         Returns:
-            What came of them, and whether the limit ends the order: what it cuts off is not come back to.
+            What came of them, and the first one that the limit cuts off; None where it cuts off none.
         """
         places = query(order["pid"], batch)
         here = [page for page, nid in zip(batch, places, strict=True) if nid in order["sources"]]
@@ -126,7 +131,7 @@ class Mover:
             done += self._move(order["pid"], array("Q", leaving), order["nid"])
         if rest:
             done += Outcome(moved=_arrived(order, query(order["pid"], array("Q", rest))))
-        return done, bool(rest) or done.moved >= limit
+        return done, rest[0] if rest else None
 
     def _move(self, pid: int, leaving: "array[int]", nid: int) -> Outcome:
         began = time.monotonic()
@@ -139,14 +144,6 @@ class Mover:
             now = query(pid, leaving)
             statuses = array("i", map(settled, statuses, now, [nid] * len(now)))
         return outcome(statuses, nid)
-
-
-def _from(runs: Sequence[range], page: int) -> Iterator[int]:
-    """Returns the pages of the runs, those before `page` last."""
-    splits = [bisect_left(run, page) for run in runs]
-    later = (run[split:] for run, split in zip(runs, splits, strict=True))
-    earlier = (run[:split] for run, split in zip(runs, splits, strict=True))
-    return chain.from_iterable(chain(later, earlier))
 
 
 def _staying(order: Order, places: Iterable[int]) -> Outcome:

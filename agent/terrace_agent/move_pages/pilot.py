@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from terrace_agent.move_pages.batches import Outcome
+from terrace_agent.move_pages.batches import Outcome, finished
 from terrace_agent.steps import Move
 
 ANSWER_WITHIN_S = 10.0
@@ -23,6 +23,8 @@ class Pilot:
 
     Attributes:
         was_late: the mover did not answer the last order in time.
+        finished: the runs of the last order that need no further one before they were looked at again; all of them if
+            the mover did not answer, for what it hangs over today it would hang over again.
     """
 
     def __init__(self, command: Sequence[str] = COMMAND, *, answer_within_s: float = ANSWER_WITHIN_S) -> None:
@@ -31,6 +33,7 @@ class Pilot:
         self._process: subprocess.Popen[str] | None = None
         self._hangs = False
         self.was_late = False
+        self.finished: tuple[range, ...] = ()
         self.longest_call_s = 0.0
 
     @property
@@ -50,7 +53,7 @@ class Pilot:
 
     def carry_out(self, order: Move) -> Outcome:
         """Returns what became of the pages; nothing while the mover hangs, or if it ended over this order."""
-        process, self.was_late = self._ready(), False
+        process, self.was_late, self.finished = self._ready(), False, order.runs
         if process is None or process.stdin is None or process.stdout is None:
             return Outcome()
         try:
@@ -63,7 +66,7 @@ class Pilot:
             self.was_late = True
             self._end_late()
             return Outcome()
-        return self._answer(process.stdout.readline())
+        return self._answer(process.stdout.readline(), order)
 
     def close(self) -> None:
         """Ends the mover; one that hangs is left to the kernel."""
@@ -96,12 +99,13 @@ class Pilot:
                 pipe.close()
         self._process = None
 
-    def _answer(self, line: str) -> Outcome:
+    def _answer(self, line: str, order: Move) -> Outcome:
         if not line:
             self._end_late()
             return Outcome()
         answer = json.loads(line)
         self.longest_call_s = max(self.longest_call_s, answer["longest_s"])
+        self.finished = finished(order.runs, *answer["finished"])
         return Outcome(**answer["outcome"])
 
 

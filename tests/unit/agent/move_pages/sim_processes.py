@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from terrace_agent.move_pages.batches import Outcome
+from terrace_agent.move_pages.batches import Outcome, finished
 from terrace_agent.move_pages.pilot import Pilot
 from terrace_agent.move_pages.procfs import Procfs
 from terrace_agent.steps import Move
@@ -106,14 +106,17 @@ class SimPilot(Pilot):
 
     def carry_out(self, order: Move) -> Outcome:
         self.orders.append(order)
+        self.finished = order.runs
         process = self._procfs.processes.get(order.pid)
         if process is None or process.started != order.started:
             return Outcome(gone=1)
         done = Outcome()
         for run in order.runs:
             for address in run:
-                if done.moved < order.limit_pages:
-                    done += self._page(process, address, order)
+                if done.moved >= order.limit_pages:
+                    self.finished = finished(order.runs, 0, address)
+                    return done
+                done += self._page(process, address, order)
         return done
 
     def _page(self, process: SimProcess, address: int, order: Move) -> Outcome:

@@ -170,6 +170,23 @@ def test_promotion_leaves_what_must_stay_free() -> None:
     assert 0 < hot.on(0) < PAGES
 
 
+def test_what_is_hot_and_goes_beyond_the_quota_of_one_turn_goes_on_in_the_next_without_another_look() -> None:
+    machine = Machine()
+    hot = SimRange(PAGES, 1)
+    machine.add(41, hot)
+    slow = settings(quota="2Mi", used="90%", free="12%", min_age="4s")
+    machine.run(4, slow, (hot,))
+    machine.cost_s = 1_000.0
+    machine.turn(slow, (hot,))
+    moved = [hot.on(0)]
+    for _ in range(4):
+        plan = machine.turn(slow)
+        assert not any(isinstance(step, Watch) for step in plan.steps)
+        moved.append(hot.on(0))
+    a_turn = 3 * MIB // 2 // 4096
+    assert [after - before for before, after in itertools.pairwise(moved)] == [pytest.approx(a_turn, abs=2)] * 4
+
+
 class LatePilot(SimPilot):
     """One whose mover never answers in time."""
 

@@ -13,7 +13,7 @@ from random import Random
 import pytest
 
 from terrace_agent.move_pages import mover as mover_module
-from terrace_agent.move_pages.batches import FIRST_PAGES, LEAST_PAGES, MOST_PAGES, Outcome, next_size, outcome
+from terrace_agent.move_pages.batches import FIRST_PAGES, LEAST_PAGES, MOST_PAGES, Outcome, finished, next_size, outcome
 from terrace_agent.move_pages.mover import _MOST_REACHED, HUGE_PAGES, Mover, settled
 from terrace_agent.move_pages.pilot import Pilot
 from terrace_agent.move_pages.procfs import Procfs
@@ -23,7 +23,7 @@ from terrace_agent.steps import Move
 PAGE = os.sysconf("SC_PAGE_SIZE")
 NO_NID = 63
 STARTED = Procfs().started(os.getpid())
-ANSWERS = json.dumps({"outcome": {"moved": 3}, "longest_s": 0.5})
+ANSWERS = json.dumps({"outcome": {"moved": 3}, "longest_s": 0.5, "finished": [0, 3 * PAGE]})
 
 
 @pytest.fixture
@@ -186,6 +186,9 @@ class Mixed:
         self._absent = {folio for folio in range(300) if random.random() < 0.1}
         self._nids = {folio: int(random.random() < 0.2) for folio in range(300)}
 
+    def is_fixed(self, page: int) -> bool:
+        return self._folio(page) in self._busy | self._absent
+
     def _folio(self, page: int) -> int:
         return page // PAGE // self.small_pages
 
@@ -227,6 +230,32 @@ def test_each_page_counts_as_what_became_of_it_and_no_more_than_a_folio_goes_bey
     if limit > len(wanted):
         assert (outcome["there"], outcome["gone"]) == (before.tolist().count(1), before.tolist().count(-ENOENT))
         assert sum(outcome.values()) == len(wanted)
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_orders_for_what_was_left_of_the_ones_before_come_to_every_page(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = Random(seed)
+    memory = Mixed(random, random.choice([1, 2, 8]))
+    monkeypatch.setattr(mover_module, "query", memory.query)
+    monkeypatch.setattr(mover_module, "move", memory.move)
+    monkeypatch.setattr(mover_module, "next_size", lambda pages, took_s: pages)
+    for name, value in (("FIRST_PAGES", random.choice([1, 3, 20])), ("HUGE_PAGES", 8)):
+        monkeypatch.setattr(mover_module, name, value)
+    left = [page * PAGE for page in range(200) if random.random() < 0.8]
+    stay = {page for page in left if memory.is_fixed(page)}
+    mover = Mover(Procfs(), enough_s=random.choice([0.0, 60.0]))
+    for _ in range(len(left)):
+        runs = [range(page, page + PAGE, PAGE) for page in left]
+        line = json.loads(told(range(0), source=0, nid=1)) | {"limit_pages": random.choice([1, 5, 50])}
+        line["runs"] = [(run.start, run.stop, run.step) for run in runs]
+        over = {run.start for run in finished(runs, *json.loads(mover.answer(json.dumps(line)))["finished"])}
+        assert all(memory.query(0, array("Q", over - stay)))
+        left = [page for page in left if page not in over]
+        if not left:
+            return
+    pytest.fail("an order came to no end of any page")
 
 
 def test_an_order_whose_limit_is_reached_looks_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -299,7 +328,9 @@ def test_a_mover_that_is_late_is_killed_and_another_one_answers() -> None:
     assert (late.was_late, late.problem) == (True, "")
     late._command = (sys.executable, "-c", f"input(); print({ANSWERS!r})")
     late._answer_within_s = 30
-    assert late.carry_out(order()) == Outcome(moved=3)
+    run = range(0, 9 * PAGE, PAGE)
+    assert late.carry_out(order(runs=(run,))) == Outcome(moved=3)
+    assert late.finished == (run[:3],)
     assert (late.was_late, late.problem) == (False, "")
     assert late.longest_call_s == 0.5
     late.close()
