@@ -3,14 +3,16 @@
 Before: the limit of the agent's own cgroup. After: `watch` leaves out what does not fit.
 
 What is known of a page takes up to `PAGE_COSTS_BYTES`: two bytes of heat, one of the samples of idle bits, and one
-more while a look has old and new ones. All of it may take `1 / SHARE` of the limit; Python, the mover, and what a look
-reads need the rest.
+more while a look has old and new ones. A range of addresses is a few objects, however few pages it has. All of it may
+take `1 / SHARE` of the limit; Python, the mover, and what a look reads need the rest.
 """
 
 from pathlib import Path
 
 SHARE = 4
 PAGE_COSTS_BYTES = 4
+RANGE_COSTS_PAGES = 192
+"""A range is charged as so many pages."""
 DEFAULT_LIMIT_BYTES = 1 << 30
 """Taken for the limit where there is none: 256 MiB for 256 GiB of pages of 4 KiB."""
 

@@ -7,6 +7,7 @@ another user, CAP_DAC_OVERRIDE, since they belong to that user and are for its e
 import contextlib
 import os
 from array import array
+from collections.abc import Iterator
 from pathlib import Path
 
 _ENTRY_BYTES = 8
@@ -25,17 +26,17 @@ class Procfs:
         self.page_bytes = page_bytes or os.sysconf("SC_PAGE_SIZE")
         self._root = root
 
-    def smaps(self, pid: int) -> str:
-        """Returns `smaps`; empty for a process that is gone.
+    def smaps(self, pid: int) -> Iterator[str]:
+        """Yields the lines of `smaps`, one at a time, for a process may have very many; none of one that is gone.
 
         Raises:
             OSError: it may not be read.
         """
-        return self._text(pid, "smaps")
+        return self._lines(pid, "smaps")
 
-    def numa_maps(self, pid: int) -> str:
-        """Returns `numa_maps`; see `smaps`."""
-        return self._text(pid, "numa_maps")
+    def numa_maps(self, pid: int) -> Iterator[str]:
+        """Yields the lines of `numa_maps`; see `smaps`."""
+        return self._lines(pid, "numa_maps")
 
     def resident_bytes(self, pid: int) -> int:
         """Returns what the process has in memory; 0 for one that is gone."""
@@ -87,6 +88,12 @@ class Procfs:
         with contextlib.suppress(*_GONE):
             return (self._root / str(pid) / name).read_text(encoding="utf-8", errors="replace")
         return ""
+
+    def _lines(self, pid: int, name: str) -> Iterator[str]:
+        path = self._root / str(pid) / name
+        with contextlib.suppress(*_GONE), path.open(encoding="utf-8", errors="replace") as file:
+            for line in file:
+                yield line.rstrip("\n")
 
     def _pagemap(self, pid: int, start: int, pages: int) -> bytes:
         with contextlib.suppress(*_GONE), (self._root / str(pid) / "pagemap").open("rb", buffering=0) as file:

@@ -3,8 +3,8 @@
 Before: `procfs` reads `numa_maps` and `smaps`. After: trackers look at them, `choose` picks pages.
 
 Left alone are ranges that a policy binds (`bind:`, `prefer:`, ... in numa_maps: somebody placed them on purpose), huge
-pages of hugetlbfs, which move_pages(2) would split from their pool's nid, and everything that a file backs: it is
-shared, and MPOL_MF_MOVE moves what this process alone maps.
+pages of hugetlbfs, which move_pages(2) would split from their pool's nid, everything that a file backs: it is
+shared, and MPOL_MF_MOVE moves what this process alone maps, and ranges of a few pages.
 """
 
 import re
@@ -17,6 +17,8 @@ PIECE_PAGES = 1 << 16
 _HEADER = re.compile(r"([0-9a-f]+)-([0-9a-f]+) ([rwxsp-]{4}) ")
 _BY_NID = re.compile(r"N(\d+)=(\d+)")
 _SPARSEST = 8
+_LEAST_PAGES = 16
+"""In memory: smaller ranges cost more to keep in mind than their pages are worth, and processes may have very many."""
 _FREE_POLICIES = ("default", "local")
 
 
@@ -44,7 +46,7 @@ class Vma:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """One line of numa_maps: where the pages of a range are, by nid, and whether anybody placed them."""
+    """One line of numa_maps: where the pages of a range are, by nid, and whether it may and is worth to be moved."""
 
     start: int
     policy: str
@@ -52,22 +54,34 @@ class Placement:
     pages_by_nid: Mapping[int, int] = field(default_factory=dict)
 
 
-def parse_smaps(text: str, page_bytes: int) -> tuple[Vma, ...]:
-    """Returns the private ranges of `/proc/PID/smaps`, on a machine with pages of that size.
+def parse_smaps(lines: Iterable[str], page_bytes: int) -> Iterator[Vma]:
+    """Yields the private ranges of `/proc/PID/smaps`, on a machine with pages of that size.
 
     Raises:
         ValueError: a size is no number.
     """
-    return tuple(_parse_smaps(text, page_bytes))
+    bounds: tuple[int, int] | None = None
+    sizes: dict[str, int] = {}
+    for line in lines:
+        if match := _HEADER.match(line):
+            if bounds:
+                yield _vma(bounds, sizes, page_bytes)
+            bounds = (int(match[1], 16), int(match[2], 16)) if match[3][3] == "p" else None
+            sizes = {}
+        elif line.endswith(" kB"):
+            name, _, size = line.removesuffix(" kB").partition(":")
+            sizes[name] = int(size) * 1024
+    if bounds:
+        yield _vma(bounds, sizes, page_bytes)
 
 
-def parse_numa_maps(text: str) -> tuple[Placement, ...]:
-    """Returns the lines of `/proc/PID/numa_maps`.
+def parse_numa_maps(lines: Iterable[str]) -> Iterator[Placement]:
+    """Yields what the lines of `/proc/PID/numa_maps` say.
 
     Raises:
         ValueError: a line does not begin with an address and a policy.
     """
-    return tuple(_parse_placement(line) for line in text.splitlines() if line)
+    return (_parse_placement(line) for line in lines if line)
 
 
 def movable(vmas: Iterable[Vma], placements: Iterable[Placement]) -> tuple[Vma, ...]:
@@ -91,22 +105,6 @@ def _is_dense(vma: Vma) -> bool:
     return 0 < vma.end - vma.start <= vma.resident_bytes * _SPARSEST
 
 
-def _parse_smaps(text: str, page_bytes: int) -> Iterator[Vma]:
-    bounds: tuple[int, int] | None = None
-    sizes: dict[str, int] = {}
-    for line in text.splitlines():
-        if match := _HEADER.match(line):
-            if bounds:
-                yield _vma(bounds, sizes, page_bytes)
-            bounds = (int(match[1], 16), int(match[2], 16)) if match[3][3] == "p" else None
-            sizes = {}
-        elif line.endswith(" kB"):
-            name, _, size = line.removesuffix(" kB").partition(":")
-            sizes[name] = int(size) * 1024
-    if bounds:
-        yield _vma(bounds, sizes, page_bytes)
-
-
 def _vma(bounds: tuple[int, int], sizes: Mapping[str, int], page_bytes: int) -> Vma:
     return Vma(
         start=bounds[0],
@@ -121,6 +119,5 @@ def _parse_placement(line: str) -> Placement:
     address, policy, *details = line.split()
     blocked = any(word == "huge" or word.startswith("file=") for word in details)
     counts = {int(match[1]): int(match[2]) for word in details if (match := _BY_NID.fullmatch(word))}
-    return Placement(
-        start=int(address, 16), policy=policy, movable=policy in _FREE_POLICIES and not blocked, pages_by_nid=counts
-    )
+    free = policy in _FREE_POLICIES and not blocked and sum(counts.values()) >= _LEAST_PAGES
+    return Placement(start=int(address, 16), policy=policy, movable=free, pages_by_nid=counts)

@@ -6,7 +6,9 @@ Before: the pids of cgroups that may be moved. After: `choose`.
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import islice
 
+from terrace_agent.move_pages.allowance import RANGE_COSTS_PAGES
 from terrace_agent.move_pages.choose import Part, Tracked
 from terrace_agent.move_pages.heat import Heat, marked, resized, seen, unknown
 from terrace_agent.move_pages.procfs import Procfs
@@ -104,9 +106,15 @@ class Watch:
         if resident > left * self._procfs.page_bytes:
             self.no_room += 1
             return None, 0
-        started, placements = self._procfs.started(pid), parse_numa_maps(self._procfs.numa_maps(pid))
+        started = self._procfs.started(pid)
+        free = (one for one in parse_numa_maps(self._procfs.numa_maps(pid)) if one.movable)
+        most = left // RANGE_COSTS_PAGES
+        placements = tuple(islice(free, most + 1))
+        if len(placements) > most:
+            self.no_room += 1
+            return None, 0
         vmas = movable(parse_smaps(self._procfs.smaps(pid), self._procfs.page_bytes), placements)
-        pages = sum(vma.pages for vma in vmas)
+        pages = sum(vma.pages + RANGE_COSTS_PAGES for vma in vmas)
         if pages > left:
             self.no_room += 1
             return None, 0

@@ -1,6 +1,6 @@
 """Processes with pages on two nids, which a tracker can look at and a mover can move."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,20 +58,19 @@ class SimProcfs(Procfs):
         self.processes: dict[int, SimProcess] = {}
         self.refused: set[int] = set()
 
-    def smaps(self, pid: int) -> str:
+    def smaps(self, pid: int) -> Iterator[str]:
         kib = self.page_bytes // 1024
-        return "".join(
-            f"{one.start:x}-{one.start + one.pages * self.page_bytes:x} rw-p 00000000 00:00 0\n"
-            f"Rss: {one.pages * kib} kB\nReferenced: {sum(one.referenced) * kib} kB\nVmFlags: rd wr\n"
-            for one in self._ranges(pid)
-        )
+        for one in self._ranges(pid):
+            yield f"{one.start:x}-{one.start + one.pages * self.page_bytes:x} rw-p 00000000 00:00 0"
+            yield f"Rss: {one.pages * kib} kB"
+            yield f"Referenced: {sum(one.referenced) * kib} kB"
+            yield "VmFlags: rd wr"
 
-    def numa_maps(self, pid: int) -> str:
-        return "".join(
-            f"{one.start:x} {one.policy} {'file=/lib.so ' if one.backed else ''}anon={one.pages} "
-            f"N0={one.on(0)} N1={one.on(1)} kernelpagesize_kB=4\n"
-            for one in self._ranges(pid)
-        )
+    def numa_maps(self, pid: int) -> Iterator[str]:
+        for one in self._ranges(pid):
+            backed = "file=/lib.so " if one.backed else ""
+            nids = f"N0={one.on(0)} N1={one.on(1)}"
+            yield f"{one.start:x} {one.policy} {backed}anon={one.pages} {nids} kernelpagesize_kB=4"
 
     def resident_bytes(self, pid: int) -> int:
         return sum(one.pages for one in self._ranges(pid)) * self.page_bytes

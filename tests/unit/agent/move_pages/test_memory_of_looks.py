@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from terrace_agent.flows.directions import flows
-from terrace_agent.move_pages.allowance import DEFAULT_LIMIT_BYTES, allowed_pages, memory_limit_bytes
+from terrace_agent.move_pages.allowance import (
+    DEFAULT_LIMIT_BYTES,
+    PAGE_COSTS_BYTES,
+    RANGE_COSTS_PAGES,
+    allowed_pages,
+    memory_limit_bytes,
+)
 from terrace_agent.move_pages.choose import MOST_RUNS, Part, Tracked, orders
 from terrace_agent.move_pages.heat import Heat
 from terrace_agent.move_pages.idle_pages import Frames, IdlePageTracker
@@ -42,6 +48,19 @@ def large_process(root: Path, *, pages: int, resident: int | None = None) -> Pro
         for _ in range(pages // 1024):
             file.write((1 << 63 | FRAME).to_bytes(8, "little") * 1024)
     return Procfs(root, page_bytes=4096)
+
+
+def scattered_process(root: Path, *, ranges: int, pages: int) -> Procfs:
+    """A process of so many ranges of so many pages each, and one of 16 MiB before them."""
+    procfs = large_process(root, pages=PAGES)
+    with (root / "9/smaps").open("a") as smaps, (root / "9/numa_maps").open("a") as numa_maps:
+        numa_maps.write("\n")
+        for number in range(ranges):
+            start = START + (number + 1) * GIB
+            smaps.write(f"{start:x}-{start + pages * 4096:x} rw-p 00000000 00:00 0\nRss: {pages * 4} kB\n")
+            smaps.write("".join(f"{name}: 0 kB\n" for name in ("Referenced", "Pss", "Swap", "Locked")))
+            numa_maps.write(f"{start:x} default anon={pages} dirty={pages} N1={pages} kernelpagesize_kB=4\n")
+    return procfs
 
 
 def tracker_of(procfs: Procfs, root: Path, name: str) -> Tracker:
@@ -85,7 +104,7 @@ def test_a_range_is_cut_at_the_same_addresses_however_it_grows() -> None:
 
 
 def test_what_does_not_fit_is_left_out_and_said_with_what_helps() -> None:
-    machine = Machine(fast_free_mib=62, most_pages=3 * PAGES)
+    machine = Machine(fast_free_mib=62, most_pages=3 * (PAGES + RANGE_COSTS_PAGES))
     hot = [SimRange(PAGES, 1), SimRange(2 * PAGES, 1), SimRange(4 * PAGES, 1)]
     for number, one in enumerate(hot):
         machine.add(41 + number, one)
@@ -97,7 +116,7 @@ def test_what_does_not_fit_is_left_out_and_said_with_what_helps() -> None:
     assert note.startswith("1 processes are not looked at")
 
 
-@pytest.mark.parametrize(("most_pages", "no_room"), [(PAGES * 8, 0), (PAGES * 8 - 1, 1)])
+@pytest.mark.parametrize(("most_pages", "no_room"), [(PAGES * 8 + RANGE_COSTS_PAGES, 0), (PAGES * 8, 1)])
 def test_a_sparse_process_takes_room_for_all_of_its_pages(tmp_path: Path, most_pages: int, no_room: int) -> None:
     procfs = large_process(tmp_path, pages=PAGES * 8, resident=PAGES)
     watching = Watch(procfs, SoftDirtyTracker(procfs), most_pages=most_pages)
@@ -105,14 +124,48 @@ def test_a_sparse_process_takes_room_for_all_of_its_pages(tmp_path: Path, most_p
     assert (watching.no_room, len(watching.tracked)) == (no_room, 1 - no_room)
 
 
+def test_a_process_of_very_many_ranges_takes_no_more_than_pages_may(tmp_path: Path) -> None:
+    most_pages = 1 << 20
+    procfs = scattered_process(tmp_path, ranges=2 * most_pages // RANGE_COSTS_PAGES, pages=16)
+    watching = Watch(procfs, SoftDirtyTracker(procfs), most_pages=most_pages)
+    tracemalloc.start()
+    watching.look({9: POD}, every_s=1)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (watching.no_room, watching.tracked) == (1, ())
+    assert peak <= most_pages * PAGE_COSTS_BYTES
+
+
+def test_ranges_are_charged_for_what_they_cost(tmp_path: Path) -> None:
+    ranges = 2_000
+    procfs = scattered_process(tmp_path, ranges=ranges, pages=16)
+    watching = Watch(procfs, SoftDirtyTracker(procfs))
+    watching.look({9: POD}, every_s=1)
+    tracemalloc.start()
+    for _ in range(3):
+        watching.look({9: POD}, every_s=1)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(watching.tracked[0].parts) == 1 + ranges
+    assert kept <= PAGE_COSTS_BYTES * (PAGES + ranges * (16 + RANGE_COSTS_PAGES))
+
+
+def test_ranges_of_a_few_pages_are_left_out_and_the_large_one_among_them_is_not(tmp_path: Path) -> None:
+    procfs = scattered_process(tmp_path, ranges=2_000, pages=15)
+    watching = Watch(procfs, SoftDirtyTracker(procfs), most_pages=PAGES + RANGE_COSTS_PAGES)
+    for _ in range(2):
+        watching.look({9: POD}, every_s=1)
+    assert [part.heat.pages for part in watching.tracked[0].parts] == [PAGES]
+
+
 def test_a_newcomer_replaces_one_that_is_looked_at_only_if_it_is_much_larger() -> None:
     procfs = SimProcfs({})
-    watching = Watch(procfs, SoftDirtyTracker(procfs), most_pages=4 * PAGES)
+    watching = Watch(procfs, SoftDirtyTracker(procfs), most_pages=5 * PAGES)
     for pid, pages in ((41, 3 * PAGES), (42, 4 * PAGES), (43, 7 * PAGES)):
         procfs.processes[pid] = SimProcess([SimRange(pages, 1)], started=pid)
         watching.look(dict.fromkeys(procfs.processes, POD), every_s=1)
         assert [one.pid for one in watching.tracked] == [41]
-    watching = Watch(procfs, SoftDirtyTracker(procfs), most_pages=8 * PAGES)
+    watching = Watch(procfs, SoftDirtyTracker(procfs), most_pages=9 * PAGES)
     for pids in ((41,), (41, 43)):
         watching.look(dict.fromkeys(pids, POD), every_s=1)
     assert [one.pid for one in watching.tracked] == [43]

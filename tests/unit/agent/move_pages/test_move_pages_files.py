@@ -38,12 +38,12 @@ ALL = bytes([TOUCHED]) * 4
 
 
 def test_private_dense_unplaced_memory_is_movable_and_nothing_else() -> None:
-    [vma] = movable(parse_smaps(SMAPS, 4096), parse_numa_maps(NUMA_MAPS))
+    [vma] = movable(parse_smaps(SMAPS.splitlines(), 4096), parse_numa_maps(NUMA_MAPS.splitlines()))
     assert (vma.start, vma.pages, vma.resident_bytes) == (0x7F0000000000, 1024, 2 << 20)
 
 
 def test_where_pages_are_and_who_placed_them_is_read() -> None:
-    found = {one.start: one for one in parse_numa_maps(NUMA_MAPS)}
+    found = {one.start: one for one in parse_numa_maps(NUMA_MAPS.splitlines())}
     assert found[0x7F0000000000].pages_by_nid == {0: 500, 1: 12}
     assert not found[0x7F3000000000].movable
     assert not found[0x7F4000000000].movable
@@ -103,14 +103,15 @@ def test_pages_of_64_kib_are_looked_up_as_such(tmp_path: Path) -> None:
 
 def test_a_process_that_is_gone_has_nothing(tmp_path: Path) -> None:
     procfs = Procfs(tmp_path)
-    assert (procfs.smaps(9), procfs.numa_maps(9), procfs.resident_bytes(9), procfs.started(9)) == ("", "", 0, 0)
+    assert [*procfs.smaps(9), *procfs.numa_maps(9)] == []
+    assert (procfs.resident_bytes(9), procfs.started(9)) == (0, 0)
     assert procfs.page_flags(9, 0, 2) == (b"\0\0", b"\0\0")
     procfs.clear_refs(9, "4")
 
 
 def test_this_very_process_can_be_read() -> None:
     procfs = Procfs()
-    vmas = parse_smaps(procfs.smaps(os.getpid()), procfs.page_bytes)
+    vmas = tuple(parse_smaps(procfs.smaps(os.getpid()), procfs.page_bytes))
     assert sum(vma.resident_bytes for vma in vmas) > 1 << 20
     assert procfs.resident_bytes(os.getpid()) > 1 << 20
     assert procfs.started(os.getpid()) > 0
