@@ -47,9 +47,8 @@ def advance(before: Flows, looks: Iterable[Look]) -> Flows:
     """
     firsts = {(look.source_nid, look.promotes): look for look in sorted(looks, key=lambda look: -look.scheme)}
     return {
-        direction: _judge(before.get(direction), look.stats.sz_tried, look.stats.sz_ops_filter_passed)
+        direction: _judge(before.get(direction), look.stats.sz_tried, _passed_bytes(look))
         for direction, look in firsts.items()
-        if look.stats.sz_ops_filter_passed is not None
     }
 
 
@@ -57,6 +56,12 @@ def is_uniform(known: Flows, source_nid: int, *, promotes: bool) -> bool:
     """Returns whether the direction's regions shall not be weighed."""
     found = known.get((source_nid, promotes))
     return found is not None and found.uniform
+
+
+def _passed_bytes(look: Look) -> int:
+    """Returns what got past the filters; before 6.14 no kernel counts it, and what was moved says nearly the same."""
+    passed = look.stats.sz_ops_filter_passed
+    return look.stats.sz_applied if passed is None else passed
 
 
 def _judge(before: Passing | None, tried_bytes: int, passed_bytes: int) -> Passing:

@@ -20,9 +20,6 @@ from terrace_agent.workloads.values import Selection
 
 Filters = tuple[Filter, ...]
 
-_NOTHING = tuple(Filter(type=FilterType.ANON, matching=matching, allow=False) for matching in (True, False))
-"""Rejects whatever there is: what is anonymous, then what is not."""
-
 REJECTS_ONLY = (
     "workloads: this kernel's filters can only name what to leave alone (no ops_filters; Linux 6.15 has them), so a "
     "pod that is to be left alone is open to tiering from its start until the next look, a few seconds later, and for "
@@ -40,12 +37,17 @@ def scoped(filters: Filters, selection: Selection | None, features: frozenset[Fe
     """
     if selection is None:
         return filters
-    if Feature.OPS_FILTERS not in features:
-        allow = False if Feature.ALLOW_FILTERS in features else None
-        return (*_rejecting(filters), *(_memcg(path, allow=allow) for path in selection.barred))
+    allow = False if Feature.ALLOW_FILTERS in features else None
     if not selection.allowed:
-        return _NOTHING
+        return _nothing(allow=allow)
+    if Feature.OPS_FILTERS not in features:
+        return (*_rejecting(filters), *(_memcg(path, allow=allow) for path in selection.barred))
     return (*_rejecting(filters), *(_memcg(path, allow=True) for path in selection.allowed))
+
+
+def _nothing(*, allow: bool | None) -> Filters:
+    """Returns what rejects whatever there is: what is anonymous, then what is not."""
+    return tuple(Filter(type=FilterType.ANON, matching=matching, allow=allow) for matching in (True, False))
 
 
 def _rejecting(filters: Filters) -> Filters:

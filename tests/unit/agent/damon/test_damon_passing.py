@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,8 +65,10 @@ def test_schemes_of_single_pods_say_nothing_about_the_general_one() -> None:
     assert not is_uniform(known, 1, promotes=True)
 
 
-def test_a_kernel_that_does_not_count_what_passed_is_not_judged() -> None:
-    assert not after(look(0, None), look(100, None))
+@pytest.mark.parametrize(("moved", "is_starved"), [(5, True), (15, False)])
+def test_a_kernel_that_does_not_count_what_passed_is_judged_by_what_was_moved(moved: int, *, is_starved: bool) -> None:
+    tried = look(100, None)
+    assert after(look(0, None), replace(tried, stats=replace(tried.stats, sz_applied=moved * MIB))) is is_starved
 
 
 @given(st.lists(st.tuples(st.integers(0, 500), st.integers(0, 500)), min_size=1, max_size=8))

@@ -21,7 +21,7 @@ from cases.pods import (
     remove_pod,
     tier,
 )
-from simkernel import LINUX_6_12, LINUX_7_2, SimKernel
+from simkernel import LINUX_6_12, LINUX_7_2, Profile, SimKernel
 from simkernel.filters import Page, passes
 from terrace_agent.damon.features import Feature
 from terrace_agent.damon.scope import scoped
@@ -29,7 +29,7 @@ from terrace_agent.damon.tree import Filter, FilterType
 from terrace_agent.workloads.cgroups import read_cgroups
 from terrace_agent.workloads.resolve import resolve
 from terrace_agent.workloads.rules import Rules
-from terrace_agent.workloads.values import Known, Movable, Selection
+from terrace_agent.workloads.values import Found, Known, Movable, Selection
 from unit.agent.damon.builders import EVERYTHING, MemoryJournal, engine_on, guest, settings
 
 YOUNG_UP = Filter(type=FilterType.YOUNG, matching=True, allow=True)
@@ -72,6 +72,16 @@ def test_with_no_cgroup_to_move_everything_is_rejected() -> None:
     assert scoped((YOUNG_UP,), selected(), EVERYTHING) == (
         Filter(type=FilterType.ANON, matching=True, allow=False),
         Filter(type=FilterType.ANON, matching=False, allow=False),
+    )
+
+
+@pytest.mark.parametrize(("features", "allow"), [(frozenset(), None), (frozenset({Feature.ALLOW_FILTERS}), False)])
+def test_with_no_cgroup_to_move_kernels_that_can_only_reject_reject_everything_too(
+    features: frozenset[Feature], *, allow: bool | None
+) -> None:
+    assert scoped((), selected(), features) == (
+        Filter(type=FilterType.ANON, matching=True, allow=allow),
+        Filter(type=FilterType.ANON, matching=False, allow=allow),
     )
 
 
@@ -195,6 +205,17 @@ def test_kernels_that_can_only_reject_leave_alone_what_they_know_of() -> None:
     made = scoped((Filter(type=FilterType.YOUNG, matching=True, allow=None),), selection, frozenset())
     assert [one.memcg_path for one in made if one.type is FilterType.MEMCG] == [pod_path(2), container_path(2)]
     assert {one.allow for one in made} == {None}
+
+
+@pytest.mark.parametrize("profile", [LINUX_6_12, LINUX_7_2], ids=lambda profile: profile.name)
+def test_where_pods_cannot_be_told_apart_nobodys_pages_move(profile: Profile) -> None:
+    kernel = SimKernel(profile)
+    turn(kernel, resolve((), known(a_pod(1)), Found(unified=False), guest().tiers).movable)
+    for page in (
+        Page(memcg=container_path(1), anon=anon, young=young) for anon in (False, True) for young in (False, True)
+    ):
+        assert not moves(kernel, DEMOTION, page)
+        assert not moves(kernel, PROMOTION, page)
 
 
 def test_a_pod_that_has_gone_is_no_longer_listed(kernel: SimKernel) -> None:
