@@ -8,14 +8,17 @@ of use runs out of things to move, churn does not.
 Before: totals of what arrived. After: a cooldown, and the condition `GuardrailTripped`.
 """
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from terrace_agent.flows.limits import BP
 from terrace_api.units import display_bytes
 
 WINDOW_S = 300.0
-"""As long as a window is: a changed hot set of a usual node has been moved by then."""
+"""As long as a window is at least: what changed on a small node has been moved by then."""
+LONGEST_S = 3_600.0
+"""At most. By the default quota it takes 2,000 s to exchange a fast tier of 200 GiB and more (`limits`)."""
 
 _STEP_S = 10.0
 _SETTLING = 2
@@ -60,7 +63,7 @@ class Churn:
 
 
 def remember(history: tuple[Sample, ...], sample: Sample) -> tuple[Sample, ...]:
-    """Returns the history with `sample`: at most one each ten seconds, the oldest of them a window old or older.
+    """Returns the history with `sample`: at most one each ten seconds, of `LONGEST_S`, the oldest that old or older.
 
     Totals that shrank begin a new one.
     """
@@ -68,38 +71,62 @@ def remember(history: tuple[Sample, ...], sample: Sample) -> tuple[Sample, ...]:
         return (sample,)
     if history and sample.at_s - history[-1].at_s < _STEP_S:
         return history
-    older = tuple(one for one in history if sample.at_s - one.at_s >= WINDOW_S)
+    older = tuple(one for one in history if sample.at_s - one.at_s >= LONGEST_S)
     return (*older[-1:], *history[len(older) :], sample)
 
 
 def judge(history: tuple[Sample, ...], *, churn_max_bp: int, cooldown_us: int) -> Churn | None:
     """Returns that promotion and demotion undo each other; None if they do not, or if that cannot be told yet.
 
-    Exchanged is what moved both ways while the fast tier kept its floor. It is churn when a whole window of it is
-    more than `churn_max_bp` of the fast tier and the second half moved at least half as much as the first: a placement
-    that is getting somewhere slows down.
+    Exchanged is what moved both ways while the fast tier kept its floor. It is churn when more than `churn_max_bp` of
+    the fast tier was within a window, the shortest one from `WINDOW_S` to `LONGEST_S`, and its second half moved at
+    least half as much as the first: a placement that is getting somewhere slows down.
     """
-    if not history or history[-1].at_s - history[0].at_s < WINDOW_S:
+    if not history:
         return None
-    middle_s = (history[0].at_s + history[-1].at_s) / 2
-    first = _exchanged(tuple(one for one in history if one.at_s <= middle_s))
-    second = _exchanged(tuple(one for one in history if one.at_s >= middle_s))
-    exchanged, fast = first + second, history[-1].fast_bytes
-    if exchanged * BP <= churn_max_bp * fast or second * _SETTLING < first:
+    exchanged, fast, now_s = _Exchanged(history), history[-1].fast_bytes, history[-1].at_s
+    if exchanged.between(0, len(history) - 1) * BP <= churn_max_bp * fast:
         return None
+    for begin in reversed(range(bisect_right(exchanged.at_s, now_s - WINDOW_S))):
+        first, second = exchanged.halves(begin)
+        if (first + second) * BP > churn_max_bp * fast:
+            if second * _SETTLING < first:
+                return None
+            return _churn(first + second, fast, now_s - history[begin].at_s, until_s=now_s + cooldown_us / 1e6)
+    return None
+
+
+def _churn(exchanged: int, fast: int, seconds: float, *, until_s: float) -> Churn:
     return Churn(
         exchanged_bytes=exchanged,
         message=(
-            f"{display_bytes(exchanged)} went up and as much came down in {WINDOW_S / 60:.0f} minutes, on a fast tier "
+            f"{display_bytes(exchanged)} went up and as much came down in {seconds / 60:.0f} minutes, on a fast tier "
             f"of {display_bytes(fast)}: promotion and demotion undo each other. A longer demotion.minAge, more "
             "promotion.minAccesses, or a fast tier that holds the hot set ends that."
         ),
-        until_s=history[-1].at_s + cooldown_us / 1e6,
+        until_s=until_s,
     )
 
 
-def _exchanged(samples: tuple[Sample, ...]) -> int:
-    steps = [(one, two) for one, two in pairwise(samples) if one.keeps_floor]
-    up = sum(two.promoted_bytes - one.promoted_bytes for one, two in steps)
-    down = sum(two.demoted_bytes - one.demoted_bytes for one, two in steps)
-    return min(up, down)
+class _Exchanged:
+    """Sums over a history.
+
+    Attributes:
+        at_s: when each look was.
+    """
+
+    def __init__(self, history: tuple[Sample, ...]) -> None:
+        self.at_s = [one.at_s for one in history]
+        steps = [(one, two) if one.keeps_floor else (one, one) for one, two in pairwise(history)]
+        self._up = [*accumulate((two.promoted_bytes - one.promoted_bytes for one, two in steps), initial=0)]
+        self._down = [*accumulate((two.demoted_bytes - one.demoted_bytes for one, two in steps), initial=0)]
+
+    def between(self, begin: int, end: int) -> int:
+        """Returns what moved both ways from one look to another, by their numbers."""
+        return min(self._up[end] - self._up[begin], self._down[end] - self._down[begin])
+
+    def halves(self, begin: int) -> tuple[int, int]:
+        """Returns what moved both ways in the first half of the time since a look, and in the second."""
+        middle_s = (self.at_s[begin] + self.at_s[-1]) / 2
+        first = self.between(begin, bisect_right(self.at_s, middle_s) - 1)
+        return first, self.between(bisect_left(self.at_s, middle_s), len(self.at_s) - 1)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from terrace_agent.flows.churn import WINDOW_S, Churn, Sample, judge, remember
+from terrace_agent.flows.churn import LONGEST_S, WINDOW_S, Churn, Sample, judge, remember
 from unit.agent.damon.builders import GIB, MIB
 
 FAST = GIB
@@ -73,6 +73,38 @@ def test_demotion_that_others_need_is_not() -> None:
     assert found(watched(always(20), always(20), keeps_floor=False)) is None
 
 
+def test_what_takes_longer_than_the_shortest_window_is_seen_too() -> None:
+    churn = found(watched(always(5), always(5), seconds=440))
+    assert churn
+    assert "in 7 minutes" in churn.message
+
+
+def test_what_takes_longer_than_the_longest_window_is_not_churn_and_no_more_is_remembered() -> None:
+    slowly = lambda second: MIB // 2  # noqa: E731
+    history = watched(slowly, slowly, seconds=2 * round(LONGEST_S))
+    assert found(history) is None
+    assert len(history) <= LONGEST_S / 10 + 2
+
+
+def test_a_placement_that_slows_down_after_long_is_no_churn() -> None:
+    slowing = lambda second: 5 * MIB if second < 450 else MIB  # noqa: E731
+    assert found(watched(slowing, slowing, seconds=400)) is None
+    assert found(watched(slowing, slowing, seconds=1_400)) is None
+
+
+@pytest.mark.parametrize("fast_gib", [8, 64, 256, 1024, 2048])
+def test_the_default_quota_spent_on_nothing_else_is_churn_by_the_default_share_on_any_machine(fast_gib: int) -> None:
+    quota = min(max(200 * MIB, fast_gib * GIB // 1000), 2 * GIB) // 2
+    history: tuple[Sample, ...] = ()
+    for at_s in range(0, round(LONGEST_S), 10):
+        moved = at_s * quota
+        sample = Sample(
+            at_s=at_s, promoted_bytes=moved, demoted_bytes=moved, fast_bytes=fast_gib * GIB, keeps_floor=True
+        )
+        history = remember(history, sample)
+    assert judge(history, churn_max_bp=10_000, cooldown_us=0)
+
+
 def test_it_takes_a_whole_window_to_tell() -> None:
     assert found(watched(always(100), always(100), seconds=200)) is None
 
@@ -103,7 +135,7 @@ def test_churn_is_never_said_of_less_than_the_allowed(moved: list[tuple[int, int
     history = watched(lambda second: moved[second][0] * MIB, lambda second: moved[second][1] * MIB)
     churn = found(history)
     assert churn is None or churn.exchanged_bytes * 10_000 > CHURN_MAX_BP * FAST
-    assert len(history) <= 32
+    assert len(history) <= 33
 
 
 def test_moving_less_again_is_forgiven() -> None:
