@@ -129,6 +129,6 @@ def _notes(settings: Settings, condition: Condition) -> Iterator[str]:
     if condition.closed:
         yield f"{condition.closed} processes may not be looked at (CAP_SYS_PTRACE, CAP_DAC_OVERRIDE)"
     if condition.longest_stall_s > 0.1:
-        yield f"a look held up a process for {condition.longest_stall_s * 1000:.0f} ms"
+        yield f"a look held up a process for up to {condition.longest_stall_s * 1000:.0f} ms"
     if settings.demotion.enabled and settings.demotion.page_cache is PageCache.INCLUDE:
         yield "demotion.pageCache: this engine moves private memory only"

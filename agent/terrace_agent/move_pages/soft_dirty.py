@@ -7,7 +7,8 @@ cannot be known, so it is neither hot nor cold.
 
 Each look clears the bits for the next one (`clear_refs`), which walks all page tables of the process and holds its
 `mmap_lock` for writing meanwhile (`clear_refs_write()`, Linux fs/proc/task_mmu.c): what that costs is
-measured, and processes that are so large that it would take longer than `STALL_S` are not looked at any more.
+measured, and processes that are so large that it would take longer than `STALL_S` are not looked at any more. Measured is
+CPU time, which neither a busy machine lengthens nor a process that holds the lock itself.
 """
 
 import time
@@ -32,11 +33,19 @@ class SoftDirtyTracker:
     left_out = 0
     holds = False
 
-    def __init__(self, procfs: Procfs, clock: Callable[[], float] = time.monotonic, *, instead: str = "") -> None:
+    def __init__(
+        self,
+        procfs: Procfs,
+        clock: Callable[[], float] = time.monotonic,
+        cpu_clock: Callable[[], float] = time.thread_time,
+        *,
+        instead: str = "",
+    ) -> None:
         """Makes one; `instead` says what is better and cannot be used, for people."""
         self.blind_spot = "; ".join(filter(None, (_BLIND_SPOT, instead)))
         self._procfs = procfs
         self._clock = clock
+        self._cpu_clock = cpu_clock
         self._largest_bytes = LARGEST_BYTES
         self.longest_stall_s = 0.0
 
@@ -51,9 +60,10 @@ class SoftDirtyTracker:
     def begin(self, pid: int) -> None:
         """Clears the bits, so that the next look sees what came after."""
         for what in ("1", "4"):
-            began = self._clock()
+            began_s, cpu_s = self._clock(), self._cpu_clock()
             self._procfs.clear_refs(pid, what)
-            self._note(self._clock() - began, pid)
+            self.longest_stall_s = max(self.longest_stall_s, self._clock() - began_s)
+            self._bound(self._cpu_clock() - cpu_s, pid)
 
     def look(self, pid: int, vmas: Iterable[Vma]) -> Iterator[tuple[Vma, Look]]:
         """Yields what was touched since `begin` or the look before; call `begin` afterwards."""
@@ -67,10 +77,9 @@ class SoftDirtyTracker:
     def release(self) -> None:
         """Nothing is kept: the kernel has all bits."""
 
-    def _note(self, took_s: float, pid: int) -> None:
-        self.longest_stall_s = max(self.longest_stall_s, took_s)
-        if took_s > STALL_S:
-            self._largest_bytes = min(self._largest_bytes, round(self._procfs.resident_bytes(pid) * STALL_S / took_s))
+    def _bound(self, cpu_s: float, pid: int) -> None:
+        if cpu_s > STALL_S:
+            self._largest_bytes = min(self._largest_bytes, round(self._procfs.resident_bytes(pid) * STALL_S / cpu_s))
 
 
 def conclude(vma: Vma, dirty: bytes, present: bytes) -> Look:

@@ -147,23 +147,27 @@ def test_a_huge_page_has_as_many_frames_as_a_page_has_entries(tmp_path: Path) ->
 
 
 class SlowProcfs(Procfs):
-    """Each store to `clear_refs` takes so long for a process of 1 GiB."""
+    """Each store to `clear_refs` takes so long for a process of 1 GiB, and so much CPU time."""
 
-    def __init__(self, took_s: float) -> None:
+    def __init__(self, took_s: float, cpu_s: float) -> None:
         super().__init__(Path("/nowhere"))
-        self.now_s, self._took_s = 0.0, took_s
+        self.now_s, self.used_s = 0.0, 0.0
+        self._took_s, self._cpu_s = took_s, cpu_s
 
     def resident_bytes(self, pid: int) -> int:
         return 1 << 30
 
     def clear_refs(self, pid: int, what: str) -> None:
         self.now_s += self._took_s
+        self.used_s += self._cpu_s
 
 
-@pytest.mark.parametrize(("took_s", "tracked"), [(0.05, True), (0.2, False)])
-def test_a_process_that_was_held_up_for_too_long_is_not_looked_at_again(took_s: float, *, tracked: bool) -> None:
-    procfs = SlowProcfs(took_s)
-    tracker = SoftDirtyTracker(procfs, clock=lambda: procfs.now_s)
+@pytest.mark.parametrize(("took_s", "cpu_s", "tracked"), [(0.05, 0.05, True), (0.2, 0.2, False), (0.2, 0.05, True)])
+def test_a_process_that_takes_too_long_is_not_looked_at_again_but_what_waits_says_nothing(
+    took_s: float, cpu_s: float, *, tracked: bool
+) -> None:
+    procfs = SlowProcfs(took_s, cpu_s)
+    tracker = SoftDirtyTracker(procfs, clock=lambda: procfs.now_s, cpu_clock=lambda: procfs.used_s)
     tracker.begin(PID)
     assert tracker.longest_stall_s == pytest.approx(took_s)
     assert tracker.may_track(1 << 30) is tracked
