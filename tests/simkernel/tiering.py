@@ -98,8 +98,11 @@ class SimTiering:
     def run(self, seconds: int) -> None:
         """Lets so much time pass."""
         for _ in range(seconds):
-            if int(self.kernel.read(NUMA_BALANCING)) & 2 and not self.one_tier:
+            bits = int(self.kernel.read(NUMA_BALANCING))
+            if bits & 2 and not self.one_tier:
                 self._promote(int(self.kernel.read(RATE_LIMIT)) * _MIB)
+            elif bits & 1:  # Unmetered, from nids without CPUs (kernel fact 36).
+                self._promote(self.nids[SLOW].hot)
             self._kswapd()
         self._tell()
 

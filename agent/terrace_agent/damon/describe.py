@@ -9,6 +9,7 @@ from terrace_agent.damon.features import Feature
 from terrace_agent.damon.schemes import Flow
 from terrace_agent.damon.scope import REJECTS_ONLY
 from terrace_agent.damon.seen import Seen
+from terrace_agent.flows import balancing
 from terrace_agent.flows.limits import BP, Stops, share_bp, share_bytes
 from terrace_agent.flows.relief import words as reliefs
 from terrace_agent.topology.values import Nid
@@ -16,8 +17,6 @@ from terrace_api.node_tiering import Effective, QuotaControl
 from terrace_api.policy import Settings
 from terrace_api.units import Duration, Percent, display_bytes
 
-_NUMA_BALANCING_NORMAL = 1
-_NUMA_BALANCING_TIERING = 2
 _NAMED_CGROUPS = 3
 
 
@@ -59,7 +58,7 @@ def notes(settings: Settings, flows: tuple[Flow, ...], features: frozenset[Featu
         *_bounds(settings, flows),
         *ways.remarks(features),
         *_pressure(settings, features),
-        *_balancing(seen.numa_balancing),
+        *balancing.words(seen.numa_balancing),
         *_uncounted(seen.numa_stat, features),
         *_pinned(seen.pinned, doubled=not any(flow.stops.relieved for flow in flows)),
         *(line for flow in flows for line in reliefs((flow.pair.source, flow.pair.target))),
@@ -142,15 +141,6 @@ def _pinned(cgroups: tuple[str, ...], *, doubled: bool) -> Iterator[str]:
             f"cpusets keep {len(cgroups)} cgroups off a slow nid ({named}), which reclaim before Linux 6.16 would not "
             f"heed: the kernel's own demotion (demotion_enabled) is not switched on{floor}"
         )
-
-
-def _balancing(bits: int | None) -> Iterator[str]:
-    if bits is None:
-        return
-    if bits & _NUMA_BALANCING_TIERING:
-        yield "kernel.numa_balancing has bit 2: the kernel promotes too; store 0 there to leave it to Terrace"
-    elif bits & _NUMA_BALANCING_NORMAL:
-        yield "kernel.numa_balancing has bit 1: the kernel may move pages from nids without CPUs too, unmetered"
 
 
 def _uncounted(numa_stat: bool | None, features: frozenset[Feature]) -> Iterator[str]:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from terrace_agent.damon.read import ObservedKdamond, TreeReader
+from terrace_agent.flows.balancing import NUMA_BALANCING
 from terrace_agent.flows.demotion import DEMOTION_ENABLED
 from terrace_agent.hostfs import HostFs, read_optional
 
 DAMON_STAT = "/sys/module/damon_stat/parameters/enabled"
-_NUMA_BALANCING = "/proc/sys/kernel/numa_balancing"
 _NUMA_STAT = "/proc/sys/vm/numa_stat"
 
 _EXCLUSIVE_MODULES = (
@@ -47,7 +47,7 @@ def observe(fs: HostFs, reader: TreeReader) -> Observed:
     Raises:
         HostFileUnreadable: a file cannot be read.
     """
-    balancing, counts = read_optional(fs, _NUMA_BALANCING), read_optional(fs, _NUMA_STAT)
+    balancing, counts = read_optional(fs, NUMA_BALANCING), read_optional(fs, _NUMA_STAT)
     return Observed(
         kdamonds=reader.kdamonds() if reader.exists() else (),
         damon_stat=read_optional(fs, DAMON_STAT),

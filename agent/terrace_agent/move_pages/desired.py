@@ -6,7 +6,7 @@ Before: settings, topology, what is tracked. After: `engine` makes a plan of it.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from terrace_agent.flows import relief
+from terrace_agent.flows import balancing, relief
 from terrace_agent.flows.directions import Flow
 from terrace_agent.move_pages.allowance import SHARE
 from terrace_agent.move_pages.batches import Outcome, obstacles
@@ -35,6 +35,7 @@ class Condition:
         left_out: how many the tracker has no room for.
         longest_stall_s: that a look held up a process.
         unwatched: which guardrail holds nothing on this kernel, in words; empty for none.
+        numa_balancing: bits of the kernel's switch; None on a kernel without it.
     """
 
     tracker: str
@@ -48,6 +49,7 @@ class Condition:
     left_out: int = 0
     longest_stall_s: float = 0.0
     unwatched: str = ""
+    numa_balancing: int | None = None
 
 
 def moves(
@@ -110,6 +112,7 @@ def _sentence(flow: Flow) -> str:
 def _notes(settings: Settings, condition: Condition) -> Iterator[str]:
     yield f"accesses are tracked by {condition.tracker}: {condition.blind_spot}"
     yield from filter(None, (condition.problem, condition.unwatched))
+    yield from balancing.words(condition.numa_balancing)
     if kept := obstacles(condition.outcome):
         yield f"pages that did not move since the agent started: {kept}"
     if condition.pause_s > interval_s(settings):

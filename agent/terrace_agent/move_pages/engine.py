@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from terrace_agent.engine import Moved, Plan, levels_wait, unavailable
 from terrace_agent.errors import EngineUnavailable, HostFileMissing
 from terrace_agent.flows import directions, relief
+from terrace_agent.flows.balancing import NUMA_BALANCING
 from terrace_agent.flows.demotion import DEMOTION_ENABLED, confined, may_switch_off
 from terrace_agent.flows.directions import Flow
 from terrace_agent.flows.guarding import Guarding
@@ -185,6 +186,7 @@ class MovePagesEngine:
             longest_stall_s=self._tracker.longest_stall_s,
             left_out=self._tracker.left_out,
             unwatched=unwatched,
+            numa_balancing=self._numa_balancing(),
         )
         return Plan(
             steps=steps,
@@ -197,6 +199,10 @@ class MovePagesEngine:
     def _moves(self, settings: Settings, flows: tuple[Flow, ...], movable: Movable) -> tuple[Step, ...]:
         elapsed_s = self._applier.since_moves_s()
         return tuple(desired.moves(settings, flows, self._watching.tracked, movable, elapsed_s))
+
+    def _numa_balancing(self) -> int | None:
+        bits = read_optional(self._fs, NUMA_BALANCING)
+        return int(bits) if bits and bits.isdecimal() else None
 
     def _flows(self, settings: Settings, topology: Topology, movable: Movable) -> tuple[Flow, ...]:
         has_safety_net = not confined(topology, movable) and self._fs.exists(DEMOTION_ENABLED)

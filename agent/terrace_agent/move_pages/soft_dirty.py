@@ -6,8 +6,8 @@ range of which nearly nothing was referenced was not. Between, whether a page th
 cannot be known, so it is neither hot nor cold.
 
 Each look clears the bits for the next one (`clear_refs`), which walks all page tables of the process and holds its
-`mmap_lock` for writing meanwhile (`clear_refs_write()`, Linux fs/proc/task_mmu.c): what that costs is
-measured, and processes that are so large that it would take longer than `STALL_S` are not looked at any more. Measured is
+`mmap_lock` for writing meanwhile (`clear_refs_write()`, Linux fs/proc/task_mmu.c): what that costs is measured, and
+processes that are so large that it would take longer than `STALL_S` are not looked at any more. Measured for that is
 CPU time, which neither a busy machine lengthens nor a process that holds the lock itself.
 """
 

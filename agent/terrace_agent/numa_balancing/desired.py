@@ -10,18 +10,16 @@ notes: while a fast nid has much free memory, it takes every page that was touch
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from terrace_agent.flows.balancing import NORMAL, NUMA_BALANCING, TIERING
 from terrace_agent.flows.demotion import DEMOTION_ENABLED, confined
 from terrace_agent.flows.directions import Flow, flows
-from terrace_agent.numa_balancing.observe import NUMA_BALANCING, RATE_LIMIT, Observed
+from terrace_agent.numa_balancing.observe import RATE_LIMIT, Observed
 from terrace_agent.topology.values import Topology
 from terrace_agent.workloads.limits import unkept
 from terrace_agent.workloads.values import Movable
 from terrace_api.node_tiering import Effective
 from terrace_api.policy import PageCache, Settings
 from terrace_api.units import Percent, display_bytes
-
-TIERING = 2
-"""The bit of `numa_balancing` (NUMA_BALANCING_MEMORY_TIERING, Linux include/linux/sched/sysctl.h)."""
 
 _MIB = 1 << 20
 _HEEDS_CPUSETS = "pgdemote_proactive"
@@ -53,7 +51,8 @@ def desired(
         topology: at least two tiers.
         movable: for the cpusets and the limits in it.
         observed: for what this kernel has.
-        found_mode: `numa_balancing` before our first change of it: its other bits stay.
+        found_mode: `numa_balancing` before our first change of it: its other bits stay, but where nothing is to be
+            promoted, for the normal mode would go on, and without a limit.
         halted: a guardrail is hit.
 
     Raises:
@@ -65,11 +64,12 @@ def desired(
     values = {RATE_LIMIT: str(_rate_limit_mib_s(wanted))} if promotes else {}
     if settings.demotion.enabled and not pinned:
         values[DEMOTION_ENABLED] = "true"
-    values[NUMA_BALANCING] = str(found_mode | TIERING if promotes else found_mode & ~TIERING)
+    values[NUMA_BALANCING] = str(found_mode | TIERING if promotes else 0)
+    notes = (*_notes(settings, topology, observed, pinned), *(() if promotes else _without_promotion(found_mode)))
     return Desired(
         values=tuple(values.items()),
         flows=wanted,
-        effective=_effective(wanted, (*_notes(settings, observed, pinned), *unkept(movable, "NUMA balancing"))),
+        effective=_effective(wanted, (*notes, *unkept(movable, "NUMA balancing"))),
         words=tuple(_words(wanted, observed)),
     )
 
@@ -108,7 +108,15 @@ def _words(flows: tuple[Flow, ...], observed: Observed) -> Iterator[str]:
             )
 
 
-def _notes(settings: Settings, observed: Observed, pinned: tuple[str, ...]) -> Iterator[str]:
+def _without_promotion(found_mode: int) -> Iterator[str]:
+    if found_mode & NORMAL:
+        yield (
+            f"kernel.numa_balancing is 0 while nothing is to be promoted, {found_mode} before Terrace: bit 1 would "
+            "promote from nids without CPUs, at any rate. The kernel does not balance between sockets either meanwhile"
+        )
+
+
+def _notes(settings: Settings, topology: Topology, observed: Observed, pinned: tuple[str, ...]) -> Iterator[str]:
     if settings.promotion.enabled:
         yield (
             "promotion.fastUsedTarget, minAccesses and minAge, guardrails.fastFreeMin: NUMA balancing has its own "
@@ -122,7 +130,12 @@ def _notes(settings: Settings, observed: Observed, pinned: tuple[str, ...]) -> I
         yield "demotion.pageCache: kswapd demotes page cache as well; only what Terrace asks for leaves it out"
     if settings.demotion.enabled and settings.guardrails.slow_free_min.enabled:
         yield "guardrails.slowFreeMin: kswapd demotes all the same; only what Terrace asks for heeds it"
-    if settings.demotion.enabled and not observed.node_reclaim:
+    if settings.demotion.enabled and not observed.node_reclaim and topology.swaps:
+        yield (
+            "demotion.fastFreeTarget: nobody is asked to reclaim, for on this kernel only cgroups can be, and with "
+            "swap that would write memory of slow nids to disk; nids take orders since Linux 6.17"
+        )
+    elif settings.demotion.enabled and not observed.node_reclaim:
         yield "demotion.fastFreeTarget: only cgroups take orders to reclaim here, nids do since Linux 6.17"
     if pinned:
         yield (

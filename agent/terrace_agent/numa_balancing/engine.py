@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from terrace_agent.engine import Moved, Plan, unavailable
 from terrace_agent.errors import EngineUnavailable, PrivilegeLost, StoreRefused, StoreWithheld
+from terrace_agent.flows.balancing import NUMA_BALANCING
 from terrace_agent.flows.guarding import Guarding
 from terrace_agent.flows.guards import full_nids, sample
 from terrace_agent.hostfs import HostFs
@@ -16,7 +17,7 @@ from terrace_agent.numa_balancing.apply import Applier
 from terrace_agent.numa_balancing.cgroups import read_memory, reclaim_path
 from terrace_agent.numa_balancing.desired import Desired, desired
 from terrace_agent.numa_balancing.fitness import unfit_kernel, unfit_node
-from terrace_agent.numa_balancing.observe import NUMA_BALANCING, RATE_LIMIT, Observed, node_reclaim_path, observe
+from terrace_agent.numa_balancing.observe import RATE_LIMIT, Observed, node_reclaim_path, observe
 from terrace_agent.steps import Reclaim
 from terrace_agent.topology.values import Topology
 from terrace_agent.workloads.values import EVERYTHING, Movable
@@ -67,7 +68,7 @@ class NumaBalancingEngine:
         at_s, review = self._guarding.look(settings, state.cooldown, moves=True)
         wanted = self._desired(settings, topology, movable, observed, state, halted=review.halts)
         self._guarding.remember(sample(wanted.flows, (state.promoted_bytes, state.demoted_bytes), at_s))
-        orders = () if review.halts else tuple(self._orders(settings, wanted, movable, observed))
+        orders = () if review.halts else tuple(self._orders(settings, wanted, topology, movable, observed))
         plan = planning.plan(observed, wanted, state, orders)
         effective = replace(wanted.effective, notes=(*wanted.effective.notes, *filter(None, (review.note,))))
         demoting = [flow for flow in wanted.flows if not flow.pair.promotes]  # promotion stops at no guardrail
@@ -123,12 +124,14 @@ class NumaBalancingEngine:
         mode = int(found) if found is not None else observed.mode or 0
         return desired(settings, topology, movable, observed, found_mode=mode, halted=halted)
 
-    def _orders(self, settings: Settings, wanted: Desired, movable: Movable, observed: Observed) -> Iterator[Reclaim]:
+    def _orders(
+        self, settings: Settings, wanted: Desired, topology: Topology, movable: Movable, observed: Observed
+    ) -> Iterator[Reclaim]:
         only_anon = settings.demotion.page_cache is not PageCache.INCLUDE
         for lack in room.wanted(settings, wanted.flows):
             if lack.nid in observed.node_reclaim:
                 yield Reclaim(path=node_reclaim_path(lack.nid), bytes=lack.bytes, only_anon=only_anon)
-            else:
+            elif not topology.swaps:
                 cgroups = read_memory(self._fs, room.leaves(cgroup.path for cgroup in movable.allowed))
                 for cgroup, size in room.shares(lack, cgroups):
                     yield Reclaim(path=reclaim_path(cgroup.path), bytes=size)

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from terrace_agent.flows.balancing import NUMA_BALANCING
 from terrace_agent.flows.demotion import DEMOTION_ENABLED
 from terrace_agent.hostfs import HostFs, read_optional
 
-NUMA_BALANCING = "/proc/sys/kernel/numa_balancing"
 RATE_LIMIT = "/proc/sys/kernel/numa_balancing_promote_rate_limit_MBps"
 _VMSTAT = "/proc/vmstat"
 _COUNTERS = ("pgpromote_", "pgdemote_")

@@ -9,9 +9,10 @@ its limit, and goes first when everything is brought back.
 from collections.abc import Iterable, Iterator
 
 from terrace_agent.engine import Plan
+from terrace_agent.flows.balancing import NUMA_BALANCING
 from terrace_agent.journal import JournalState, Original
 from terrace_agent.numa_balancing.desired import Desired
-from terrace_agent.numa_balancing.observe import NUMA_BALANCING, RATE_LIMIT, Observed
+from terrace_agent.numa_balancing.observe import RATE_LIMIT, Observed
 from terrace_agent.steps import Begin, End, Reclaim, Remember, Restore, Step, Store, ended
 
 _SOON_S = 1.0

@@ -4,7 +4,8 @@ Before: `desired`, the cgroups' memory. After: `plan` makes orders to reclaim of
 
 Where the nid itself takes orders (`nodeN/reclaim`, Linux 6.17) it is asked. Else leaf cgroups are, by `memory.reclaim`
 (5.19), which reclaims on all nids: on a slow nid there is nothing to demote to, so page cache there would be
-dropped. Therefore only cgroups with hardly any page cache are asked.
+dropped, and with swap anonymous memory would be written out. Therefore only cgroups with hardly any page cache are
+asked, and none on a node with swap.
 
 Nothing is asked for while the nid has its free target.
 """

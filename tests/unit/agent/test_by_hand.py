@@ -14,10 +14,10 @@ from terrace_agent.cycle import Cycle
 from terrace_agent.damon.process_monitor import ProcessMonitor
 from terrace_agent.engines import make_engines
 from terrace_agent.errors import AnotherAgentRuns, EngineUnavailable, SettingsRejected, StoreWithheld, UnexpectedContent
+from terrace_agent.flows.balancing import NUMA_BALANCING
 from terrace_agent.journal_file import FileJournal
 from terrace_agent.lock import held_if_free, lock
 from terrace_agent.main import main
-from terrace_agent.numa_balancing.observe import NUMA_BALANCING
 from terrace_agent.steplog import StepLog
 from terrace_agent.turn import Turn
 from unit.agent.orders import order

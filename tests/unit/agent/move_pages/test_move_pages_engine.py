@@ -284,6 +284,17 @@ def test_pages_that_were_ordered_are_not_ordered_again_before_they_were_hot_for_
     assert due[3:] == [1, 0, 1, 0, 1, 0, 1, 0, 1]
 
 
+@pytest.mark.parametrize(("bits", "note"), [("0", ""), ("1", "unmetered"), ("2", "the kernel promotes too")])
+def test_what_the_kernel_moves_besides_is_said(bits: str, note: str) -> None:
+    machine = Machine()
+    machine.kernel.put("/proc/sys/kernel/numa_balancing", bits)
+    plan = machine.turn()
+    assert plan.effective
+    said = [one for one in plan.effective.notes if one.startswith("kernel.numa_balancing")]
+    assert len(said) == bool(note)
+    assert all(note in one for one in said)
+
+
 def test_processes_may_end_at_any_time_and_a_pid_may_come_back_as_another() -> None:
     machine = Machine()
     hot, fresh = SimRange(PAGES, 1), SimRange(PAGES, 1)

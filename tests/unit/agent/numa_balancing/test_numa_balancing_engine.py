@@ -158,7 +158,7 @@ def test_observe_moves_nothing_brings_everything_back_and_says_what_enforce_woul
 def test_without_promotion_only_demotion_is_switched_on() -> None:
     machine = Machine()
     machine.run(1, settings(promotion=False))
-    assert machine.switches() == ("1", "65536", "true")
+    assert machine.switches() == ("0", "65536", "true")
 
 
 def test_without_demotion_only_promotion_is_switched_on_and_what_was_on_goes_back() -> None:
@@ -201,6 +201,49 @@ def test_where_nids_take_no_orders_leaf_cgroups_of_anonymous_memory_do() -> None
     assert machine.host.demoted > 0
 
 
+def test_on_a_node_with_swap_no_cgroup_is_asked_for_it_would_swap_out_slow_memory() -> None:
+    machine = Machine(hot_on_slow=0)
+    machine.host.make_cgroup(POD, anon=400 * MIB)
+    swapping = dataclasses.replace(machine.topology, swaps=True)
+    plan = machine.engine.plan(settings(free="20%"), swapping, Movable(allowed=(Cgroup(path=POD),)))
+    assert not any(isinstance(step, Reclaim) for step in plan.steps)
+    assert plan.effective
+    assert any("with swap" in note for note in plan.effective.notes)
+
+
+class Refusing(SimTiering):
+    """A kernel, or a sidecar, that takes no order to reclaim at the moment."""
+
+    reason = errno.EBUSY
+
+    def store(self, path: str, value: str) -> None:
+        if path.endswith("reclaim"):
+            raise StoreRefused(path=path, value=value, errno=self.reason)
+        super().store(path, value)
+
+
+@pytest.mark.parametrize("reason", [errno.EBUSY, errno.ETIMEDOUT])
+def test_an_order_that_is_not_taken_now_is_given_again_and_no_failure(reason: int) -> None:
+    machine = Machine(profile=LINUX_6_16, node_reclaim=True, hot_on_slow=0)
+    machine.host.__class__ = Refusing
+    machine.host.reason = reason  # type: ignore[attr-defined]
+    for _ in range(2):
+        plan = machine.turn(settings(free="20%"))
+        assert any(isinstance(step, Reclaim) for step in plan.steps)
+    machine.host.__class__ = SimTiering
+    machine.run(1, settings(free="20%"))
+    assert machine.host.demoted > 0
+
+
+def test_promotion_that_is_off_is_off_in_the_kernels_normal_mode_too() -> None:
+    machine = Machine()
+    up = settings().promotion
+    machine.run(3, dataclasses.replace(settings(), promotion=dataclasses.replace(up, enabled=False)))
+    assert (machine.host.promoted, machine.switches()[0]) == (0, "0")
+    machine.stop()
+    assert machine.switches() == FOUND
+
+
 def test_less_than_was_asked_for_is_no_failure() -> None:
     machine = Machine(profile=LINUX_6_16, node_reclaim=True, hot_on_slow=0)
     machine.host.nids[0].other, machine.host.nids[0].cold = 1400 * MIB, 1 * MIB
@@ -240,8 +283,15 @@ def test_under_memory_pressure_nothing_is_promoted_and_nothing_asked_for() -> No
     asked = len(machine.host.asked)
     plan = machine.turn(settings(free="20%"))
     assert [one.reason for one in plan.tripped] == ["MemoryPressure"]
-    assert machine.switches()[0] == "1"
+    assert machine.switches()[0] == "0"
     assert len(machine.host.asked) == asked
+    promoted = machine.host.promoted
+    machine.host.run(5)
+    assert machine.host.promoted == promoted
+    assert plan.effective
+    assert any(
+        "kernel.numa_balancing is 0 while nothing is to be promoted, 1 before" in one for one in plan.effective.notes
+    )
     machine.host.kernel.put("/proc/pressure/memory", "some avg10=0.00 avg60=1.00 avg300=1.00 total=1")
     machine.turn()
     assert machine.switches()[0] == "3"
@@ -304,7 +354,7 @@ def test_a_cooldown_outlives_the_agent() -> None:
     machine.journal.save(dataclasses.replace(machine.journal.load(), cooldown=cooldown))
     machine.engine = machine.started()
     assert [one.reason for one in machine.turn().tripped] == ["Churn"]
-    assert machine.switches()[0] == "1"
+    assert machine.switches()[0] == "0"
     machine.host.kernel.put("/proc/uptime", "201.0 1.0")
     assert machine.turn().tripped == ()
     assert machine.switches()[0] == "3"
