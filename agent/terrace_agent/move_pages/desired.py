@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from terrace_agent.flows import balancing, relief
+from terrace_agent.flows import unkept as bounds
 from terrace_agent.flows.directions import Flow
 from terrace_agent.move_pages.allowance import SHARE
 from terrace_agent.move_pages.batches import Outcome, obstacles
@@ -113,6 +114,11 @@ def _notes(settings: Settings, condition: Condition) -> Iterator[str]:
     yield f"accesses are tracked by {condition.tracker}: {condition.blind_spot}"
     yield from filter(None, (condition.problem, condition.unwatched))
     yield from balancing.words(condition.numa_balancing)
+    yield (
+        "promotion.minAccesses and minAge, demotion.maxAccesses, youngFilter, quota.time and weights: move_pages takes "
+        "for hot what two of the last three looks saw touched, for cold what none of demotion.minAge may have"
+    )
+    yield from bounds.unkept(settings, "move_pages")
     if kept := obstacles(condition.outcome):
         yield f"pages that did not move since the agent started: {kept}"
     if condition.pause_s > interval_s(settings):

@@ -10,6 +10,7 @@ notes: while a fast nid has much free memory, it takes every page that was touch
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from terrace_agent.flows import unkept as bounds
 from terrace_agent.flows.balancing import NORMAL, NUMA_BALANCING, TIERING
 from terrace_agent.flows.demotion import DEMOTION_ENABLED, confined
 from terrace_agent.flows.directions import Flow, flows
@@ -126,6 +127,9 @@ def _notes(settings: Settings, topology: Topology, observed: Observed, pinned: t
             "quota: NUMA balancing promotes at any rate while a fast nid has more free than 1 GiB or a sixteenth of "
             "it, whichever is more"
         )
+    yield from bounds.unkept(settings, "NUMA balancing")
+    if settings.demotion.enabled:
+        yield "demotion.minAge and maxAccesses, youngFilter: reclaim goes by its own lists of what was used least"
     if settings.demotion.enabled and settings.demotion.page_cache is not PageCache.INCLUDE:
         yield "demotion.pageCache: kswapd demotes page cache as well; only what Terrace asks for leaves it out"
     if settings.demotion.enabled and settings.guardrails.slow_free_min.enabled:

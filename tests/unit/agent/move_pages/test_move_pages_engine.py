@@ -16,8 +16,8 @@ from terrace_agent.steps import Move, Watch
 from terrace_agent.topology.values import Topology
 from terrace_agent.workloads.values import Cgroup, Limited, Movable
 from terrace_api.node_tiering import EngineName
-from terrace_api.policy import Settings
-from terrace_api.units import Duration
+from terrace_api.policy import AddressRange, Settings, Watermarks
+from terrace_api.units import Duration, Percent, Size
 from unit.agent.damon.builders import MIB, MemoryJournal, nid, settings, topology, with_free
 from unit.agent.move_pages.sim_processes import BASE, SimPilot, SimProcess, SimProcfs, SimRange
 
@@ -491,3 +491,17 @@ def test_without_the_hosts_processes_nothing_is_tried() -> None:
     machine = Machine()
     machine.engine = MovePagesEngine(SimKernel(NO_DAMON), machine.journal)
     assert machine.engine.probe().reason == "NoHostProc"
+
+
+def test_bounds_that_only_damon_keeps_are_said_where_a_policy_has_them() -> None:
+    plain = POLICY
+    marks = Watermarks(
+        high=Percent.parse("90%"), mid=Percent.parse("50%"), low=Percent.parse("10%"), interval=Duration.parse("1s")
+    )
+    ranges = (AddressRange(start=Size.parse("0"), end=Size.parse("1Gi")),)
+    bounded = replace(plain, watermarks=marks, monitoring=replace(plain.monitoring, ranges=ranges))
+    for wanted, fields in ((plain, set[str]()), (bounded, {"watermarks", "monitoring.ranges"})):
+        effective = Machine().turn(wanted).effective
+        assert effective
+        said = {note.partition(":")[0] for note in effective.notes}
+        assert said & {"watermarks", "monitoring.ranges"} == fields

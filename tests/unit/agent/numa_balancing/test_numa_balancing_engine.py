@@ -13,7 +13,8 @@ from terrace_agent.errors import EngineMustStop, PrivilegeLost, StoreRefused
 from terrace_agent.journal import Cooldown
 from terrace_agent.steps import Reclaim
 from terrace_agent.workloads.values import Cgroup, Limited, Movable
-from terrace_api.policy import PageCache
+from terrace_api.policy import AddressRange, PageCache, Watermarks
+from terrace_api.units import Duration, Percent, Size
 from unit.agent.damon.builders import MIB, settings
 from unit.agent.numa_balancing.machine import FOUND, SWITCHES, Machine
 
@@ -407,3 +408,19 @@ def test_by_hand_an_order_is_printed_like_a_store() -> None:
     order = Reclaim(path="/sys/devices/system/node/node0/reclaim", bytes=4096, only_anon=True)
     [store] = stores(Plan(steps=(order,), reason=""))
     assert str(store) == f"{order.path} <- 4096 swappiness=max"
+
+
+def test_bounds_that_only_damon_keeps_are_said_where_a_policy_has_them() -> None:
+    plain = settings()
+    marks = Watermarks(
+        high=Percent.parse("90%"), mid=Percent.parse("50%"), low=Percent.parse("10%"), interval=Duration.parse("1s")
+    )
+    ranges = (AddressRange(start=Size.parse("0"), end=Size.parse("1Gi")),)
+    bounded = dataclasses.replace(
+        plain, watermarks=marks, monitoring=dataclasses.replace(plain.monitoring, ranges=ranges)
+    )
+    for wanted, fields in ((plain, set[str]()), (bounded, {"watermarks", "monitoring.ranges"})):
+        effective = Machine().turn(wanted).effective
+        assert effective
+        said = {note.partition(":")[0] for note in effective.notes}
+        assert said & {"watermarks", "monitoring.ranges"} == fields
