@@ -1,6 +1,7 @@
 """Runs in a guest: trees as Terrace compiles them, with one number that is another; told as JSON.
 
-What `validate` lets pass is staged and switched on: the kernel must take it. What it does not is never stored.
+What `validate` lets pass is staged and switched on, and committed to a kdamond that runs with the tree as it was: the
+kernel must take it, and go on. What `validate` does not let pass is never stored.
 
 Usage: numbers_in_guest.py TREES
 """
@@ -8,7 +9,9 @@ Usage: numbers_in_guest.py TREES
 import json
 import random
 import sys
+import time
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from contract.features import features_of
@@ -24,6 +27,7 @@ from unit.agent.damon.builders import settings
 from unit.agent.damon.numbers import NUMBERS, changed, has
 
 SEED = 11
+SAMPLES_S = 0.05
 NR_KDAMONDS = "/sys/kernel/mm/damon/admin/kdamonds/nr_kdamonds"
 STAT = "/sys/module/damon_stat/parameters/enabled"
 
@@ -35,17 +39,26 @@ def number(rng: random.Random) -> int:
     )
 
 
-def fate(fs: HostFs, tree: Kdamond, nids: frozenset[int]) -> str:
+def fate(fs: HostFs, good: Kdamond, tree: Kdamond, nids: frozenset[int]) -> str:
     """Returns what became of a tree: `rejected` before the first store, `on`, or what the kernel said."""
     try:
         check([tree], nids)
     except SettingsRejected:
         return "rejected"
+    started = staged(fs, [(tree, "on")])
+    return started if started != "on" else staged(fs, [(good, "on"), (tree, "commit")])
+
+
+def staged(fs: HostFs, steps: Iterable[tuple[Kdamond, str]]) -> str:
+    """Returns the state after trees were stored, each with a command, or what the kernel said."""
     fs.store(NR_KDAMONDS, "1")
     try:
-        for store in kdamond_stores(tree, 0):
-            fs.store(store.path, store.value)
-        fs.store(state_path(0), "on")
+        for tree, command in steps:
+            for store in kdamond_stores(tree, 0):
+                fs.store(store.path, store.value)
+            fs.store(state_path(0), command)
+        # Before 6.14 an invalid commit succeeds, and ends the kdamond a sample later (kernel fact 9).
+        time.sleep(SAMPLES_S)
         return fs.read(state_path(0))
     except StoreRefused as error:
         return str(error)
@@ -66,7 +79,7 @@ def run(fs: HostFs, trees: int) -> dict[str, object]:
     surprises = []
     for _ in range(trees):
         path, value = rng.choice(paths), number(rng)
-        met = fate(fs, changed(good, path, value), nids)
+        met = fate(fs, good, changed(good, path, value), nids)
         fates[met] += 1
         if met not in ("rejected", "on"):
             surprises.append(f"{path} = {value}: {met}")

@@ -18,9 +18,11 @@ from terrace_agent.damon.tree import (
     Context,
     GoalMetric,
     Intervals,
+    IntervalsGoal,
     Kdamond,
     MonitoringAttrs,
     QuotaGoal,
+    Quotas,
     Range,
     Scheme,
     Target,
@@ -78,6 +80,16 @@ def _intervals(intervals: Intervals) -> Iterator[str]:
         yield f"a sampling interval of {sample_us} us with an aggregation interval of {aggr_us} us"
     elif goal and goal.aggrs and not goal.min_sample_us <= sample_us <= goal.max_sample_us:
         yield f"a sampling interval of {sample_us} us outside of {goal.min_sample_us} to {goal.max_sample_us} us"
+    if not 0 <= intervals.update_us <= ULONG_MAX:
+        yield f"an update interval of {intervals.update_us} us"
+    if goal:
+        yield from _intervals_goal(goal)
+
+
+def _intervals_goal(goal: IntervalsGoal) -> Iterator[str]:
+    numbers = (goal.access_bp, goal.aggrs, goal.min_sample_us, goal.max_sample_us)
+    if not all(0 <= number <= ULONG_MAX for number in numbers):
+        yield f"a goal of intervals with {goal}"
 
 
 def _target(target: Target) -> Iterator[str]:
@@ -95,17 +107,23 @@ def _scheme(scheme: Scheme, nids: frozenset[int]) -> Iterator[str]:
         yield f"nid {scheme.target_nid} as a target: it has no memory"
     yield from _pattern(scheme.access_pattern)
     yield from _watermarks(scheme.watermarks)
-    weights = scheme.quotas.weights
-    if not all(0 <= weight <= 1_000 for weight in (weights.sz_permil, weights.nr_accesses_permil, weights.age_permil)):
-        yield f"weights of {weights}: each is 0 to 1000"
     if not 0 <= scheme.apply_interval_us <= ULONG_MAX:
         yield f"an apply interval of {scheme.apply_interval_us} us"
-    if not all(0 <= amount <= ULONG_MAX for amount in (scheme.quotas.ms, scheme.quotas.bytes)):
-        yield f"a quota of {scheme.quotas.ms} ms and {scheme.quotas.bytes} bytes"
-    if not 0 <= scheme.quotas.reset_interval_ms <= _LONGEST_WINDOW_MS:
-        yield f"a quota window of {scheme.quotas.reset_interval_ms} ms"
+    yield from _quotas(scheme.quotas)
     for goal in scheme.quotas.goals:
         yield from _goal(goal, nids)
+
+
+def _quotas(quotas: Quotas) -> Iterator[str]:
+    weights = quotas.weights
+    if not all(0 <= weight <= 1_000 for weight in (weights.sz_permil, weights.nr_accesses_permil, weights.age_permil)):
+        yield f"weights of {weights}: each is 0 to 1000"
+    if not all(0 <= amount <= ULONG_MAX for amount in (quotas.ms, quotas.bytes)):
+        yield f"a quota of {quotas.ms} ms and {quotas.bytes} bytes"
+    if not 0 <= quotas.reset_interval_ms <= _LONGEST_WINDOW_MS:
+        yield f"a quota window of {quotas.reset_interval_ms} ms"
+    if not all(0 <= (number or 0) <= UINT_MAX for number in (quotas.fail_charge_num, quotas.fail_charge_denom)):
+        yield f"{quotas.fail_charge_num}/{quotas.fail_charge_denom} charged for what fails"
 
 
 def _pattern(pattern: AccessPattern) -> Iterator[str]:

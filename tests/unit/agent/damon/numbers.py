@@ -10,13 +10,29 @@ NUMBERS = (
     "contexts.0.schemes.0.quotas.bytes",
     "contexts.0.schemes.0.quotas.ms",
     "contexts.0.schemes.0.quotas.reset_interval_ms",
+    "contexts.0.schemes.0.quotas.fail_charge_num",
+    "contexts.0.schemes.0.quotas.fail_charge_denom",
     "contexts.0.schemes.0.quotas.weights.sz_permil",
+    "contexts.0.schemes.0.quotas.weights.nr_accesses_permil",
+    "contexts.0.schemes.0.quotas.weights.age_permil",
     "contexts.0.schemes.0.apply_interval_us",
+    "contexts.0.schemes.0.access_pattern.sz.min",
+    "contexts.0.schemes.0.access_pattern.sz.max",
+    "contexts.0.schemes.0.access_pattern.nr_accesses.min",
     "contexts.0.schemes.0.access_pattern.nr_accesses.max",
+    "contexts.0.schemes.0.access_pattern.age.min",
     "contexts.0.schemes.0.access_pattern.age.max",
     "contexts.0.schemes.0.watermarks.interval_us",
+    "contexts.0.schemes.0.watermarks.high",
+    "contexts.0.schemes.0.watermarks.mid",
+    "contexts.0.schemes.0.watermarks.low",
     "contexts.0.monitoring_attrs.intervals.sample_us",
     "contexts.0.monitoring_attrs.intervals.aggr_us",
+    "contexts.0.monitoring_attrs.intervals.update_us",
+    "contexts.0.monitoring_attrs.intervals.intervals_goal.access_bp",
+    "contexts.0.monitoring_attrs.intervals.intervals_goal.aggrs",
+    "contexts.0.monitoring_attrs.intervals.intervals_goal.min_sample_us",
+    "contexts.0.monitoring_attrs.intervals.intervals_goal.max_sample_us",
     "contexts.0.monitoring_attrs.nr_regions.min",
     "contexts.0.monitoring_attrs.nr_regions.max",
     "contexts.0.targets.0.regions.0.start",
@@ -38,4 +54,5 @@ def has(tree: Any, path: str) -> bool:
     head, _, rest = path.partition(".")
     if head.isdecimal():
         return len(tree) > int(head) and has(tree[int(head)], rest)
-    return not rest or has(getattr(tree, head), rest)
+    found = getattr(tree, head)
+    return found is not None and (not rest or has(found, rest))
