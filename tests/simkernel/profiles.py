@@ -1,7 +1,8 @@
 """Which files, keywords and behaviours each simulated kernel has: one profile per class of kernels.
 
 Words of `has` are names of files or keywords as sysfs has them, where one release brought several the one that
-Terrace looks for. Evidence: docs/kernel-facts.md, and the contract tests on real kernels.
+Terrace looks for. Evidence: docs/kernel-facts.md, and the contract tests on those kernels that Debian has
+(`testbed.kernels`); of 6.19 to 7.1 the sources.
 """
 
 import errno

@@ -3,11 +3,15 @@
 Before: `surroundings`. After: `plan`: one tree has many users, and what is not ours is never touched.
 """
 
+from collections.abc import Iterable
+
 from terrace_agent.damon.ownership import owner_of
 from terrace_agent.damon.read import ObservedKdamond
 from terrace_agent.damon.surroundings import Observed
 from terrace_agent.errors import EngineUnavailable
 from terrace_agent.journal import OwnedKdamond
+
+_KDAMONDS = "/sys/kernel/mm/damon/admin/kdamonds"
 
 
 def check_alone(observed: Observed, owned: tuple[OwnedKdamond, ...]) -> None:
@@ -22,17 +26,22 @@ def check_alone(observed: Observed, owned: tuple[OwnedKdamond, ...]) -> None:
             reason="ForeignKdamonds",
             message=(
                 f"Somebody else uses DAMON on this node: {'; '.join(map(_name, foreign))}. It was left alone. Terrace "
-                "starts when it is stopped and nr_kdamonds is 0."
+                f"starts when it is stopped and nr_kdamonds is 0; by hand: {_stop(foreign)}"
             ),
         )
     if observed.exclusive:
         raise EngineUnavailable(
             reason="ExclusiveModule",
             message=(
-                f"{', '.join(observed.exclusive)} is enabled and tolerates no other user of DAMON. Terrace starts when "
-                f"N is stored in /sys/module/{observed.exclusive[0]}/parameters/enabled."
+                f"{', '.join(observed.exclusive)} is enabled and tolerates no other user of DAMON. To switch it off: "
+                + "; ".join(f"echo N > /sys/module/{module}/parameters/enabled" for module in observed.exclusive)
             ),
         )
+
+
+def _stop(foreign: Iterable[ObservedKdamond]) -> str:
+    offs = [f"echo off > {_KDAMONDS}/{kdamond.index}/state" for kdamond in foreign if kdamond.on]
+    return "; ".join([*offs, f"echo 0 > {_KDAMONDS}/nr_kdamonds"])
 
 
 def _name(kdamond: ObservedKdamond) -> str:

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import errno
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -426,6 +427,9 @@ def test_somebody_elses_kdamond_is_named_and_left_alone(kernel: SimKernel, tmp_p
     assert engine.plan_stop().steps == ()
     assert (capability.available, capability.reason) == (False, "ForeignKdamonds")
     assert not kernel.stored
+    for value, path in re.findall(r"echo (\S+) > ([^;]+)", capability.message):
+        kernel.store(path, value)
+    assert engine.probe().available
 
 
 def test_a_tree_that_somebody_staged_in_place_of_ours_is_foreign(kernel: SimKernel, tmp_path: Path) -> None:
