@@ -32,6 +32,7 @@ class SimTiering:
         tiering: whether the kernel has the mode at all (Linux 6.1).
         one_tier: the kernel takes both nids for equally fast.
         node_reclaim: whether nids take orders to reclaim (Linux 6.17).
+        busy: somebody else's order is at the nid.
         promoted: bytes that moved up so far.
         demoted: bytes that moved down so far.
         asked: orders to reclaim so far.
@@ -43,6 +44,7 @@ class SimTiering:
     tiering: bool = True
     one_tier: bool = False
     node_reclaim: bool = False
+    busy: bool = False
     promoted: int = 0
     demoted: int = 0
     asked: list[tuple[str, str]] = field(default_factory=list)
@@ -140,6 +142,8 @@ class SimTiering:
         size, _, option = value.partition(" ")
         if option not in {"", "swappiness=max"}:
             raise StoreRefused(path=path, value=value, errno=errno.EINVAL)
+        if self.busy:
+            raise StoreRefused(path=path, value=value, errno=errno.EBUSY)
         done = self._demote(int(size))
         self._tell()
         if done < int(size):

@@ -26,7 +26,7 @@ def check_alone(observed: Observed, owned: tuple[OwnedKdamond, ...]) -> None:
             reason="ForeignKdamonds",
             message=(
                 f"Somebody else uses DAMON on this node: {'; '.join(map(_name, foreign))}. It was left alone. Terrace "
-                f"starts when it is stopped and nr_kdamonds is 0; by hand: {_stop(foreign)}"
+                f"starts when it is stopped and nr_kdamonds is 0; by hand: {_stop(observed.kdamonds)}"
             ),
         )
     if observed.exclusive:
@@ -39,8 +39,9 @@ def check_alone(observed: Observed, owned: tuple[OwnedKdamond, ...]) -> None:
         )
 
 
-def _stop(foreign: Iterable[ObservedKdamond]) -> str:
-    offs = [f"echo off > {_KDAMONDS}/{kdamond.index}/state" for kdamond in foreign if kdamond.on]
+def _stop(kdamonds: Iterable[ObservedKdamond]) -> str:
+    """Returns the commands that end all of them: the number takes no store while any is on, one of ours included."""
+    offs = [f"echo off > {_KDAMONDS}/{kdamond.index}/state" for kdamond in kdamonds if kdamond.on]
     return "; ".join([*offs, f"echo 0 > {_KDAMONDS}/nr_kdamonds"])
 
 

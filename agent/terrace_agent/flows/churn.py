@@ -18,10 +18,12 @@ from terrace_api.units import display_bytes
 WINDOW_S = 300.0
 """As long as a window is at least: what changed on a small node has been moved by then."""
 LONGEST_S = 3_600.0
-"""At most. By the default quota it takes 2,000 s to exchange a fast tier of 200 GiB and more (`limits`)."""
+"""At most. By the default quota it takes 2,000 s to exchange a fast nid of 200 GiB to 2 TiB (`limits`)."""
 
 _STEP_S = 10.0
 _SETTLING = 2
+_NEARLY = 1.5
+"""How much longer than by the quota it may take: what moves at a fraction of it is a load that changes now and then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,7 @@ class Sample:
         promoted_bytes: arrived so far.
         demoted_bytes: likewise.
         fast_bytes: memory of the fast tier.
+        bytes_per_second: what the quota lets each direction move.
         keeps_floor: whether all of the fast tier's floor is free: then demotion only makes up for promotion, else
             somebody who allocates needs the room.
     """
@@ -41,6 +44,7 @@ class Sample:
     promoted_bytes: int
     demoted_bytes: int
     fast_bytes: int
+    bytes_per_second: int
     keeps_floor: bool
 
     @property
@@ -79,21 +83,27 @@ def judge(history: tuple[Sample, ...], *, churn_max_bp: int, cooldown_us: int) -
     """Returns that promotion and demotion undo each other; None if they do not, or if that cannot be told yet.
 
     Exchanged is what moved both ways while the fast tier kept its floor. It is churn when more than `churn_max_bp` of
-    the fast tier was within a window, the shortest one from `WINDOW_S` to `LONGEST_S`, and its second half moved at
+    the fast tier was, at nearly the rate of the quota or within `WINDOW_S`, and the second half of the time moved at
     least half as much as the first: a placement that is getting somewhere slows down.
     """
     if not history:
         return None
     exchanged, fast, now_s = _Exchanged(history), history[-1].fast_bytes, history[-1].at_s
-    if exchanged.between(0, len(history) - 1) * BP <= churn_max_bp * fast:
+    oldest = max(0, bisect_right(exchanged.at_s, now_s - _longest_s(history[-1], churn_max_bp)) - 1)
+    if exchanged.between(oldest, len(history) - 1) * BP <= churn_max_bp * fast:
         return None
-    for begin in reversed(range(bisect_right(exchanged.at_s, now_s - WINDOW_S))):
+    for begin in reversed(range(oldest, bisect_right(exchanged.at_s, now_s - WINDOW_S))):
         first, second = exchanged.halves(begin)
         if (first + second) * BP > churn_max_bp * fast:
             if second * _SETTLING < first:
                 return None
             return _churn(first + second, fast, now_s - history[begin].at_s, until_s=now_s + cooldown_us / 1e6)
     return None
+
+
+def _longest_s(now: Sample, churn_max_bp: int) -> float:
+    by_quota_s = now.fast_bytes * churn_max_bp / BP / max(1, now.bytes_per_second)
+    return min(LONGEST_S, max(WINDOW_S, _NEARLY * by_quota_s))
 
 
 def _churn(exchanged: int, fast: int, seconds: float, *, until_s: float) -> Churn:

@@ -98,13 +98,14 @@ def sample(flows: Iterable[Flow], moved_bytes: tuple[int, int], at_s: float) -> 
     While promotion and demotion undo each other, free memory stays between what promotion's last window leaves, which
     may have begun just above its stop, and demotion's stop. Who allocates goes below that.
     """
-    fast = {one.nid: (one, _least_free_bp(flow)) for flow in flows for one in (_fast(flow),)}
+    fast = {one.nid: (one, flow) for flow in flows for one in (_fast(flow),)}
     return Sample(
         at_s=at_s,
         promoted_bytes=moved_bytes[0],
         demoted_bytes=moved_bytes[1],
         fast_bytes=sum(nid.total_bytes for nid, _ in fast.values()),
-        keeps_floor=all(nid.free_bytes * BP >= least_bp * nid.total_bytes for nid, least_bp in fast.values()),
+        bytes_per_second=sum(flow.window.bytes_per_second for _, flow in fast.values()),
+        keeps_floor=all(nid.free_bytes * BP >= _least_free_bp(flow) * nid.total_bytes for nid, flow in fast.values()),
     )
 
 

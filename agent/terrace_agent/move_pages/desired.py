@@ -6,8 +6,7 @@ Before: settings, topology, what is tracked. After: `engine` makes a plan of it.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from terrace_agent.flows import balancing, relief
-from terrace_agent.flows import unkept as bounds
+from terrace_agent.flows import balancing, only_damon, relief
 from terrace_agent.flows.directions import Flow
 from terrace_agent.move_pages.allowance import SHARE
 from terrace_agent.move_pages.batches import Outcome, obstacles
@@ -118,7 +117,7 @@ def _notes(settings: Settings, condition: Condition) -> Iterator[str]:
         "promotion.minAccesses and minAge, demotion.maxAccesses, youngFilter, quota.time and weights: move_pages takes "
         "for hot what two of the last three looks saw touched, for cold what none of demotion.minAge may have"
     )
-    yield from bounds.unkept(settings, "move_pages")
+    yield from only_damon.words(settings, "move_pages")
     if kept := obstacles(condition.outcome):
         yield f"pages that did not move since the agent started: {kept}"
     if condition.pause_s > interval_s(settings):

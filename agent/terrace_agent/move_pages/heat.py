@@ -91,15 +91,15 @@ def resized(heat: Heat, *, before: int, pages: int) -> Heat:
 
 
 def marked(heat: Heat, moved: Iterable[range], *, hot: bool) -> Heat:
-    """Returns the heat with pages that were just moved taken for hot or cold through and through.
+    """Returns the heat with pages that an order has just come to an end with, whether they moved or stay.
 
-    They have to be seen the other way for as many looks as their direction asks, before they move back.
+    Nothing is known of them any more: they have to be seen hot or cold for as long as any before they are ordered
+    again. Those that were ordered as hot are taken for touched all the time, so that they do not move back before.
     """
     sure, maybe = bytearray(heat.sure), bytearray(heat.maybe)
     for run in moved:
         sure[run.start : run.stop] = bytes(len(run))
-        if hot:
-            maybe[run.start : run.stop] = b"\xff" * len(run)
+        maybe[run.start : run.stop] = (b"\xff" if hot else bytes([TOUCHED])) * len(run)
     return Heat(sure=bytes(sure), maybe=bytes(maybe), looks=heat.looks)
 
 

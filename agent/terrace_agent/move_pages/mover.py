@@ -26,7 +26,7 @@ HUGE_PAGES = 512
 ENOUGH_S = 3.0
 """After which an order ends, with what is left of it for the next one: the agent kills a mover that is late."""
 _MOST_REACHED = 1_000
-"""Processes of which it is kept where an order ended; they may be gone."""
+"""Of how many orders it is kept where they ended; the processes may be gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,16 +54,16 @@ class Mover:
         self._enough_s = enough_s
         self._pages = FIRST_PAGES
         self._longest_s = 0.0
-        self._reached: dict[tuple[int, int], int] = {}
+        self._reached: dict[tuple[int, int, int], int] = {}
 
     def answer(self, line: str) -> str:
         """Returns what came of the order that a line holds."""
         order, self._longest_s = json.loads(line), 0.0
-        process = order["pid"], order["started"]
-        first = self._reached.pop(process, 0)
+        way = order["pid"], order["started"], order["nid"]
+        first = self._reached.pop(way, 0)
         done, next_one = self._carry_out(order, first)
         if next_one is not None:
-            self._remember(process, next_one)
+            self._remember(way, next_one)
         return json.dumps({"outcome": asdict(done), "longest_s": self._longest_s, "finished": [first, next_one]})
 
     def _carry_out(self, order: Order, first: int) -> tuple[Outcome, int | None]:
@@ -85,16 +85,17 @@ class Mover:
                 late = time.monotonic() - began >= self._enough_s
                 if done.full or cut is not None or done.moved >= order["limit_pages"] or late:
                     done += Outcome(moved=_arrived(order, query(order["pid"], stretch.behind)))
-                    return done, stretch.batch[0] if done.full else stretch.reached if cut is None else cut
+                    again = stretch.batch[0] if done.full and came.moved else cut
+                    return done, stretch.reached if again is None else again
         except OSError as error:
             done += _ended(error)
         return done, None
 
-    def _remember(self, process: tuple[int, int], page: int) -> None:
-        """Keeps where the next order for a process goes on: else what stays would be all that it ever gets to."""
+    def _remember(self, way: tuple[int, int, int], page: int) -> None:
+        """Keeps where the next order goes on that is for the same process and nid: else it might get no further."""
         if len(self._reached) >= _MOST_REACHED:
             self._reached.clear()
-        self._reached[process] = page
+        self._reached[way] = page
 
     def _stretches(self, order: Order, addresses: Iterator[int]) -> Iterator[Stretch]:
         """Yields the order's pages: none is moved before it is known of those behind it where they are."""

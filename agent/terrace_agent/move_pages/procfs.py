@@ -91,9 +91,9 @@ class Procfs:
 
     def _lines(self, pid: int, name: str) -> Iterator[str]:
         path = self._root / str(pid) / name
-        with contextlib.suppress(*_GONE), path.open(encoding="utf-8", errors="replace") as file:
+        with contextlib.suppress(*_GONE), path.open(encoding="utf-8", errors="replace", newline="\n") as file:
             for line in file:
-                yield line.rstrip("\n")
+                yield line.removesuffix("\n")
 
     def _pagemap(self, pid: int, start: int, pages: int) -> bytes:
         with contextlib.suppress(*_GONE), (self._root / str(pid) / "pagemap").open("rb", buffering=0) as file:

@@ -3,6 +3,7 @@
 Before: the pids of cgroups that may be moved. After: `choose`.
 """
 
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -30,7 +31,7 @@ class Watch:
     Attributes:
         too_large: processes that the tracker does not look at for their size, at the last look.
         no_room: processes of which not all pages can be known.
-        closed: processes that may not be looked at.
+        closed: processes that may not be looked at, or whose files cannot be read for their content.
         looks: how many there were since everything was forgotten.
     """
 
@@ -58,7 +59,7 @@ class Watch:
         for pid in self._largest_first(cgroup_of):
             try:
                 found, pages = self._look(pid, cgroup_of[pid], left)
-            except OSError:
+            except (OSError, ValueError):
                 self.closed += 1
             else:
                 known |= {pid: found} if found else {}
@@ -75,12 +76,14 @@ class Watch:
     def moved(self, pid: int, runs: Iterable[range], *, promoted: bool) -> None:
         """Takes note that pages were moved, so that they are not moved back before they were seen otherwise."""
         if one := self._known.pop(pid, None):
-            runs = tuple(runs)
+            runs = sorted(runs, key=lambda run: run.start)
+            starts = [run.start for run in runs]
             identity, parts = (one.started, one.cgroup), list(one.parts)
             # What was known goes piece by piece, so that it is there once only.
             del one
             for number, part in enumerate(parts):
-                parts[number] = _marked(part, runs, hot=promoted)
+                inside = runs[bisect_left(starts, part.vma.start) : bisect_left(starts, part.vma.end)]
+                parts[number] = _marked(part, inside, hot=promoted) if inside else part
             self._known[pid] = Tracked(pid=pid, started=identity[0], cgroup=identity[1], parts=tuple(parts))
 
     def _largest_first(self, pids: Iterable[int]) -> list[int]:
@@ -153,8 +156,5 @@ class _History:
 
 def _marked(part: Part, runs: Iterable[range], *, hot: bool) -> Part:
     vma = part.vma
-    inside = [run for run in runs if vma.start <= run.start < vma.end]
-    pages = (
-        range((run.start - vma.start) // vma.page_bytes, (run.stop - vma.start) // vma.page_bytes) for run in inside
-    )
-    return replace(part, heat=marked(part.heat, pages, hot=hot)) if inside else part
+    pages = (range((run.start - vma.start) // vma.page_bytes, (run.stop - vma.start) // vma.page_bytes) for run in runs)
+    return replace(part, heat=marked(part.heat, pages, hot=hot))

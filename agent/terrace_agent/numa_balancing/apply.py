@@ -12,9 +12,9 @@ from terrace_agent.numa_balancing import counters
 from terrace_agent.numa_balancing.observe import observe
 from terrace_agent.steps import Begin, CoolDown, End, Reclaim, Remember, Restore, Step, Store
 
-_LESS_THAN_ASKED = {errno.EAGAIN, errno.EINTR, errno.EBUSY, errno.ETIMEDOUT}
+_LESS_THAN_ASKED = {errno.EAGAIN, errno.EINTR, errno.EBUSY}
 """How an order to reclaim ends that took less (`user_proactive_reclaim()`, Linux mm/vmscan.c): EBUSY while another one
-is at the nid. The sidecar's client says ETIMEDOUT of one that still runs."""
+is at the nid."""
 
 
 class Applier:

@@ -10,7 +10,7 @@ notes: while a fast nid has much free memory, it takes every page that was touch
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from terrace_agent.flows import unkept as bounds
+from terrace_agent.flows import only_damon
 from terrace_agent.flows.balancing import NORMAL, NUMA_BALANCING, TIERING
 from terrace_agent.flows.demotion import DEMOTION_ENABLED, confined
 from terrace_agent.flows.directions import Flow, flows
@@ -34,12 +34,14 @@ class Desired:
     Attributes:
         values: path and value of each setting, in the order in which they are stored.
         flows: every direction that is enabled.
+        cost: what comes with it that was not asked for, in words; empty for nothing.
     """
 
     values: tuple[tuple[str, str], ...]
     flows: tuple[Flow, ...]
     effective: Effective
     words: tuple[str, ...]
+    cost: str = ""
 
 
 def desired(
@@ -66,12 +68,13 @@ def desired(
     if settings.demotion.enabled and not pinned:
         values[DEMOTION_ENABLED] = "true"
     values[NUMA_BALANCING] = str(found_mode | TIERING if promotes else 0)
-    notes = (*_notes(settings, topology, observed, pinned), *(() if promotes else _without_promotion(found_mode)))
+    notes = (*_notes(settings, topology, observed, pinned), *unkept(movable, "NUMA balancing"))
     return Desired(
         values=tuple(values.items()),
         flows=wanted,
-        effective=_effective(wanted, (*notes, *unkept(movable, "NUMA balancing"))),
-        words=tuple(_words(wanted, observed)),
+        effective=_effective(wanted, notes),
+        words=tuple(_words(wanted, observed, swaps=topology.swaps)),
+        cost=_cost(found_mode) if not promotes else "",
     )
 
 
@@ -91,7 +94,7 @@ def _effective(flows: tuple[Flow, ...], notes: tuple[str, ...]) -> Effective:
     )
 
 
-def _words(flows: tuple[Flow, ...], observed: Observed) -> Iterator[str]:
+def _words(flows: tuple[Flow, ...], observed: Observed, *, swaps: bool) -> Iterator[str]:
     for flow in flows:
         source, target, stops = flow.pair.source.nid, flow.pair.target.nid, flow.stops
         rate = display_bytes(flow.window.bytes_per_second)
@@ -103,18 +106,18 @@ def _words(flows: tuple[Flow, ...], observed: Observed) -> Iterator[str]:
                 f"up to {rate}/s"
             )
         else:
-            yield (
-                f"reclaim demotes from nid {source} to nid {target} at the kernel's watermarks, and from cgroups with "
-                f"little page cache until {Percent(stops.demotion_free_bp)} is free"
-            )
+            cgroups = f", and from cgroups with little page cache until {Percent(stops.demotion_free_bp)} is free"
+            asked = "" if swaps else cgroups
+            yield f"reclaim demotes from nid {source} to nid {target} at the kernel's watermarks{asked}"
 
 
-def _without_promotion(found_mode: int) -> Iterator[str]:
-    if found_mode & NORMAL:
-        yield (
-            f"kernel.numa_balancing is 0 while nothing is to be promoted, {found_mode} before Terrace: bit 1 would "
-            "promote from nids without CPUs, at any rate. The kernel does not balance between sockets either meanwhile"
-        )
+def _cost(found_mode: int) -> str:
+    if not found_mode & NORMAL:
+        return ""
+    return (
+        f"kernel.numa_balancing is 0 while nothing is to be promoted, {found_mode} before Terrace: bit 1 would promote "
+        "from nids without CPUs, at any rate. The kernel does not balance between sockets either meanwhile"
+    )
 
 
 def _notes(settings: Settings, topology: Topology, observed: Observed, pinned: tuple[str, ...]) -> Iterator[str]:
@@ -125,9 +128,9 @@ def _notes(settings: Settings, topology: Topology, observed: Observed, pinned: t
         )
         yield (
             "quota: NUMA balancing promotes at any rate while a fast nid has more free than 1 GiB or a sixteenth of "
-            "it, whichever is more"
+            "it, whichever is more; of quota.time and weights it knows nothing"
         )
-    yield from bounds.unkept(settings, "NUMA balancing")
+    yield from only_damon.words(settings, "NUMA balancing")
     if settings.demotion.enabled:
         yield "demotion.minAge and maxAccesses, youngFilter: reclaim goes by its own lists of what was used least"
     if settings.demotion.enabled and settings.demotion.page_cache is not PageCache.INCLUDE:

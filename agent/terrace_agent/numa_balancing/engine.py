@@ -70,7 +70,8 @@ class NumaBalancingEngine:
         self._guarding.remember(sample(wanted.flows, (state.promoted_bytes, state.demoted_bytes), at_s))
         orders = () if review.halts else tuple(self._orders(settings, wanted, topology, movable, observed))
         plan = planning.plan(observed, wanted, state, orders)
-        effective = replace(wanted.effective, notes=(*wanted.effective.notes, *filter(None, (review.note,))))
+        notes = (*wanted.effective.notes, *filter(None, (wanted.cost, review.note)))
+        effective = replace(wanted.effective, notes=notes)
         demoting = [flow for flow in wanted.flows if not flow.pair.promotes]  # promotion stops at no guardrail
         tripped = (*review.tripped, *full_nids(settings.guardrails, demoting))
         return replace(

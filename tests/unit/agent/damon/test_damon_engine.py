@@ -432,6 +432,21 @@ def test_somebody_elses_kdamond_is_named_and_left_alone(kernel: SimKernel, tmp_p
     assert engine.probe().available
 
 
+def test_the_commands_that_free_the_way_end_ours_too_for_the_kernel_asks_for_all(
+    kernel: SimKernel, tmp_path: Path
+) -> None:
+    enforce(kernel, tmp_path)
+    kernel.store(f"{ADMIN}/1/state", "off")
+    kernel.store(f"{ADMIN}/1/contexts/0/schemes/0/action", "pageout")
+    kernel.store(f"{ADMIN}/1/state", "on")
+    engine = engine_on(kernel, tmp_path)
+    capability = engine.probe()
+    assert capability.reason == "ForeignKdamonds"
+    for value, path in re.findall(r"echo (\S+) > ([^;]+)", capability.message):
+        kernel.store(path, value)
+    assert engine.probe().available
+
+
 def test_a_tree_that_somebody_staged_in_place_of_ours_is_foreign(kernel: SimKernel, tmp_path: Path) -> None:
     enforce(kernel, tmp_path)
     for index in (0, 1):

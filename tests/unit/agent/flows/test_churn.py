@@ -14,7 +14,12 @@ CHURN_MAX_BP = 20_000
 
 
 def watched(
-    up: Callable[[int], int], down: Callable[[int], int], *, seconds: int = 320, keeps_floor: bool = True
+    up: Callable[[int], int],
+    down: Callable[[int], int],
+    *,
+    seconds: int = 320,
+    keeps_floor: bool = True,
+    quota: int = 5 * MIB,
 ) -> tuple[Sample, ...]:
     """Returns what is remembered of promoting and demoting so much in each second."""
     history: tuple[Sample, ...] = ()
@@ -28,6 +33,7 @@ def watched(
                 promoted_bytes=promoted,
                 demoted_bytes=demoted,
                 fast_bytes=FAST,
+                bytes_per_second=quota,
                 keeps_floor=keeps_floor,
             ),
         )
@@ -81,9 +87,20 @@ def test_what_takes_longer_than_the_shortest_window_is_seen_too() -> None:
 
 def test_what_takes_longer_than_the_longest_window_is_not_churn_and_no_more_is_remembered() -> None:
     slowly = lambda second: MIB // 2  # noqa: E731
-    history = watched(slowly, slowly, seconds=2 * round(LONGEST_S))
+    history = watched(slowly, slowly, seconds=2 * round(LONGEST_S), quota=MIB // 2)
     assert found(history) is None
     assert len(history) <= LONGEST_S / 10 + 2
+
+
+@pytest.mark.parametrize("period_s", [900, 3_000])
+def test_a_load_that_changes_now_and_then_is_no_churn_however_fast_it_is_moved(period_s: int) -> None:
+    bursts = lambda second: 40 * MIB if second % period_s < 40 else 0  # noqa: E731
+    for seconds in (period_s + 40, 3_640):
+        assert found(watched(bursts, bursts, seconds=seconds, quota=40 * MIB)) is None
+
+
+def test_a_heat_that_drifts_at_a_fraction_of_the_quota_is_no_churn() -> None:
+    assert found(watched(always(2), always(2), seconds=3_600, quota=20 * MIB)) is None
 
 
 def test_a_placement_that_slows_down_after_long_is_no_churn() -> None:
@@ -93,13 +110,18 @@ def test_a_placement_that_slows_down_after_long_is_no_churn() -> None:
 
 
 @pytest.mark.parametrize("fast_gib", [8, 64, 256, 1024, 2048])
-def test_the_default_quota_spent_on_nothing_else_is_churn_by_the_default_share_on_any_machine(fast_gib: int) -> None:
+def test_the_default_quota_spent_on_nothing_else_is_churn_by_the_default_share(fast_gib: int) -> None:
     quota = min(max(200 * MIB, fast_gib * GIB // 1000), 2 * GIB) // 2
     history: tuple[Sample, ...] = ()
     for at_s in range(0, round(LONGEST_S), 10):
         moved = at_s * quota
         sample = Sample(
-            at_s=at_s, promoted_bytes=moved, demoted_bytes=moved, fast_bytes=fast_gib * GIB, keeps_floor=True
+            at_s=at_s,
+            promoted_bytes=moved,
+            demoted_bytes=moved,
+            fast_bytes=fast_gib * GIB,
+            bytes_per_second=quota,
+            keeps_floor=True,
         )
         history = remember(history, sample)
     assert judge(history, churn_max_bp=10_000, cooldown_us=0)
@@ -118,7 +140,14 @@ def test_churn_is_seen_after_a_window_however_often_is_looked(look_s: float) -> 
         moved = int(at_s) * 10 * MIB
         history = remember(
             history,
-            Sample(at_s=at_s, promoted_bytes=moved, demoted_bytes=moved, fast_bytes=FAST, keeps_floor=True),
+            Sample(
+                at_s=at_s,
+                promoted_bytes=moved,
+                demoted_bytes=moved,
+                fast_bytes=FAST,
+                bytes_per_second=MIB,
+                keeps_floor=True,
+            ),
         )
         at_s += look_s
     assert at_s > WINDOW_S
@@ -126,7 +155,9 @@ def test_churn_is_seen_after_a_window_however_often_is_looked(look_s: float) -> 
 
 def test_totals_that_begin_anew_begin_a_new_history() -> None:
     history = watched(always(10), always(10), seconds=100)
-    fresh = Sample(at_s=1200, promoted_bytes=0, demoted_bytes=0, fast_bytes=FAST, keeps_floor=True)
+    fresh = Sample(
+        at_s=1200, promoted_bytes=0, demoted_bytes=0, fast_bytes=FAST, bytes_per_second=MIB, keeps_floor=True
+    )
     assert remember(history, fresh) == (fresh,)
 
 

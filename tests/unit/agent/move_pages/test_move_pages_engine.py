@@ -284,6 +284,18 @@ def test_pages_that_were_ordered_are_not_ordered_again_before_they_were_hot_for_
     assert due[3:] == [1, 0, 1, 0, 1, 0, 1, 0, 1]
 
 
+def test_cold_pages_that_have_gone_already_keep_nobody_elses_from_making_room() -> None:
+    machine = Machine(fast_free_mib=2)
+    gone, cold = SimRange(3 * PAGES, 1), SimRange(PAGES, 0)
+    machine.add(41, gone).shared = {BASE}
+    gone.nids[0] = 0
+    machine.add(42, cold)
+    machine.run(20)
+    assert cold.on(1) > 0
+    free_target = 64 * MIB * 12 // 100
+    assert abs(machine.procfs.free_pages[0] * 4096 - free_target) < 4096
+
+
 @pytest.mark.parametrize(("bits", "note"), [("0", ""), ("1", "unmetered"), ("2", "the kernel promotes too")])
 def test_what_the_kernel_moves_besides_is_said(bits: str, note: str) -> None:
     machine = Machine()

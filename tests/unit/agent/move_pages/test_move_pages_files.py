@@ -109,6 +109,13 @@ def test_a_process_that_is_gone_has_nothing(tmp_path: Path) -> None:
     procfs.clear_refs(9, "4")
 
 
+def test_a_file_name_with_a_carriage_return_ends_no_line(tmp_path: Path) -> None:
+    (tmp_path / "9").mkdir()
+    (tmp_path / "9/numa_maps").write_bytes(b"1000 default file=/tmp/a\rzz mapped=2 N0=2\n2000 default anon=99 N0=99\n")
+    found = parse_numa_maps(Procfs(tmp_path).numa_maps(9))
+    assert [(one.start, one.movable) for one in found] == [(0x1000, False), (0x2000, True)]
+
+
 def test_this_very_process_can_be_read() -> None:
     procfs = Procfs()
     vmas = tuple(parse_smaps(procfs.smaps(os.getpid()), procfs.page_bytes))

@@ -308,10 +308,21 @@ def test_what_stays_keeps_no_order_from_the_pages_behind_it_however_short_its_ti
     assert [still.nids[page] for page in pages(block)[-3:]] == [1, 1, 1]
 
 
+def test_where_an_order_goes_on_is_kept_apart_from_one_for_another_nid(
+    block: array[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mover_module, "FIRST_PAGES", 4)
+    monkeypatch.setattr(mover_module, "HUGE_PAGES", 8)
+    mover, run = Mover(Procfs(), enough_s=0.0), pages(block)
+    begun = [json.loads(mover.answer(told(run, source=NO_NID, nid=nid)))["finished"] for nid in (0, 1, 0, 1)]
+    assert [first for first, _ in begun] == [0, 0, begun[0][1], begun[1][1]]
+    assert begun[0][1]
+
+
 def test_no_more_is_kept_of_processes_than_a_bound() -> None:
     mover = Mover(Procfs(), enough_s=0.0)
     for number in range(2 * _MOST_REACHED):
-        mover._remember((number, 0), PAGE)
+        mover._remember((number, 0, 0), PAGE)
     assert len(mover._reached) <= _MOST_REACHED
 
 

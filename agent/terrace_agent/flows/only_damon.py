@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from terrace_api.policy import Settings
 
 
-def unkept(settings: Settings, engine: str) -> Iterator[str]:
+def words(settings: Settings, engine: str) -> Iterator[str]:
     """Yields what a policy bounds and `engine` does not."""
     if settings.monitoring.ranges:
         yield f"monitoring.ranges: {engine} moves memory outside of them, too; DAMON keeps to them"
