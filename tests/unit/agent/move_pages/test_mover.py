@@ -208,17 +208,23 @@ class Mixed:
         return nid
 
 
-@pytest.mark.parametrize("seed", range(300))
-def test_each_page_counts_as_what_became_of_it_and_no_more_than_a_folio_goes_beyond_the_limit(
-    seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    random = Random(seed)
+def mixed(random: Random, monkeypatch: pytest.MonkeyPatch) -> Mixed:
+    """Returns memory that the mover asks and moves from now on, in batches of some size."""
     memory = Mixed(random, random.choice([1, 2, 8]))
     monkeypatch.setattr(mover_module, "query", memory.query)
     monkeypatch.setattr(mover_module, "move", memory.move)
     monkeypatch.setattr(mover_module, "next_size", lambda pages, took_s: pages)
     for name, value in (("FIRST_PAGES", random.choice([1, 3, 20])), ("HUGE_PAGES", 8)):
         monkeypatch.setattr(mover_module, name, value)
+    return memory
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_each_page_counts_as_what_became_of_it_and_no_more_than_a_folio_goes_beyond_the_limit(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = Random(seed)
+    memory = mixed(random, monkeypatch)
     wanted = array("Q", [page * PAGE for page in range(200) if random.random() < 0.8])
     limit = random.choice([0, 1, 8, 9, 30, 1_000])
     before = memory.query(0, wanted)
@@ -237,12 +243,7 @@ def test_orders_for_what_was_left_of_the_ones_before_come_to_every_page(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     random = Random(seed)
-    memory = Mixed(random, random.choice([1, 2, 8]))
-    monkeypatch.setattr(mover_module, "query", memory.query)
-    monkeypatch.setattr(mover_module, "move", memory.move)
-    monkeypatch.setattr(mover_module, "next_size", lambda pages, took_s: pages)
-    for name, value in (("FIRST_PAGES", random.choice([1, 3, 20])), ("HUGE_PAGES", 8)):
-        monkeypatch.setattr(mover_module, name, value)
+    memory = mixed(random, monkeypatch)
     left = [page * PAGE for page in range(200) if random.random() < 0.8]
     stay = {page for page in left if memory.is_fixed(page)}
     mover = Mover(Procfs(), enough_s=random.choice([0.0, 60.0]))
