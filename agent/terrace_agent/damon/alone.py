@@ -7,11 +7,10 @@ from collections.abc import Iterable
 
 from terrace_agent.damon.ownership import owner_of
 from terrace_agent.damon.read import ObservedKdamond
+from terrace_agent.damon.stores import NR_KDAMONDS, state_path
 from terrace_agent.damon.surroundings import Observed
 from terrace_agent.errors import EngineUnavailable
 from terrace_agent.journal import OwnedKdamond
-
-_KDAMONDS = "/sys/kernel/mm/damon/admin/kdamonds"
 
 
 def check_alone(observed: Observed, owned: tuple[OwnedKdamond, ...]) -> None:
@@ -41,8 +40,8 @@ def check_alone(observed: Observed, owned: tuple[OwnedKdamond, ...]) -> None:
 
 def _stop(kdamonds: Iterable[ObservedKdamond]) -> str:
     """Returns the commands that end all of them: the number takes no store while any is on, one of ours included."""
-    offs = [f"echo off > {_KDAMONDS}/{kdamond.index}/state" for kdamond in kdamonds if kdamond.on]
-    return "; ".join([*offs, f"echo 0 > {_KDAMONDS}/nr_kdamonds"])
+    offs = [f"echo off > {state_path(kdamond.index)}" for kdamond in kdamonds if kdamond.on]
+    return "; ".join([*offs, f"echo 0 > {NR_KDAMONDS}"])
 
 
 def _name(kdamond: ObservedKdamond) -> str:
