@@ -19,6 +19,8 @@ _RESTING_S = 2.0
 _PAGE_BYTES = 4_096
 _MOST_COST = 8
 _WORTH_A_COMMIT = 8
+_KSWAPDS = 8
+"""Times what may be overdrawn (half of the way from the low watermark to the high one): seen beside a stream."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +80,8 @@ def granted(flows: tuple[Flow, ...], grants: Mapping[Direction, Grant]) -> tuple
       bring, each at most what the policy's rate comes to in a turn: both work in the same turn, and free memory stays
       where it is while they do. As long as promotion uses up what it gets, room is made for twice as much. At rest
       neither has anything to do.
-    - Where reclaim makes the room, by dropping page cache, free memory goes up and down between kswapd's watermarks:
-      a little beyond stop is no overdraft then, and an amount that waits to be opened is not outdated by each look.
+    - Where reclaim makes the room, by dropping page cache, free memory goes up and down about kswapd's watermarks: a
+      little beyond stop is no overdraft then, and there are two amounts, so that what waits is not outdated by a look.
     - The kernel charges what was tried. What the young filter turned away is asked for again, up to eight times, by
       the share that the last amount got through; never beyond headroom and room, so that an amount is safe even if
       all of it is moved.
@@ -149,10 +151,15 @@ def _promotion(flow: Flow, flows: tuple[Flow, ...], grant: Grant | None) -> Allo
 
 
 def _overdrawn(headroom: int, overdraw: int) -> int:
-    """Returns what may be moved; as long as kswapd holds free memory, one amount is never twice the other."""
-    if headroom < -overdraw or headroom > 2 * overdraw:
+    """Returns what may be moved.
+
+    As long as kswapd holds free memory it is one of two amounts, the larger not quite twice the smaller: free memory
+    goes up and down faster than amounts become effective, so one that followed it would no longer fit by then. Neither
+    goes further below the low watermark than twice `overdraw`, and what goes below it has woken kswapd.
+    """
+    if not -overdraw <= headroom <= _KSWAPDS * overdraw:
         return headroom + overdraw
-    return overdraw + max(0, min(headroom, overdraw))
+    return overdraw * 7 // 4 if headroom >= 0 else overdraw
 
 
 def _demotion(flow: Flow, flows: tuple[Flow, ...], incoming: int, grant: Grant | None) -> Allowance:

@@ -102,28 +102,28 @@ def relieved(headroom: int, overdraw: int = 8 * MIB) -> Flow:
     return replace(one, stops=replace(one.stops, relieved=True, overdraw_bytes=overdraw))
 
 
-BETWEEN_WATERMARKS = st.integers(-1_024, 2_048)
-"""Free memory above the low one, in parts of 1024 of what may be overdrawn: half of the way to the high one."""
+BY_KSWAPD = st.integers(-1_024, 8 * 1_024)
+"""Free memory above the low watermark, in parts of 1024 of what may be overdrawn: half of the way to the high one."""
 
 
-@given(BETWEEN_WATERMARKS, BETWEEN_WATERMARKS, st.sampled_from([MIB, 2 * MIB, 8 * MIB]))
-def test_where_reclaim_makes_the_room_what_waits_is_opened_or_gets_less_wherever_free_memory_is(
-    now: int, then: int, overdraw: int
+@given(BY_KSWAPD, BY_KSWAPD, BY_KSWAPD, st.sampled_from([MIB, 2 * MIB, 8 * MIB]))
+def test_where_reclaim_makes_the_room_an_amount_is_primed_twice_at_most_wherever_free_memory_goes_meanwhile(
+    first: int, second: int, third: int, overdraw: int
 ) -> None:
-    now, then = now * overdraw // 1_024, then * overdraw // 1_024
-    before = granted((relieved(now, overdraw),), {})[0].allowance
-    assert before
-    assert before.phase is Phase.PRIMED
-    after = granted((relieved(then, overdraw),), {PROMOTION: primed(before.bytes)})[0].allowance
-    assert after
-    assert after.phase is Phase.OPENED or after.bytes < before.bytes
-    least = granted((relieved(then, overdraw),), {PROMOTION: primed(overdraw)})[0].allowance
-    assert least == Allowance(bytes=overdraw, phase=Phase.OPENED)
+    waiting = primed(PAGE, last=Usage(bytes=overdraw, tried_bytes=overdraw))
+    phases = []
+    for headroom in (parts * overdraw // 1_024 for parts in (first, second, third)):
+        found = granted((relieved(headroom, overdraw),), {PROMOTION: waiting})[0].allowance
+        assert found
+        assert found.bytes <= headroom + 2 * overdraw
+        phases.append(found.phase)
+        waiting = primed(found.bytes, last=waiting.last)
+    assert Phase.OPENED in phases
 
 
-def test_far_below_the_watermark_nothing_is_promoted_and_what_is_free_above_it_is_taken() -> None:
-    found = [granted((relieved(headroom),), {})[0].allowance for headroom in (-9 * MIB, 17 * MIB, 30 * MIB)]
-    assert [one.bytes for one in found[1:] if one] == [25 * MIB, 38 * MIB]
+def test_far_below_the_watermark_nothing_is_promoted_and_what_is_free_far_above_it_is_taken() -> None:
+    found = [granted((relieved(headroom, 2 * MIB),), {})[0].allowance for headroom in (-3 * MIB, 17 * MIB, 30 * MIB)]
+    assert [one.bytes for one in found[1:] if one] == [19 * MIB, 32 * MIB]
     assert found[0]
     assert found[0].phase is Phase.CLOSED
 
