@@ -93,6 +93,9 @@ def _kdamonds(status: NodeTieringStatus) -> Iterable[Metric]:
     up = GaugeMetricFamily("terrace_agent_kdamond_up", "1 for each kdamond of Terrace that is on.", labels=labels)
     tried = CounterMetricFamily("terrace_agent_tried_bytes", "Bytes that schemes tried to move.", labels=labels)
     applied = CounterMetricFamily("terrace_agent_applied_bytes", "Bytes that the kernel calls moved.", labels=labels)
+    arrived = CounterMetricFamily(
+        "terrace_agent_arrived_bytes", "Bytes that arrived on the other tier, of those.", labels=labels
+    )
     exceeds = CounterMetricFamily("terrace_agent_quota_exceeds", "Times that a quota was used up.", labels=labels)
     for kdamond in status.kdamonds:
         target = "" if kdamond.target_nid == NOWHERE else str(kdamond.target_nid)
@@ -100,13 +103,14 @@ def _kdamonds(status: NodeTieringStatus) -> Iterable[Metric]:
         up.add_metric(values, 1)
         tried.add_metric(values, kdamond.tried_bytes)
         applied.add_metric(values, kdamond.applied_bytes)
+        arrived.add_metric(values, kdamond.arrived_bytes)
         exceeds.add_metric(values, kdamond.quota_exceeds)
     count = GaugeMetricFamily(
         "terrace_agent_kdamonds",
         "How many kdamonds of Terrace are on.",
         value=len({one.index for one in status.kdamonds}),
     )
-    yield from (up, tried, applied, exceeds, count)
+    yield from (up, tried, applied, arrived, exceeds, count)
 
 
 def _numa_nodes(status: NodeTieringStatus) -> Iterable[Metric]:

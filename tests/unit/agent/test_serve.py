@@ -14,7 +14,7 @@ from terrace_agent.decide import Intent
 from terrace_agent.metrics import Metrics
 from terrace_agent.serve import Pulse, parse_address, serve
 from terrace_agent.topology.discover import discover
-from terrace_api.node_tiering import Levels
+from terrace_api.node_tiering import Kdamond, Levels
 from unit.agent.test_report import FACTS, observed, status
 
 TOPOLOGY = discover(FACTS, None)
@@ -69,6 +69,27 @@ def test_metrics_carry_totals_tiers_and_conditions() -> None:
     assert samples[("terrace_agent_condition", "Ready", "True")] == 1
     assert samples[("terrace_agent_condition", "False", "Ready")] == 0
     assert samples[("terrace_agent_cycle_seconds_count",)] == 1
+
+
+def test_what_was_tried_and_applied_and_what_arrived_are_counters_of_each_direction() -> None:
+    kdamond = Kdamond(
+        index=1,
+        pid=7,
+        source_nid=1,
+        target_nid=0,
+        direction="promotion",
+        tried_bytes=30,
+        applied_bytes=20,
+        arrived_bytes=10,
+        quota_exceeds=2,
+    )
+    seen = observed()
+    metrics = Metrics()
+    metrics.record(status(replace(seen, moved=replace(seen.moved, kdamonds=(kdamond,)))), TOPOLOGY, 0.2)
+    lines = metrics.render().decode().splitlines()
+    of = '{direction="promotion",nid="1",target_nid="0"}'
+    for name, value in (("tried", 30), ("applied", 20), ("arrived", 10)):
+        assert f"terrace_agent_{name}_bytes_total{of} {value}.0" in lines
 
 
 def test_levels_are_metrics_while_there_are_some() -> None:
