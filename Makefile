@@ -72,8 +72,11 @@ test: root needs-test $(VENV)/ready ## Sets everything up and passes all tests: 
 .PHONY: test-kernels
 test-kernels: root $(VENV)/ready packages ## The tests on real kernels, on every kernel of tests/testbed/kernels.py that has DAMON's migration
 	@$(BIN)/python -m testbed prepare --kernel newest --kernel 6.12-idle
-	$(BIN)/pytest -m kernel --kernels all
-	$(BIN)/pytest -m "matrix and not kernel" --kernels all
+	@failed=0; \
+	for tests in kernel "matrix and not kernel"; do \
+	  $(BIN)/pytest -m "$$tests" --kernels all || case $$? in 2) exit 2 ;; *) failed=1 ;; esac; \
+	done; \
+	exit $$failed
 
 .PHONY: test-guests
 test-guests: root $(VENV)/ready packages ## The tests on real kernels and nodes in QEMU, on the newest kernel; give them the machine for themselves
@@ -108,9 +111,9 @@ bench-fleet: root $(VENV)/ready packages ## What the operator costs for 100, 100
 	@$(BIN)/python -m bench.fleet $(if $(NODES),--nodes $(NODES))
 
 .PHONY: bench-placement
-bench-placement: root $(VENV)/ready packages ## Terrace beside what people use today; WORKLOADS="swap drift" CONTESTANTS="terrace numa" ROUNDS=1 run a part, RECORD=1 keeps it for docs/placement.md
+bench-placement: root $(VENV)/ready packages ## Terrace beside what people use today; WORKLOADS="swap drift" CONTESTANTS="terrace numa" ROUNDS=1 run a part, RECORD=1 keeps it for docs/placement.md, RECORD=more beside what is there
 	@$(BIN)/python -m bench.placement --kernel $(KERNEL) $(if $(WORKLOADS),--workloads $(WORKLOADS)) \
-	  $(if $(CONTESTANTS),--contestants $(CONTESTANTS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(RECORD),--record)
+	  $(if $(CONTESTANTS),--contestants $(CONTESTANTS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(RECORD),--record $(if $(filter more,$(RECORD)),more,anew))
 
 .PHONY: cluster
 cluster: root $(VENV)/ready packages ## A real control plane on loopback, for work by hand
