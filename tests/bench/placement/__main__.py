@@ -1,7 +1,7 @@
 """`make bench-placement`: runs the chosen contestants on the chosen workloads, in rounds.
 
 The last line is flat JSON: the medians. With --record the runs go to `recorded.json`, of which `page` makes
-docs/placement.md.
+docs/placement.md: instead of those recorded of the same, or beside them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bench.placement import page, recorded, rig
 from bench.placement.contestants import CONTESTANTS
-from bench.placement.rows import Row, flat, merge
+from bench.placement.rows import Row, add, flat, merge
 from bench.placement.workloads import WORKLOADS
 from demo.options import kernel_argument, runs_argument
 from testbed import command, evidence, kernels, progress
@@ -28,6 +28,8 @@ from testbed.guest import Guest
 from testbed.kernels import Kernel
 from testbed.machine import Machine
 from testbed.node import ALONE
+
+_KEPT = {"anew": merge, "more": add}
 
 
 def main() -> int:
@@ -42,7 +44,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--workloads", nargs="*", choices=WORKLOADS, default=list(WORKLOADS))
     parser.add_argument("--contestants", nargs="*", choices=CONTESTANTS, default=list(CONTESTANTS))
     parser.add_argument("--rounds", type=runs_argument, default=5)
-    parser.add_argument("--record", action="store_true", help="keep the runs for docs/placement.md")
+    parser.add_argument("--record", choices=_KEPT, help="keep the runs for docs/placement.md")
     return parser.parse_args()
 
 
@@ -54,7 +56,7 @@ def _run(options: argparse.Namespace) -> int:
             rows.append(row)
             progress.say(page.run_line(row))
             if options.record:
-                recorded.write(merge(recorded.read(), rows))
+                recorded.write(_KEPT[options.record](recorded.read(), rows))
     print("\n".join(page.tables(rows)))
     print(json.dumps(flat(rows)), flush=True)
     return 0

@@ -6,8 +6,9 @@ Before: `__main__`, which makes them. After: `verdict` and `page`.
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from bench.placement.figures import Figures
@@ -57,6 +58,15 @@ def merge(old: Sequence[Row], new: Sequence[Row]) -> list[Row]:
     anew = {row.of for row in new}
     kept = [row for row in old if row.of not in anew]
     return sorted([*kept, *new], key=lambda row: (row.of, row.round))
+
+
+def add(old: Sequence[Row], new: Sequence[Row]) -> list[Row]:
+    """Returns all rows in a lasting order; what was run anew counts on from the rounds that are recorded."""
+    runs = {row.run for row in new}
+    kept = [row for row in old if row.run not in runs]
+    before = Counter(row.of for row in kept)
+    more = [replace(row, round=before[row.of] + row.round) for row in new]
+    return sorted([*kept, *more], key=lambda row: (row.of, row.round))
 
 
 def medians(rows: Iterable[Row]) -> dict[str, dict[str, float | None]]:

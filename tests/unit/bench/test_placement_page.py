@@ -1,10 +1,12 @@
 """Recorded runs become rows, medians, one flat line and a page."""
 
+from dataclasses import replace
+
 from bench.placement import recorded
 from bench.placement.contestants import CONTESTANTS, damon_tier
 from bench.placement.figures import Figures
 from bench.placement.page import PAGE, page, run_line
-from bench.placement.rows import Row, decode, encode, flat, medians, merge
+from bench.placement.rows import Row, add, decode, encode, flat, medians, merge
 from bench.placement.workloads import WORKLOADS
 
 MIB = 1 << 20
@@ -62,6 +64,13 @@ def test_what_a_run_has_so_far_is_recorded_once_however_often_it_is_written() ->
     first, second = row("terrace", 9), row("terrace", 8, number=2)
     recorded_rows = merge([row("numa", 3)], [first])
     assert merge(recorded_rows, [first, second]) == [row("numa", 3), first, second]
+
+
+def test_rounds_are_added_to_those_of_other_runs_once_however_often_they_are_written() -> None:
+    old = [row("numa", 3, run="r"), row("terrace", 8, run="r"), row("terrace", 9, number=2, run="r")]
+    first, second = row("terrace", 5), row("terrace", 6, number=2)
+    once = add(old, [first])
+    assert add(once, [first, second]) == [*old, replace(first, round=3), replace(second, round=4)]
 
 
 def test_a_median_is_a_round_that_was_run_and_none_if_most_never_came_there() -> None:
