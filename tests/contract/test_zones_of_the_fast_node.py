@@ -36,14 +36,21 @@ def test_promotion_into_a_full_node_of_two_zones_comes_to_rest_and_kswapd_sleeps
         with by_hand.tiering(booted, by_hand.like_the_demo()):
             hotcold.arrives(booted, "one", limit_s=180)
             booted.run(f"sleep {SETTLES_S}")
-            settled = look(booted)
+            settled, waits = look(booted), waiting_bytes(booted)
             booted.run(f"sleep {REST_S}")
-            end = look(booted)
+            end, still_waits = look(booted), waiting_bytes(booted)
             since_load, at_rest = grown(start, end), grown(settled, end)
-            told = f"{zones}{free_mib(booted, 0)} MiB free; since load {since_load}; at rest {at_rest}"
+            told = f"{zones}{free_mib(booted, 0)} MiB free, hot bytes on slow {waits}, {still_waits}"
+            told += f"; since load {since_load}; at rest {at_rest}"
             assert at_rest["pgmigrate_success"] <= PAGES_OF_A_MIB, told
             assert not any(at_rest[name] for name in KSWAPD), told
             assert all(since_load[name] <= 4 * PAGES_OF_A_MIB for name in KSWAPD), told
+
+
+def waiting_bytes(guest: Guest) -> int:
+    """Returns what of the hot set is not on the fast nid."""
+    told = hotcold.now(guest, "one")
+    return told.hot_bytes - told.hot_fast_bytes
 
 
 def look(guest: Guest) -> dict[str, int]:

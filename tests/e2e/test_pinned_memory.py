@@ -37,6 +37,7 @@ def pinned(tiered: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     directory = tmp_path_factory.mktemp("static") / "static"
     with joined(tiered, directory, "static", append=ALONE, kubelet=STATIC, **LIKE_THE_DEMO, **wish) as guest:
         try:
+            tiered.wait("condition=Ready", "nodetiering/static", limit_s=180)
             loads = (
                 Load(
                     hot_mib=16,
