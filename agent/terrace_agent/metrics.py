@@ -93,9 +93,7 @@ def _kdamonds(status: NodeTieringStatus) -> Iterable[Metric]:
     up = GaugeMetricFamily("terrace_agent_kdamond_up", "1 for each kdamond of Terrace that is on.", labels=labels)
     tried = CounterMetricFamily("terrace_agent_tried_bytes", "Bytes that schemes tried to move.", labels=labels)
     applied = CounterMetricFamily("terrace_agent_applied_bytes", "Bytes that the kernel calls moved.", labels=labels)
-    arrived = CounterMetricFamily(
-        "terrace_agent_arrived_bytes", "Bytes that arrived on the other tier, of those.", labels=labels
-    )
+    arrived = CounterMetricFamily("terrace_agent_arrived_bytes", "Bytes that arrived at the target.", labels=labels)
     exceeds = CounterMetricFamily("terrace_agent_quota_exceeds", "Times that a quota was used up.", labels=labels)
     for kdamond in status.kdamonds:
         target = "" if kdamond.target_nid == NOWHERE else str(kdamond.target_nid)

@@ -19,8 +19,8 @@ _RESTING_S = 2.0
 _PAGE_BYTES = 4_096
 _MOST_COST = 8
 _WORTH_A_COMMIT = 8
-_KSWAPDS = 8
-"""Times what may be overdrawn (half of the way from the low watermark to the high one): seen beside a stream."""
+_HELD_BY_KSWAPD = 8
+"""How far above the low watermark free memory comes beside a stream, in times of the overdraft (seen on 6.12)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +157,7 @@ def _overdrawn(headroom: int, overdraw: int) -> int:
     goes up and down faster than amounts become effective, so one that followed it would no longer fit by then. Neither
     goes further below the low watermark than twice `overdraw`, and what goes below it has woken kswapd.
     """
-    if not -overdraw <= headroom <= _KSWAPDS * overdraw:
+    if not -overdraw <= headroom <= _HELD_BY_KSWAPD * overdraw:
         return headroom + overdraw
     return overdraw * 7 // 4 if headroom >= 0 else overdraw
 

@@ -162,7 +162,7 @@ def _relieved(fast: Nid, floor_bytes: int, least_free_bp: int) -> Stops:
     at it, above the low watermark, then nobody would wake kswapd: 0.2 % is above it on nids of about 90 GiB and more.
 
     Free memory dips below the low watermark each time before kswapd wakes, so demotion stops far below that, and what
-    promotion brings beyond its stop there wakes kswapd, too: at most half of the way to where demotion begins.
+    promotion brings beyond its stop there wakes kswapd, too: twice that is at most the way to where demotion begins.
     """
     may_wake_kswapd = floor_bytes <= fast.low_bytes
     # A basis point of a large nid is more than one window: rounded up, the stop would be above the low watermark.

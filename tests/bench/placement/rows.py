@@ -57,7 +57,7 @@ def merge(old: Sequence[Row], new: Sequence[Row]) -> list[Row]:
     """Returns all rows in a lasting order, but of what was run anew the new ones only: all that was run so far."""
     anew = {row.of for row in new}
     kept = [row for row in old if row.of not in anew]
-    return sorted([*kept, *new], key=lambda row: (row.of, row.round))
+    return _in_order([*kept, *new])
 
 
 def add(old: Sequence[Row], new: Sequence[Row]) -> list[Row]:
@@ -65,8 +65,7 @@ def add(old: Sequence[Row], new: Sequence[Row]) -> list[Row]:
     runs = {row.run for row in new}
     kept = [row for row in old if row.run not in runs]
     before = Counter(row.of for row in kept)
-    more = [replace(row, round=before[row.of] + row.round) for row in new]
-    return sorted([*kept, *more], key=lambda row: (row.of, row.round))
+    return _in_order([*kept, *(replace(row, round=before[row.of] + row.round) for row in new)])
 
 
 def medians(rows: Iterable[Row]) -> dict[str, dict[str, float | None]]:
@@ -89,6 +88,10 @@ def flat(rows: Sequence[Row]) -> dict[str, Any]:
             named = {f"{workload}_{contestant}_{number}".replace("-", "_"): value for number, value in numbers.items()}
             told |= named
     return told
+
+
+def _in_order(rows: Iterable[Row]) -> list[Row]:
+    return sorted(rows, key=lambda row: (row.of, row.round))
 
 
 def _median(of: Sequence[Figures], number: str) -> float | None:
