@@ -36,8 +36,8 @@ _QUOTA = """\
 `AgentLoop`: the kernel has no goals for the memory of NUMA nodes (before 6.16), or only a tuner that neither begins in
 time nor stops at them (before 7.1). There the agent reads free memory about once a second while something moves, every
 two seconds else, and hands out allowances: amounts within the headroom of the fast nid, or what is missing there.
-Each is at most one second's worth of `quota` for each direction (demotion: up to eight, as far as young pages were
-turned away before). If the agent dies, what is left of the last allowance of each direction still moves, and then
+Each is at most one second's worth of `quota` for each direction, or as much more as was tried in vain before, up to
+eight. If the agent dies, what is left of the last allowance of each direction still moves, and then
 nothing: the node stays as it is until the agent is back.
 
 An allowance is a quota whose window has no end. Some kernels (6.17, and 6.12 and 6.16 since September 2025) put

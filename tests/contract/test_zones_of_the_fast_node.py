@@ -18,7 +18,7 @@ RESERVE = "echo 256 8 32 0 0 > /proc/sys/vm/lowmem_reserve_ratio"
 """128 MiB of DMA32 stay free, an eighth of the Normal memory; usually a 256th does, 2 GiB on a node of half a TiB."""
 ZONES = "grep -E '^Node 0, zone +(DMA32|Normal)' -A 8 /proc/zoneinfo | grep -E 'zone|managed|present|high'"
 SETTLES_S, REST_S = 20, 20
-PAGES_OF_A_MIB = 256
+PAGE_BYTES, PAGES_OF_A_MIB = 4096, 256
 UPDATE = "for state in [0-9]*/state; do echo update_schemes_stats > $state || true; done"
 KSWAPD = ("pgscan_kswapd", "pgsteal_kswapd", "pgdemote_kswapd")
 
@@ -42,7 +42,9 @@ def test_promotion_into_a_full_node_of_two_zones_comes_to_rest_and_kswapd_sleeps
             since_load, at_rest = grown(start, end), grown(settled, end)
             told = f"{zones}{free_mib(booted, 0)} MiB free, hot bytes on slow {waits}, {still_waits}"
             told += f"; since load {since_load}; at rest {at_rest}"
-            assert at_rest["pgmigrate_success"] <= PAGES_OF_A_MIB, told
+            # What still came up of the hot set did not move at rest.
+            late = max(0, waits - still_waits) // PAGE_BYTES
+            assert at_rest["pgmigrate_success"] <= PAGES_OF_A_MIB + late, told
             assert not any(at_rest[name] for name in KSWAPD), told
             assert all(since_load[name] <= 4 * PAGES_OF_A_MIB for name in KSWAPD), told
 
