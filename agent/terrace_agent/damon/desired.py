@@ -29,8 +29,8 @@ from terrace_agent.damon.tree import (
     Target,
 )
 from terrace_agent.damon.ways import can_limit, quota_control
-from terrace_agent.flows import limits, relief
-from terrace_agent.flows.limits import BP, Window, share_bytes
+from terrace_agent.flows import fullness, limits, relief
+from terrace_agent.flows.limits import BP, Window
 from terrace_agent.flows.pairs import Pair, pairs_of
 from terrace_agent.topology.values import Nid, Topology
 from terrace_api.node_tiering import Effective, QuotaControl
@@ -167,10 +167,7 @@ def _flows(settings: Settings, topology: Topology, features: frozenset[Feature],
     apply_us, apply_cut = cadence.safe_apply_interval_us(settings, can_tune=Feature.INTERVALS_GOAL in features)
     windows = {nid.nid: limits.window(settings, nid, apply_us, turn_ms) for nid in topology.nids}
     pairs = _enabled_pairs(settings, topology, windows, seen)
-    full_at_bp = {
-        nid.nid: limits.target_used_bp(settings, nid, limits.arriving_bytes(pairs, windows, nid))
-        for nid in (pair.target for pair in pairs if not pair.promotes)
-    }
+    full_at_bp = fullness.full_at_bp(settings, pairs, windows)
     for pair in pairs:
         fast, slow = (pair.target, pair.source) if pair.promotes else (pair.source, pair.target)
         window, same_memory_tier = windows[fast.nid], _same_memory_tier(pair)
@@ -202,11 +199,7 @@ def _enabled_pairs(
     settings: Settings, topology: Topology, windows: Mapping[int, Window], seen: Seen
 ) -> tuple[Pair, ...]:
     """Returns the directions that the policy wants; which target is full does not depend on who demotes to it now."""
-    arriving_bytes = sum(window.bytes for window in windows.values())
-    least_free_bytes = {
-        nid.nid: share_bytes(nid.total_bytes, BP - limits.target_used_bp(settings, nid, arriving_bytes))
-        for nid in topology.nids
-    }
+    least_free_bytes = fullness.least_free_bytes(settings, topology.nids, windows)
     enabled = {True: settings.promotion.enabled, False: settings.demotion.enabled}
     pairs = pairs_of(topology, seen.demotes_to, least_free_bytes=least_free_bytes)
     return tuple(pair for pair in pairs if enabled[pair.promotes])

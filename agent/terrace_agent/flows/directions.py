@@ -6,7 +6,7 @@ Before: settings, topology. After: an engine that does not have the kernel hold 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from terrace_agent.flows import limits
+from terrace_agent.flows import fullness, limits
 from terrace_agent.flows.limits import Stops, Window
 from terrace_agent.flows.pairs import Pair, pairs_of
 from terrace_agent.topology.values import Topology
@@ -15,11 +15,24 @@ from terrace_api.policy import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """One direction between two nids."""
+    """One direction between two nids.
+
+    Attributes:
+        window: of the fast nid; promotions into it share it.
+        slow_used_bp: at which used share the slow nid takes nothing more.
+        sharers: how many directions of this kind have the same target, and share its room.
+    """
 
     pair: Pair
     window: Window
     stops: Stops
+    slow_used_bp: int = limits.BP
+    sharers: int = 1
+
+    @property
+    def bytes_per_second(self) -> int:
+        """Its part of the quota's rate."""
+        return self.window.bytes_per_second // (self.sharers if self.pair.promotes else 1)
 
 
 def flows(settings: Settings, topology: Topology, *, has_safety_net: bool) -> tuple[Flow, ...]:
@@ -31,24 +44,34 @@ def flows(settings: Settings, topology: Topology, *, has_safety_net: bool) -> tu
     return tuple(_flows(settings, topology, has_safety_net=has_safety_net))
 
 
-def demotion_room_bytes(settings: Settings, flow: Flow) -> int:
-    """Returns what the fast nid lacks of its free target, as far as the slow one has room; below 0 for less than none.
+def promotion_room_bytes(flow: Flow) -> int:
+    """Returns a promotion's part of what the fast nid has beyond where promotion stops; below 0 for less than none."""
+    fast = flow.pair.target
+    return (fast.free_bytes - limits.share_bytes(fast.total_bytes, flow.stops.promotion_free_bp)) // flow.sharers
 
-    Args:
-        settings: whose guardrail keeps room in the slow nid.
-        flow: a demotion.
-    """
-    fast, slow, guard = flow.pair.source, flow.pair.target, settings.guardrails.slow_free_min
+
+def demotion_room_bytes(flow: Flow) -> int:
+    """Returns what the fast nid of a demotion lacks, as far as its part of the slow one's room goes; may be below 0."""
+    fast, slow = flow.pair.source, flow.pair.target
     lack = limits.share_bytes(fast.total_bytes, flow.stops.demotion_free_bp) - fast.free_bytes
-    kept = limits.share_bytes(slow.total_bytes, guard.share.bp) if guard.enabled else 0
-    return min(lack, slow.free_bytes - slow.floor_bytes - kept)
+    room = slow.free_bytes - limits.share_bytes(slow.total_bytes, limits.BP - flow.slow_used_bp)
+    return min(lack, room // flow.sharers)
 
 
 def _flows(settings: Settings, topology: Topology, *, has_safety_net: bool) -> Iterator[Flow]:
+    windows = {nid.nid: limits.window(settings, nid, apply_interval_us=0) for nid in topology.nids}
     enabled = {True: settings.promotion.enabled, False: settings.demotion.enabled}
-    for pair in pairs_of(topology):
-        if enabled[pair.promotes]:
-            fast = pair.target if pair.promotes else pair.source
-            window = limits.window(settings, fast, apply_interval_us=0)
-            stops = limits.stops(settings, fast, window, has_safety_net=has_safety_net)
-            yield Flow(pair=pair, window=window, stops=stops)
+    least_free_bytes = fullness.least_free_bytes(settings, topology.nids, windows)
+    found = pairs_of(topology, least_free_bytes=least_free_bytes)
+    pairs = tuple(pair for pair in found if enabled[pair.promotes])
+    full_at_bp = fullness.full_at_bp(settings, pairs, windows)
+    for pair in pairs:
+        fast, slow = (pair.target, pair.source) if pair.promotes else (pair.source, pair.target)
+        window, least_free_bp = windows[fast.nid], limits.BP - full_at_bp.get(fast.nid, limits.BP)
+        yield Flow(
+            pair=pair,
+            window=window,
+            stops=limits.stops(settings, fast, window, has_safety_net=has_safety_net, least_free_bp=least_free_bp),
+            slow_used_bp=full_at_bp.get(slow.nid, limits.BP),
+            sharers=limits.sources_into(pairs, pair.target, promotes=pair.promotes),
+        )

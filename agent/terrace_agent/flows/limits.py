@@ -10,11 +10,12 @@ brings back, and worth the bound on CPU time, which no number of bytes could rep
 
 Where a nid has page cache that reclaim drops (`relief`), promotion goes on to the low watermark and demotion waits.
 
-A nid of a middle tier is both: what comes down to it stops at `target_used_bp`, and both of its own directions keep
-more free than that. So it makes the room that the faster tier waits for, and promotion does not take that room.
+A nid of a middle tier is both: what comes down to it stops where it is full (`fullness`), and both of its own
+directions keep more free than that. So it makes the room that the faster tier waits for, and promotion does not take
+that room.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from terrace_agent.flows.pairs import Pair
@@ -124,20 +125,6 @@ def stops(
         promotion_free_bp=promotion_free_bp,
         demotion_free_bp=_clamp(demotion_free_bp, promotion_free_bp, BP - 1),
     )
-
-
-def target_used_bp(settings: Settings, slow: Nid, arriving_bytes: int) -> int:
-    """Returns the used share of a demotion target at which its own floor begins, or the policy's guardrail."""
-    least_free_bp = share_bp(slow.floor_bytes + arriving_bytes, slow.total_bytes)
-    return _clamp(BP - max(least_free_bp, _least_free_bp(settings.guardrails.slow_free_min)), 1, BP)
-
-
-def arriving_bytes(pairs: Iterable[Pair], windows: Mapping[int, Window], target: Nid) -> int:
-    """Returns what one window of every direction may bring to `target`; `windows` are by fast nid."""
-    bringing = {
-        pair.target.nid if pair.promotes else pair.source.nid for pair in pairs if pair.target.nid == target.nid
-    }
-    return sum(windows[nid].bytes for nid in bringing)
 
 
 def sources_into(pairs: Iterable[Pair], target: Nid, *, promotes: bool) -> int:

@@ -12,6 +12,9 @@ of it on a nid:
   to the high one; demotion waits;
 - the kernel's own demotion is off: page cache is the safety net.
 
+That is for nids of the fastest tier. One of a middle tier keeps free what the faster tier demotes to it, above kswapd's
+watermarks, so as long as there is demotion page cache is no room there.
+
 The switch is one for all nids. So none of this holds unless every nid that reclaim would demote from has enough to
 spare, free or page cache; if somebody else wants the switch on; or with swap, to which reclaim would move cold memory
 then. A policy that has page cache demoted (`pageCache: Include`) wants none of it.
@@ -52,7 +55,9 @@ def relieved(
     found = {
         nid
         for nid, one in upper.items()
-        if one.droppable_bytes >= enough[nid] * _times(nid in before) and _is_kept_by_reclaim(settings, one)
+        if (nid in topology.tiers[0].nids or not settings.demotion.enabled)
+        and one.droppable_bytes >= enough[nid] * _times(nid in before)
+        and _is_kept_by_reclaim(settings, one)
     }
     nids = (_with_relief(nid, strays=strays) if nid.nid in found else nid for nid in topology.nids)
     return replace(topology, nids=tuple(nids))

@@ -7,6 +7,7 @@ from terrace_agent.engine import Plan
 from terrace_agent.hostfs import HostFs
 from terrace_agent.journal import Journal, JournalState, cooling, forgetting, remembering
 from terrace_agent.move_pages.batches import Outcome
+from terrace_agent.move_pages.choose import is_stuck
 from terrace_agent.move_pages.pace import Pace
 from terrace_agent.move_pages.pids import read_pids
 from terrace_agent.move_pages.pilot import Pilot
@@ -54,6 +55,8 @@ class Applier:
         After a mover that was late the other orders are left to the next turn: each of them may take as long.
         """
         if any(isinstance(step, Move) for step in plan.steps):
+            # What could not be journaled would move without being counted.
+            self._journal.save(self._journal.load())
             self._moved_at_s = self._clock()
         late = False
         for step in plan.steps:
@@ -93,7 +96,8 @@ class Applier:
         self.outcome += done
         if done.moved:
             self.pace = self.pace.woken()
-        self._watching.moved(step.pid, self._pilot.finished, promoted=step.promotes)
+        stuck = is_stuck(done.moved, step.limit_pages)
+        self._watching.moved(step.pid, self._pilot.finished, promoted=step.promotes, stuck=stuck)
         self._journal_with(lambda state: _counted(state, step, done))
 
     def _journal_with(self, change: Callable[[JournalState], JournalState]) -> None:

@@ -11,14 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from terrace_agent.flows import limits
-from terrace_agent.flows.directions import Flow, demotion_room_bytes
+from terrace_agent.flows.directions import Flow, demotion_room_bytes, promotion_room_bytes
 from terrace_agent.move_pages.heat import LOOKS, Heat, cold, hot, runs
 from terrace_agent.move_pages.vmas import Vma
 from terrace_agent.steps import Move
 from terrace_api.policy import Settings
 
 _TOUCHES, _OF_LOOKS = 2, 3
+_NEXT_TO_NOTHING = 8
 _LEAST_INTERVAL_S = 1.0
 MOST_RUNS = 16_384
 """Of the orders of one direction: a run is an object, and every other page may be one."""
@@ -40,12 +40,14 @@ class Tracked:
     Attributes:
         cgroup: its path.
         started: in ticks since boot: a pid may be another process' by now.
+        stuck: the directions (whether they promote) in which the last order moved next to nothing of what it was given.
     """
 
     pid: int
     started: int
     cgroup: str
     parts: tuple[Part, ...]
+    stuck: frozenset[bool] = frozenset()
 
 
 def interval_s(settings: Settings) -> float:
@@ -69,22 +71,29 @@ def first_looks(settings: Settings, blind: int) -> int:
     return 1 + blind + max(hot_looks, cold_looks(settings) if down.enabled else 0)
 
 
-def room_bytes(settings: Settings, flow: Flow, elapsed_s: float) -> int:
+def room_bytes(flow: Flow, elapsed_s: float) -> int:
     """Returns how much may move in this direction now."""
-    room = _promotion_room_bytes(flow) if flow.pair.promotes else demotion_room_bytes(settings, flow)
-    quota = round(flow.window.bytes_per_second * min(elapsed_s, 5.0))
+    room = promotion_room_bytes(flow) if flow.pair.promotes else demotion_room_bytes(flow)
+    quota = round(flow.bytes_per_second * min(elapsed_s, 5.0))
     return max(0, min(room, quota))
+
+
+def is_stuck(moved_pages: int, limit_pages: int) -> bool:
+    """Returns whether an order kept room from others without use: its pages are shared, pinned, or there already."""
+    return moved_pages * _NEXT_TO_NOTHING < limit_pages
 
 
 def orders(settings: Settings, flow: Flow, tracked: Iterable[Tracked], room: int) -> Iterator[Move]:
     """Yields what fits into `room` bytes, the processes with the most pages to move first; see `MOST_RUNS`.
 
+    Those that are stuck come after all others: what is ordered of them is charged, and would be again and again.
     What came to a result has to be hot or cold anew before it is ordered again, so the next plan goes on with the rest.
     """
     if room <= 0:
         return
     left = MOST_RUNS
-    for _, one in sorted(((_pages(settings, flow, one), one) for one in tracked), key=lambda pair: -pair[0]):
+    ranked = ((flow.pair.promotes in one.stuck, -_pages(settings, flow, one), one) for one in tracked)
+    for _, _, one in sorted(ranked, key=lambda rank: rank[:2]):
         found = tuple(islice(_runs(settings, flow, one), left))
         limit = min(room // found[0].step, sum(map(len, found))) if found else 0
         if limit > 0:
@@ -107,9 +116,13 @@ def misplaced_bytes(settings: Settings, flow: Flow, tracked: Iterable[Tracked]) 
 
 
 def _misplaced(settings: Settings, flow: Flow, part: Part) -> int:
-    pages = _picked(settings, part.heat, promotes=flow.pair.promotes).count(1)
+    picked = _picked(settings, part.heat, promotes=flow.pair.promotes).count(1)
     here, all_pages = part.pages_by_nid.get(flow.pair.source.nid, 0), sum(part.pages_by_nid.values())
-    return pages * here // all_pages * part.vma.page_bytes if all_pages else 0
+    in_memory = all_pages * part.vma.pages // (len(part.vma.whole) // part.vma.page_bytes)
+    if not flow.pair.promotes:
+        # To a tracker that tells ranges what is not in memory looks cold; what is hot is in memory.
+        in_memory -= _picked(settings, part.heat, promotes=True).count(1)
+    return max(0, min(picked, in_memory)) * here // all_pages * part.vma.page_bytes if all_pages else 0
 
 
 def _runs(settings: Settings, flow: Flow, one: Tracked) -> Iterator[range]:
@@ -127,8 +140,3 @@ def _picked(settings: Settings, heat: Heat, *, promotes: bool) -> bytes:
 def _pages(settings: Settings, flow: Flow, one: Tracked) -> int:
     here = (part for part in one.parts if part.pages_by_nid.get(flow.pair.source.nid))
     return sum(_picked(settings, part.heat, promotes=flow.pair.promotes).count(1) for part in here)
-
-
-def _promotion_room_bytes(flow: Flow) -> int:
-    fast = flow.pair.target
-    return fast.free_bytes - limits.share_bytes(fast.total_bytes, flow.stops.promotion_free_bp)

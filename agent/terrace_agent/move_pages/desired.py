@@ -3,6 +3,7 @@
 Before: settings, topology, what is tracked. After: `engine` makes a plan of it.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -55,12 +56,20 @@ class Condition:
 def moves(
     settings: Settings, wanted: Iterable[Flow], tracked: Iterable[Tracked], movable: Movable, elapsed_s: float
 ) -> Iterator[Move]:
-    """Yields the orders that are due, those that make room first; none into a nid that a cpuset excludes."""
+    """Yields the orders that are due, those that make room first; none into a nid that a cpuset excludes.
+
+    What comes down to a nid of a middle tier takes from the room of what comes up to it.
+    """
     tracked = tuple(tracked)
+    given: Counter[int] = Counter()
     for flow in sorted(wanted, key=lambda one: one.pair.promotes):
-        allowed = {cgroup.path for cgroup in movable.allowed if cgroup.may_go_to(flow.pair.target.nid)}
+        target = flow.pair.target.nid
+        allowed = {cgroup.path for cgroup in movable.allowed if cgroup.may_go_to(target)}
         mine = (one for one in tracked if one.cgroup in allowed)
-        yield from orders(settings, flow, mine, room_bytes(settings, flow, elapsed_s))
+        room = room_bytes(flow, elapsed_s) - (given[target] if flow.pair.promotes else 0)
+        for order in orders(settings, flow, mine, room):
+            given[target] += 0 if order.promotes else order.limit_pages * order.page_bytes
+            yield order
 
 
 def levels(settings: Settings, wanted: Iterable[Flow], tracked: Iterable[Tracked]) -> Levels:
@@ -101,7 +110,7 @@ def _reliefs(wanted: Iterable[Flow]) -> Iterator[str]:
 
 
 def _sentence(flow: Flow) -> str:
-    source, target, rate = flow.pair.source.nid, flow.pair.target.nid, display_bytes(flow.window.bytes_per_second)
+    source, target, rate = flow.pair.source.nid, flow.pair.target.nid, display_bytes(flow.bytes_per_second)
     if flow.pair.promotes:
         until = f"until {Percent(flow.stops.promotion_used_bp)} of nid {target} is used"
         return f"move_pages promotes what is hot from nid {source} to nid {target}, up to {rate}/s, {until}"

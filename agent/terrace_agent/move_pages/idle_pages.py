@@ -180,10 +180,13 @@ def sees_frames(procfs: Procfs) -> bool:
 
 
 def conclude(pages: int, frames: list[int], known: list[int], idle: list[bool]) -> Look:
-    """Returns what the samples tell of all pages: one that moved meanwhile, or is new, may have been touched. Pure."""
+    """Returns what the samples tell of all pages. Pure.
+
+    One that moved meanwhile, or is new, may have been touched; one that is not in memory is no cold memory.
+    """
     sure = bytes(TOUCHED if frame and not still else 0 for frame, still in zip(known, idle, strict=True))
     maybe = bytes(
-        TOUCHED if frame and not (same and still) else 0 for frame, same, still in zip(frames, known, idle, strict=True)
+        0 if frame and same and still else TOUCHED for frame, same, still in zip(frames, known, idle, strict=True)
     )
     return Look(sure=_spread(sure, pages), maybe=_spread(maybe, pages))
 

@@ -30,6 +30,7 @@ class Vma:
         resident_bytes: of it in memory; of a piece: of the whole.
         referenced_bytes: touched since accessed bits were last cleared (`Referenced` of smaps); likewise.
         page_bytes: size of a page on this machine: up to 64 KiB on arm64.
+        piece_of: the addresses of the whole; empty of what is no piece.
     """
 
     start: int
@@ -37,6 +38,12 @@ class Vma:
     resident_bytes: int = 0
     referenced_bytes: int = 0
     page_bytes: int = 4_096
+    piece_of: range = range(0)
+
+    @property
+    def whole(self) -> range:
+        """The addresses of the whole range."""
+        return self.piece_of or range(self.start, self.end)
 
     @property
     def pages(self) -> int:
@@ -97,7 +104,7 @@ def pieces(vma: Vma) -> Iterator[Vma]:
     """
     size = PIECE_PAGES * vma.page_bytes
     for start in range(vma.start - vma.start % size, vma.end, size):
-        yield replace(vma, start=max(start, vma.start), end=min(start + size, vma.end))
+        yield replace(vma, start=max(start, vma.start), end=min(start + size, vma.end), piece_of=vma.whole)
 
 
 def _is_dense(vma: Vma) -> bool:

@@ -73,18 +73,21 @@ class Watch:
         self._known, self.looks = {}, 0
         self._tracker.release()
 
-    def moved(self, pid: int, runs: Iterable[range], *, promoted: bool) -> None:
-        """Takes note that pages were moved, so that they are not moved back before they were seen otherwise."""
+    def moved(self, pid: int, runs: Iterable[range], *, promoted: bool, stuck: bool = False) -> None:
+        """Takes note that pages were moved, so that they are not moved back before they were seen otherwise.
+
+        `stuck`: next to nothing of what was ordered has moved.
+        """
         if one := self._known.pop(pid, None):
             runs = sorted(runs, key=lambda run: run.start)
             starts = [run.start for run in runs]
-            identity, parts = (one.started, one.cgroup), list(one.parts)
+            identity, parts = replace(one, parts=(), stuck=_with(one.stuck, promoted, stuck)), list(one.parts)
             # What was known goes piece by piece, so that it is there once only.
             del one
             for number, part in enumerate(parts):
                 inside = runs[bisect_left(starts, part.vma.start) : bisect_left(starts, part.vma.end)]
                 parts[number] = _marked(part, inside, hot=promoted) if inside else part
-            self._known[pid] = Tracked(pid=pid, started=identity[0], cgroup=identity[1], parts=tuple(parts))
+            self._known[pid] = replace(identity, parts=tuple(parts))
 
     def _largest_first(self, pids: Iterable[int]) -> list[int]:
         sizes = {pid: self._size(pid) for pid in pids}
@@ -123,11 +126,12 @@ class Watch:
             return None, 0
         before = self._known.pop(pid, None)
         parts: tuple[Part, ...] = ()
+        stuck: frozenset[bool] = frozenset()
         if before and before.started == started:
-            history, before = _History(before.parts), None
+            stuck, history, before = before.stuck, _History(before.parts), None
             parts = tuple(self._parts(pid, vmas, placements, history))
         self._tracker.begin(pid)
-        return Tracked(pid=pid, started=started, cgroup=cgroup, parts=parts), pages
+        return Tracked(pid=pid, started=started, cgroup=cgroup, parts=parts, stuck=stuck), pages
 
     def _parts(
         self, pid: int, vmas: Iterable[Vma], placements: Iterable[Placement], history: "_History"
@@ -152,6 +156,10 @@ class _History:
             part = self._parts[0]
             return resized(part.heat, before=(part.vma.start - vma.start) // vma.page_bytes, pages=vma.pages)
         return unknown(vma.pages)
+
+
+def _with(stuck: frozenset[bool], promoted: bool, is_stuck: bool) -> frozenset[bool]:
+    return stuck | {promoted} if is_stuck else stuck - {promoted}
 
 
 def _marked(part: Part, runs: Iterable[range], *, hot: bool) -> Part:

@@ -34,6 +34,8 @@ class Desired:
     Attributes:
         values: path and value of each setting, in the order in which they are stored.
         flows: every direction that is enabled.
+        asks_cgroups: whether cgroups may be asked to reclaim: not with swap, to which it would write memory of slow
+            nids, nor where a cpuset keeps one off a slow nid, which reclaim before Linux 6.16 would not heed.
         cost: what comes with it that was not asked for, in words; empty for nothing.
     """
 
@@ -41,6 +43,7 @@ class Desired:
     flows: tuple[Flow, ...]
     effective: Effective
     words: tuple[str, ...]
+    asks_cgroups: bool = False
     cost: str = ""
 
 
@@ -68,12 +71,14 @@ def desired(
     if settings.demotion.enabled and not pinned:
         values[DEMOTION_ENABLED] = "true"
     values[NUMA_BALANCING] = str(found_mode | TIERING if promotes else 0)
-    notes = (*_notes(settings, topology, observed, pinned), *unkept(movable, "NUMA balancing"))
+    notes = (*_notes(settings, topology, observed, wanted, pinned), *unkept(movable, "NUMA balancing"))
+    asks_cgroups = not (topology.swaps or pinned)
     return Desired(
         values=tuple(values.items()),
         flows=wanted,
         effective=_effective(wanted, notes),
-        words=tuple(_words(wanted, observed, swaps=topology.swaps)),
+        words=tuple(_words(wanted, observed, asks_cgroups=asks_cgroups)),
+        asks_cgroups=asks_cgroups,
         cost=_cost(found_mode) if not promotes else "",
     )
 
@@ -94,12 +99,13 @@ def _effective(flows: tuple[Flow, ...], notes: tuple[str, ...]) -> Effective:
     )
 
 
-def _words(flows: tuple[Flow, ...], observed: Observed, *, swaps: bool) -> Iterator[str]:
+def _words(flows: tuple[Flow, ...], observed: Observed, *, asks_cgroups: bool) -> Iterator[str]:
     for flow in flows:
         source, target, stops = flow.pair.source.nid, flow.pair.target.nid, flow.stops
         rate = display_bytes(flow.window.bytes_per_second)
         if flow.pair.promotes:
-            yield f"NUMA balancing promotes what is touched on nid {source} to the nids of the CPUs, up to {rate}/s"
+            limit = display_bytes(_rate_limit_mib_s(flows) * _MIB)
+            yield f"NUMA balancing promotes what is touched on nid {source} to the nids of the CPUs, up to {limit}/s"
         elif source in observed.node_reclaim:
             yield (
                 f"reclaim demotes from nid {source} to nid {target} until {Percent(stops.demotion_free_bp)} is free, "
@@ -107,7 +113,7 @@ def _words(flows: tuple[Flow, ...], observed: Observed, *, swaps: bool) -> Itera
             )
         else:
             cgroups = f", and from cgroups with little page cache until {Percent(stops.demotion_free_bp)} is free"
-            asked = "" if swaps else cgroups
+            asked = cgroups if asks_cgroups else ""
             yield f"reclaim demotes from nid {source} to nid {target} at the kernel's watermarks{asked}"
 
 
@@ -120,7 +126,9 @@ def _cost(found_mode: int) -> str:
     )
 
 
-def _notes(settings: Settings, topology: Topology, observed: Observed, pinned: tuple[str, ...]) -> Iterator[str]:
+def _notes(
+    settings: Settings, topology: Topology, observed: Observed, wanted: tuple[Flow, ...], pinned: tuple[str, ...]
+) -> Iterator[str]:
     if settings.promotion.enabled:
         yield (
             "promotion.fastUsedTarget, minAccesses and minAge, guardrails.fastFreeMin: NUMA balancing has its own "
@@ -130,6 +138,8 @@ def _notes(settings: Settings, topology: Topology, observed: Observed, pinned: t
             "quota: NUMA balancing promotes at any rate while a fast nid has more free than 1 GiB or a sixteenth of "
             "it, whichever is more; of quota.time and weights it knows nothing"
         )
+        if min(flow.window.bytes_per_second for flow in wanted if flow.pair.promotes) < _MIB:
+            yield "quota: the kernel's limit is in MiB a second, so promotion gets one"
     yield from only_damon.words(settings, "NUMA balancing")
     if settings.demotion.enabled:
         yield "demotion.minAge and maxAccesses, youngFilter: reclaim goes by its own lists of what was used least"
@@ -142,6 +152,8 @@ def _notes(settings: Settings, topology: Topology, observed: Observed, pinned: t
             "demotion.fastFreeTarget: nobody is asked to reclaim, for on this kernel only cgroups can be, and with "
             "swap that would write memory of slow nids to disk; nids take orders since Linux 6.17"
         )
+    elif settings.demotion.enabled and pinned:
+        yield "demotion.fastFreeTarget: nobody is asked to reclaim: cgroups that cpusets confine would not be spared"
     elif settings.demotion.enabled and not observed.node_reclaim:
         yield "demotion.fastFreeTarget: only cgroups take orders to reclaim here, nids do since Linux 6.17"
     if pinned:

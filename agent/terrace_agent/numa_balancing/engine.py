@@ -68,7 +68,7 @@ class NumaBalancingEngine:
         at_s, review = self._guarding.look(settings, state.cooldown, moves=True)
         wanted = self._desired(settings, topology, movable, observed, state, halted=review.halts)
         self._guarding.remember(sample(wanted.flows, (state.promoted_bytes, state.demoted_bytes), at_s))
-        orders = () if review.halts else tuple(self._orders(settings, wanted, topology, movable, observed))
+        orders = () if review.halts else tuple(self._orders(settings, wanted, movable, observed))
         plan = planning.plan(observed, wanted, state, orders)
         notes = (*wanted.effective.notes, *filter(None, (wanted.cost, review.note)))
         effective = replace(wanted.effective, notes=notes)
@@ -125,14 +125,12 @@ class NumaBalancingEngine:
         mode = int(found) if found is not None else observed.mode or 0
         return desired(settings, topology, movable, observed, found_mode=mode, halted=halted)
 
-    def _orders(
-        self, settings: Settings, wanted: Desired, topology: Topology, movable: Movable, observed: Observed
-    ) -> Iterator[Reclaim]:
+    def _orders(self, settings: Settings, wanted: Desired, movable: Movable, observed: Observed) -> Iterator[Reclaim]:
         only_anon = settings.demotion.page_cache is not PageCache.INCLUDE
-        for lack in room.wanted(settings, wanted.flows):
+        for lack in room.wanted(wanted.flows):
             if lack.nid in observed.node_reclaim:
                 yield Reclaim(path=node_reclaim_path(lack.nid), bytes=lack.bytes, only_anon=only_anon)
-            elif not topology.swaps:
+            elif wanted.asks_cgroups:
                 cgroups = read_memory(self._fs, room.leaves(cgroup.path for cgroup in movable.allowed))
                 for cgroup, size in room.shares(lack, cgroups):
                     yield Reclaim(path=reclaim_path(cgroup.path), bytes=size)

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from terrace_agent.flows.directions import Flow, demotion_room_bytes
-from terrace_api.policy import Settings
 
 _PAGE_BYTES = 4_096
 _LARGEST_BYTES = 32 << 20
@@ -46,9 +45,9 @@ class Wanted:
     bytes: int
 
 
-def wanted(settings: Settings, flows: Iterable[Flow]) -> tuple[Wanted, ...]:
+def wanted(flows: Iterable[Flow]) -> tuple[Wanted, ...]:
     """Returns what the nids lack of their free target, as far as a second's quota and the target's room go."""
-    found = (_lack(settings, flow) for flow in flows if not flow.pair.promotes)
+    found = (_lack(flow) for flow in flows if not flow.pair.promotes)
     return tuple(Wanted(nid=nid, bytes=size) for nid, size in found if size)
 
 
@@ -73,8 +72,8 @@ def _below(path: str) -> str:
     return path.rstrip("/") + "/"
 
 
-def _lack(settings: Settings, flow: Flow) -> tuple[int, int]:
-    size = max(0, min(demotion_room_bytes(settings, flow), flow.window.bytes_per_second, _LARGEST_BYTES))
+def _lack(flow: Flow) -> tuple[int, int]:
+    size = max(0, min(demotion_room_bytes(flow), flow.window.bytes_per_second, _LARGEST_BYTES))
     return flow.pair.source.nid, size // _PAGE_BYTES * _PAGE_BYTES
 
 

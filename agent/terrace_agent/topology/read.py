@@ -4,6 +4,7 @@ Before: `HostFs`. After: `discover`.
 """
 
 import os
+from collections.abc import Iterator, Mapping
 
 from terrace_agent.errors import UnexpectedContent
 from terrace_agent.hostfs import HostFs, read_optional
@@ -32,7 +33,7 @@ def read_facts(fs: HostFs, *, blocks: OnlineBlocks | None = None, page_bytes: in
     tiers = _read_memory_tiers(fs)
     blocks = blocks or OnlineBlocks(fs)
     return Facts(
-        nids=tuple(_read_nid(fs, nid, tiers.get(nid), blocks) for nid in _read_list(fs, f"{_NODE}/has_memory")),
+        nids=tuple(_read_nids(fs, tiers, blocks)),
         zones=_read_zones(fs),
         block_bytes=_read_block_bytes(fs),
         page_bytes=page_bytes or os.sysconf("SC_PAGE_SIZE"),
@@ -42,6 +43,14 @@ def read_facts(fs: HostFs, *, blocks: OnlineBlocks | None = None, page_bytes: in
         # Linux 5.10 and later (894c26a1c274).
         generic_initiators=_read_list(fs, f"{_NODE}/has_generic_initiator"),
     )
+
+
+def _read_nids(fs: HostFs, tiers: Mapping[int, int], blocks: OnlineBlocks) -> Iterator[NidFacts]:
+    """Yields nids with memory: one of which the kernel manages no page is none, and no share of it can be told."""
+    for nid in _read_list(fs, f"{_NODE}/has_memory"):
+        found = _read_nid(fs, nid, tiers.get(nid), blocks)
+        if found.total_bytes:
+            yield found
 
 
 def _read_nid(fs: HostFs, nid: int, memory_tier: int | None, blocks: OnlineBlocks) -> NidFacts:

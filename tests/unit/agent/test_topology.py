@@ -162,6 +162,13 @@ def test_a_nid_without_memory_is_rejected() -> None:
     assert caught.value.reason == "NidNotFound"
 
 
+def test_a_nid_without_a_byte_is_none() -> None:
+    lines = str(guest_files()[f"{NODE}/node1/meminfo"]).splitlines()
+    empty = "\n".join("Node 1 MemTotal: 0 kB" if "MemTotal" in line else line for line in lines)
+    files = guest_files() | {f"{NODE}/node1/meminfo": empty}
+    assert [nid.nid for nid in facts_of(files).nids] == [0]
+
+
 def test_a_fast_tier_equal_to_the_slow_one_is_rejected() -> None:
     with pytest.raises(SettingsRejected) as caught:
         discover(facts_of(guest_files()), (Tier(name="fast", nids=(0,)), Tier(name="slow", nids=(0,))))

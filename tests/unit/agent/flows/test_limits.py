@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from terrace_agent.flows import limits
+from terrace_agent.flows import fullness, limits
 from terrace_agent.flows.pairs import pairs_of
 from terrace_agent.topology.values import Nid
 from terrace_api.policy import Settings
@@ -104,7 +104,7 @@ def test_demotion_makes_more_room_than_promotion_fills(
 def test_every_goal_is_a_share_that_the_kernel_takes(used: str, free: str, total_mib: int, floor_percent: int) -> None:
     total = total_mib * MIB
     found = stops(settings(used=used, free=free), total, total * floor_percent // 100)
-    slow = limits.target_used_bp(settings(), nid(1, total, floor_bytes=total * floor_percent // 100), total)
+    slow = fullness.target_used_bp(settings(), nid(1, total, floor_bytes=total * floor_percent // 100), total)
     assert all(1 <= bp <= 10_000 for bp in (found.promotion_used_bp, found.demotion_free_bp, slow))
 
 

@@ -55,6 +55,13 @@ def test_promotion_goes_on_to_the_low_watermark_and_demotion_waits() -> None:
     assert (before.overdraw_bytes, after.overdraw_bytes) == (0, 8 * MIB)
 
 
+def test_page_cache_of_a_middle_tier_is_no_room_where_the_faster_tier_demotes_to_it() -> None:
+    row = topology((fast(0, free_mib=1000),), (fast(1, cache_mib=700),), (slow(2),))
+    assert not is_relieved(row)
+    one_way = replace(settings(), demotion=replace(settings().demotion, enabled=False))
+    assert is_relieved(row, chosen=one_way)
+
+
 def test_where_pages_stray_below_the_low_watermark_promotion_stops_above_it() -> None:
     found = stops(relieved(full(700), settings(), NONE, may_switch=True, strays=True).nid(0))
     assert limits.share_bytes(1536 * MIB, found.promotion_free_bp) == pytest.approx(69 * MIB, abs=MIB)

@@ -93,11 +93,11 @@ def test_the_pages_of_a_large_folio_that_is_no_huge_page_have_the_bit_of_its_fir
     assert machine.look() == (NOT * 2 + TOUCHED * 2, NOT * 2 + TOUCHED * 2)
 
 
-def test_frames_that_the_kernel_does_not_tell_are_no_pages(machine: Machine) -> None:
+def test_of_frames_that_the_kernel_does_not_tell_nothing_is_known(machine: Machine) -> None:
     entries = (1 << 63).to_bytes(8, "little") * PAGES
     (machine.root / str(PID) / "pagemap").write_bytes(bytes(START // 4096 * 8) + entries)
     machine.look()
-    assert machine.look() == (NOT * 4, NOT * 4)
+    assert machine.look() == (NOT * 4, TOUCHED * 4)
 
 
 def test_a_process_that_is_forgotten_is_looked_at_as_a_new_one(machine: Machine) -> None:

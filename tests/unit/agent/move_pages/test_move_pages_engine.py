@@ -1,5 +1,6 @@
 """What is hot comes up, what is cold makes room only where room is lacking, and nobody is moved who must not be."""
 
+import errno
 import itertools
 from dataclasses import dataclass, field, replace
 
@@ -7,7 +8,8 @@ import pytest
 
 from simkernel import NO_DAMON, Profile, SimKernel
 from terrace_agent.engine import Plan
-from terrace_agent.journal import Cooldown, Journal
+from terrace_agent.errors import StateUnusable
+from terrace_agent.journal import Cooldown, Journal, JournalState
 from terrace_agent.move_pages.batches import Outcome
 from terrace_agent.move_pages.choose import first_looks
 from terrace_agent.move_pages.engine import MovePagesEngine, Tools
@@ -294,6 +296,63 @@ def test_cold_pages_that_have_gone_already_keep_nobody_elses_from_making_room() 
     assert cold.on(1) > 0
     free_target = 64 * MIB * 12 // 100
     assert abs(machine.procfs.free_pages[0] * 4096 - free_target) < 4096
+
+
+def unmovable(machine: Machine, pid: int, pages: int, nid: int) -> SimRange:
+    """Adds a process of which no page can move."""
+    one = SimRange(pages, nid)
+    machine.add(pid, one).shared = {BASE + page * 4096 for page in range(pages)}
+    return one
+
+
+def test_hot_pages_that_cannot_move_keep_nobody_elses_from_coming_up() -> None:
+    machine = Machine()
+    stuck = tuple(unmovable(machine, pid, 2 * PAGES, 1) for pid in (50, 51))
+    hot = SimRange(PAGES, 1)
+    machine.add(52, hot)
+    machine.run(60, settings(quota="2Mi", used="90%", free="12%", min_age="4s"), (*stuck, hot))
+    assert hot.on(0) == PAGES
+
+
+def test_cold_pages_that_cannot_move_keep_nobody_elses_from_making_room() -> None:
+    machine = Machine(fast_free_mib=2)
+    for pid in range(50, 58):
+        unmovable(machine, pid, 2 * PAGES, 0)
+    cold = SimRange(PAGES, 0)
+    machine.add(58, cold)
+    machine.run(60, settings(quota="2Gi", used="90%", free="12%", min_age="10s"))
+    assert cold.on(1) > 0
+
+
+def test_a_process_that_was_stuck_is_ordered_again_once_nobody_else_needs_the_room() -> None:
+    machine = Machine()
+    stuck = unmovable(machine, 50, PAGES, 1)
+    machine.run(6, touched=(stuck,))
+    machine.procfs.processes[50].shared.clear()
+    machine.run(6, touched=(stuck,))
+    assert stuck.on(0) == PAGES
+
+
+def test_nothing_moves_that_could_not_be_counted() -> None:
+    machine = Machine()
+    hot = SimRange(PAGES, 1)
+    machine.add(41, hot)
+    machine.run(3, touched=(hot,))
+    machine.engine = MovePagesEngine(machine.kernel, machine.journal, machine.tools)
+    machine.run(3, touched=(hot,))
+    plan = machine.engine.plan(POLICY, machine.topology, machine.movable)
+    assert any(isinstance(step, Move) for step in plan.steps)
+    before = hot.on(0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(machine.journal, "save", full)
+        with pytest.raises(StateUnusable):
+            machine.engine.apply(plan)
+    assert hot.on(0) == before
+
+
+def full(state: JournalState) -> None:
+    del state
+    raise StateUnusable(path="/run/terrace/journal.json", errno=errno.ENOSPC)
 
 
 @pytest.mark.parametrize(("bits", "note"), [("0", ""), ("1", "unmetered"), ("2", "the kernel promotes too")])

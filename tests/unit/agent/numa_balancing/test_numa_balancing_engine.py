@@ -213,6 +213,28 @@ def test_on_a_node_with_swap_no_cgroup_is_asked_for_it_would_swap_out_slow_memor
     assert not any("cgroups" in word for word in plan.words)
 
 
+def test_where_a_cpuset_confines_a_cgroup_none_is_asked_for_reclaim_would_not_spare_it() -> None:
+    machine = Machine(hot_on_slow=0)
+    machine.host.make_cgroup("/system.slice/db.service", anon=600 * MIB)
+    machine.host.make_cgroup(POD, anon=400 * MIB)
+    confined = Cgroup(path="/system.slice/db.service", mems=frozenset({0}))
+    plan = machine.turn(settings(free="20%"), Movable(allowed=(confined, Cgroup(path=POD))))
+    assert machine.host.asked == []
+    assert not any("cgroups" in word for word in plan.words)
+    assert plan.effective
+    assert any("nobody is asked to reclaim" in note for note in plan.effective.notes)
+
+
+def test_the_rate_that_is_said_is_the_one_that_is_set() -> None:
+    small = dataclasses.replace(settings().quota, size=Size.parse("1Mi"), interval=Duration.parse("1m"))
+    machine = Machine()
+    plan = machine.turn(dataclasses.replace(settings(), quota=small))
+    assert machine.switches()[1] == "1"
+    assert any(word.endswith("up to 1Mi/s") for word in plan.words)
+    assert plan.effective
+    assert any("in MiB a second" in note for note in plan.effective.notes)
+
+
 def test_an_order_that_is_not_taken_now_is_given_again_and_no_failure() -> None:
     machine = Machine(profile=LINUX_6_16, node_reclaim=True, hot_on_slow=0)
     machine.host.busy = True

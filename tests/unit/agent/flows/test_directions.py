@@ -1,0 +1,62 @@
+"""Directions that share a nid: its room and its quota are there once."""
+
+from dataclasses import replace
+
+from terrace_agent.flows.directions import Flow, demotion_room_bytes, flows, promotion_room_bytes
+from terrace_agent.flows.limits import share_bytes
+from terrace_agent.topology.values import Nid, Topology
+from unit.agent.damon.builders import GIB, MIB, nid, settings, topology, with_free
+
+FLOOR = 256 * MIB
+DISTANCES = {0: 10, 1: 20, 2: 30}
+
+
+def one(number: int, gib: int) -> Nid:
+    return nid(number, gib * GIB, floor_bytes=FLOOR, distances=DISTANCES)
+
+
+def row() -> Topology:
+    """Three tiers of 64, 64 and 256 GiB."""
+    return topology((one(0, 64),), (one(1, 64),), (one(2, 256),))
+
+
+def found(where: Topology) -> dict[tuple[int, int], Flow]:
+    return {
+        (flow.pair.source.nid, flow.pair.target.nid): flow for flow in flows(settings(), where, has_safety_net=True)
+    }
+
+
+def test_sources_of_one_fast_nid_share_its_room_and_its_rate() -> None:
+    where = with_free(topology((one(0, 64),), (one(1, 64), one(2, 64))), {0: GIB})
+    up = [flow for flow in found(where).values() if flow.pair.promotes]
+    stop = share_bytes(64 * GIB, up[0].stops.promotion_free_bp)
+    assert len(up) == 2
+    assert sum(map(promotion_room_bytes, up)) <= GIB - stop
+    assert sum(flow.bytes_per_second for flow in up) <= up[0].window.bytes_per_second
+
+
+def test_fast_nids_share_the_room_of_one_slow_nid() -> None:
+    where = with_free(topology((one(0, 64), one(1, 64)), (one(2, 64),)), {0: 0, 1: 0, 2: 3 * GIB})
+    down = [flow for flow in found(where).values() if not flow.pair.promotes]
+    assert len(down) == 2
+    assert 0 < sum(map(demotion_room_bytes, down)) <= 3 * GIB - FLOOR
+
+
+def test_a_slow_nid_that_is_full_gives_way_to_one_with_room() -> None:
+    where = topology((one(0, 64),), (one(1, 64), one(2, 64)))
+    assert (0, 1) in found(where)
+    assert (0, 2) in found(with_free(where, {1: 640 * MIB, 2: 60 * GIB}))
+
+
+def test_a_middle_nid_makes_the_room_that_the_faster_tier_waits_for_whatever_it_has_free() -> None:
+    for free_mib in range(300, 1200, 20):
+        told = found(with_free(row(), {0: 0, 1: free_mib * MIB, 2: 64 * GIB}))
+        assert max(demotion_room_bytes(told[0, 1]), demotion_room_bytes(told[1, 2])) > 0, free_mib
+        assert promotion_room_bytes(told[2, 1]) <= 0 or demotion_room_bytes(told[0, 1]) > 0, free_mib
+
+
+def test_what_the_slow_nids_guardrail_keeps_is_not_filled() -> None:
+    where = with_free(topology((one(0, 64),), (one(1, 64),)), {0: 0, 1: 64 * GIB // 100})
+    [down] = [flow for flow in found(where).values() if not flow.pair.promotes]
+    assert demotion_room_bytes(down) <= 0
+    assert demotion_room_bytes(replace(down, slow_used_bp=10_000)) > 0
