@@ -29,6 +29,8 @@ OnTurn = Callable[[NodeTieringStatus, Topology, float], None]
 _FIRST_OBJECT_S = 10.0
 """How long the first turn waits for an object: without one it could say nothing, and nobody would take it."""
 
+_FAILED_S = 1.0
+
 
 class Loop:
     """Runs until its inbox is closed."""
@@ -68,8 +70,7 @@ class Loop:
         self._log.step("receive")
         while not self._inbox.closed:
             self.turn()
-            plan = self._turn.plan if self._turn else None
-            self._inbox.wait(min(self._interval_s, plan.recheck_s) if plan else self._interval_s)
+            self._inbox.wait(self._pause_s())
             self._log.begin()
         self._over = True
 
@@ -118,6 +119,14 @@ class Loop:
             if status:
                 self._active = Active(revision=status.active_revision, since=status.active_since, mode=status.mode)
             self._log.note("recalled the last state", generation=manifest["metadata"].get("generation"))
+
+    def _pause_s(self) -> float:
+        """Returns how long to wait for news: after a failure not as short as a plan that succeeds may ask for."""
+        turn = self._turn
+        if turn is None or turn.plan is None:
+            return self._interval_s
+        least_s = min(self._interval_s, _FAILED_S) if turn.failure else 0.0
+        return max(least_s, min(self._interval_s, turn.plan.recheck_s))
 
     def _receive(self) -> None:
         manifest = self._inbox.latest()

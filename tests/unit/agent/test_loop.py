@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from terrace_agent.cycle import Cycle
+from terrace_agent.engine import Plan
 from terrace_agent.errors import ApiUnavailable, EngineUnavailable, HostFileUnreadable, SettingsRejected, StoreRefused
 from terrace_agent.forget import forget
 from terrace_agent.inbox import Inbox
@@ -22,9 +23,11 @@ from terrace_agent.laststate import LastState
 from terrace_agent.lock import lock
 from terrace_agent.loop import Loop
 from terrace_agent.steplog import StepLog
+from terrace_agent.topology.values import Topology
+from terrace_agent.workloads.values import EVERYTHING, Movable
 from terrace_api.conditions import Condition, ConditionStatus
 from terrace_api.node_tiering import EngineName, NodeTieringStatus
-from terrace_api.policy import Mode
+from terrace_api.policy import Mode, Settings
 from unit.agent.fake_engine import FakeEngine
 from unit.agent.host_tree import HostTree, guest_files
 from unit.agent.orders import OSRELEASE, manage, restore
@@ -374,6 +377,31 @@ def test_closing_the_inbox_ends_the_loop_and_stops_nothing(bench: Bench) -> None
     done.join(5)
     assert not done.is_alive()
     assert bench.engine.applied == ["start"]
+
+
+class Hurried(FakeEngine):
+    """One whose plans want the next turn at once."""
+
+    def plan(self, settings: Settings, topology: Topology, movable: Movable = EVERYTHING) -> Plan:
+        return replace(super().plan(settings, topology, movable), recheck_s=0.1)
+
+
+@pytest.mark.parametrize(("fails", "least_s"), [(False, 0.0), (True, 1.0)])
+def test_what_failed_is_not_tried_again_at_once(tmp_path: Path, *, fails: bool, least_s: float) -> None:
+    failures: dict[str, Exception] = {"apply": StoreRefused(path="/x", value="1", errno=errno.EACCES)} if fails else {}
+    bench = Bench(tmp_path, engine=Hurried(failures=failures))
+    waits: list[float] = []
+
+    def wait(timeout_s: float) -> bool:
+        waits.append(timeout_s)
+        bench.inbox.close()
+        return True
+
+    bench.inbox.put(manage())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bench.inbox, "wait", wait)
+        bench.loop.run()
+    assert waits == [max(0.1, least_s)]
 
 
 def test_another_spec_wakes_the_loop_and_another_status_does_not() -> None:
