@@ -21,7 +21,7 @@ from terrace_agent.turn import NO_ORDER, Running, Turn, anew
 from terrace_agent.workloads.cgroups import read_cgroups
 from terrace_agent.workloads.resolve import resolve
 from terrace_agent.workloads.roster import Roster
-from terrace_agent.workloads.values import Limited, Selection
+from terrace_agent.workloads.values import Found, Known, Limited, Selection
 from terrace_api.errors import InvalidObject
 from terrace_api.node_tiering import Action
 from terrace_api.policy import EngineChoice
@@ -108,11 +108,22 @@ class Cycle:
         run.see(intent=decide(run.order.spec, topology, run.turn.engine))
 
     def _look_at_workloads(self, run: Running) -> None:
-        found = read_cgroups(self._host)
+        found, known = self._read_workloads()
         settings = run.order.settings
         rules = (settings.workloads if settings else None) or ()
-        known = self._roster.known() if self._roster else None
         run.see(pods=read_pods(self._host, found.pods), workloads=resolve(rules, known, found, run.turn.topology.tiers))
+
+    def _read_workloads(self) -> tuple[Found, Known | None]:
+        """Returns cgroups and pods, in this order: of a cgroup that is found its pod is heard by then, most likely.
+
+        Of those that go meanwhile, nobody looked whether their cgroups have: they are forgotten at the next look.
+        """
+        if self._roster is None:
+            return read_cgroups(self._host), None
+        gone = self._roster.known().gone
+        found = read_cgroups(self._host)
+        self._roster.forget(gone.keys() - {pod.uid for pod in found.pods})
+        return found, self._roster.known()
 
     def _act(self, run: Running) -> None:
         """Does what the intent asks; `Wait` asks nothing, and `Restore` never comes here."""

@@ -27,9 +27,9 @@ def opted_out(number: int = 1) -> Pod:
     return a_pod(number, labels={"terrace.dev/tiering": "disabled"})
 
 
-def known(*pods: Pod, is_current: bool = True) -> Known:
+def known(*pods: Pod, gone: tuple[Pod, ...] = (), is_current: bool = True) -> Known:
     """Returns what the API server told."""
-    return Known(pods={pod.uid: pod for pod in pods}, is_current=is_current)
+    return Known(pods={pod.uid: pod for pod in pods}, gone={pod.uid: pod for pod in gone}, is_current=is_current)
 
 
 def exclude(name: str = "exclude", match: Match | None = None) -> WorkloadRule:

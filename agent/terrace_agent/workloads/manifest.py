@@ -12,14 +12,17 @@ _STATIC_POD_UID = "kubernetes.io/config.hash"
 _FINISHED = ("Succeeded", "Failed")
 
 
-def pod_of(manifest: Json) -> Pod | None:
-    """Returns the pod; None for one whose containers have all ended for good: it has no memory any more."""
+def has_ended(manifest: Json) -> bool:
+    """Returns whether the pod's containers have all ended for good, as far as the API server was told."""
+    return (manifest.get("status") or {}).get("phase") in _FINISHED
+
+
+def pod_of(manifest: Json) -> Pod:
+    """Returns the pod."""
     status = manifest.get("status") or {}
-    if status.get("phase") in _FINISHED:
-        return None
     metadata = manifest["metadata"]
     return Pod(
-        uid=cgroup_uid(manifest),
+        uid=_cgroup_uid(manifest),
         namespace=metadata["namespace"],
         name=metadata["name"],
         labels=metadata.get("labels") or {},
@@ -28,7 +31,7 @@ def pod_of(manifest: Json) -> Pod | None:
     )
 
 
-def cgroup_uid(manifest: Json) -> str:
+def _cgroup_uid(manifest: Json) -> str:
     """Returns the uid by which the pod's cgroup is named."""
     metadata = manifest["metadata"]
     uid: str = (metadata.get("annotations") or {}).get(_STATIC_POD_UID, metadata["uid"])

@@ -66,7 +66,7 @@ def resolve(rules: Rules, known: Known | None, found: Found, tiers: Tiers) -> Wo
 
 
 def _ruled(rules: Rules, known: Known | None, uid: str) -> Decision:
-    pod = known.pods.get(uid) if known else None
+    pod = known.pod(uid) if known else None
     return decide(rules, pod) if pod else decide_unknown(rules, known, uid)
 
 

@@ -1,21 +1,28 @@
 """The pods of this node as the API server last told, kept on disk for the time that it is away.
 
-Before: `cluster` watches. After: `cycle` asks what is known. Deletions matter as much as additions: a uid that is gone
-never comes back.
+Before: `cluster` watches. After: `cycle` asks what is known, and says whose cgroups it found no more.
+
+Containers outlive their pod where it is deleted by force, or is the mirror of a static pod, which kubelet makes anew;
+one that has failed has a cgroup for some time. What is left alone has to be so until then. So a pod that was deleted or
+has ended is kept with all that rules look at, on disk, too, until its cgroup is gone. The next agent takes it for one
+that is there, until its first list lacks it. Only a pod that was deleted before any agent of this boot knew it cannot
+be told from one that is new.
 """
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 
 from terrace_agent.laststate import LastState
 from terrace_agent.steplog import StepLog
-from terrace_agent.workloads.manifest import cgroup_uid, decode_pod, encode_pod, pod_of
+from terrace_agent.workloads.manifest import decode_pod, encode_pod, has_ended, pod_of
 from terrace_agent.workloads.values import Known, Pod
 from terrace_api.defaults import Json
 
 _CURRENT_FOR_S = 150.0
 """A quiet watch brings a bookmark about once a minute; after more than two of them nothing is current."""
+_NOBODY = Known(pods={}, is_current=False)
 
 
 class Roster:
@@ -25,26 +32,26 @@ class Roster:
         self._last = last
         self._log = log
         self._clock = clock
-        self._pods: dict[str, Pod] = {}
+        self._told = _NOBODY
         self._heard_at: float | None = None
         self._listed = threading.Event()
-        self._saving = threading.Lock()
+        self._changing = threading.Lock()
 
     def recall(self) -> None:
         """Takes up what was last known in this boot; call it before the watch starts."""
         try:
             entries = (self._last.load() or {})["pods"] if self._last else []
-            self._pods = {pod.uid: pod for pod in map(decode_pod, entries)}
+            self._told = replace(_NOBODY, pods={pod.uid: pod for pod in map(decode_pod, entries)})
         except (KeyError, TypeError):
-            self._pods = {}
-        if self._pods:
+            self._told = _NOBODY
+        if self._told.pods:
             self._listed.set()
 
     def known(self) -> Known:
         """Returns the pods as last heard of."""
         heard_at = self._heard_at
         is_current = heard_at is not None and self._clock() - heard_at <= _CURRENT_FOR_S
-        return Known(pods=self._pods, is_current=is_current)
+        return replace(self._told, is_current=is_current)
 
     def wait(self, seconds: float) -> None:
         """Returns as soon as the pods were listed once, in this boot, at the latest after `seconds`."""
@@ -52,41 +59,65 @@ class Roster:
 
     def replace(self, manifests: Iterable[Json]) -> None:
         """Takes the whole list."""
-        self._take({pod.uid: pod for pod in map(pod_of, manifests) if pod})
+        pods: dict[str, Pod] = {}
+        ended: dict[str, Pod] = {}
+        for manifest in manifests:
+            pod = pod_of(manifest)
+            (ended if has_ended(manifest) else pods)[pod.uid] = pod
+        with self._changing:
+            self._take(pods, _all(self._told) | ended)
+        self.heard()
         self._listed.set()
 
     def put(self, manifest: Json) -> None:
         """Takes a pod that is new or has changed."""
-        uid, pod = cgroup_uid(manifest), pod_of(manifest)
-        others = {known: other for known, other in self._pods.items() if known != uid}
-        self._take(others | {uid: pod} if pod else others)
+        if has_ended(manifest):
+            self.remove(manifest)
+            return
+        pod = pod_of(manifest)
+        with self._changing:
+            self._take({**self._told.pods, pod.uid: pod}, self._told.gone)
+        self.heard()
 
     def remove(self, manifest: Json) -> None:
-        """Forgets a pod."""
-        uid = cgroup_uid(manifest)
-        self._take({known: pod for known, pod in self._pods.items() if known != uid})
+        """Takes a pod that has gone, and keeps what is known of it for its cgroup."""
+        pod = pod_of(manifest)
+        with self._changing:
+            self._take(_without(self._told.pods, {pod.uid}), {**self._told.gone, pod.uid: pod})
+        self.heard()
+
+    def forget(self, uids: Collection[str]) -> None:
+        """Forgets those of these pods that have gone: their cgroups have, too."""
+        with self._changing:
+            self._take(self._told.pods, _without(self._told.gone, uids))
 
     def close(self) -> None:
         """Writes nothing to disk from now on, whatever a watch still brings."""
-        with self._saving:
+        with self._changing:
             self._last = None
 
     def heard(self) -> None:
         """Notes that nothing has changed as of now."""
         self._heard_at = self._clock()
 
-    def _take(self, pods: dict[str, Pod]) -> None:
+    def _take(self, pods: Mapping[str, Pod], gone: Mapping[str, Pod]) -> None:
         # Never changed in place: who asked before goes on with what it got.
-        before, self._pods = self._pods, pods
-        self.heard()
-        if pods != before:
-            self._save(pods)
+        before, self._told = self._told, replace(_NOBODY, pods=pods, gone=_without(gone, pods))
+        if _all(self._told) != _all(before):
+            self._save()
 
-    def _save(self, pods: Mapping[str, Pod]) -> None:
-        with self._saving:
-            if self._last is None:
-                return
-            try:
-                self._last.save({"pods": [encode_pod(pod) for pod in pods.values()]})
-            except OSError as error:
-                self._log.note("pods not saved", problem=str(error))
+    def _save(self) -> None:
+        if self._last is None:
+            return
+        try:
+            self._last.save({"pods": [encode_pod(pod) for pod in _all(self._told).values()]})
+        except OSError as error:
+            self._log.note("pods not saved", problem=str(error))
+
+
+def _all(known: Known) -> dict[str, Pod]:
+    return {**known.gone, **known.pods}
+
+
+def _without(pods: Mapping[str, Pod], uids: Collection[str]) -> dict[str, Pod]:
+    return {uid: pod for uid, pod in pods.items() if uid not in uids}

@@ -32,10 +32,16 @@ class Known:
 
     Attributes:
         is_current: the API server was heard not long ago, so a pod that is not here is new; else it may be anything.
+        gone: those that were deleted or have ended, as long as their cgroups may still be there.
     """
 
     pods: Mapping[str, Pod]
     is_current: bool
+    gone: Mapping[str, Pod] = field(default_factory=dict)
+
+    def pod(self, uid: str) -> Pod | None:
+        """Returns the pod of a cgroup, if anybody ever named it."""
+        return self.pods.get(uid) or self.gone.get(uid)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """A whole simulated machine: DAMON behaves as `simkernel` says, everything else is a literal."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from simkernel import LINUX_7_2, Profile, SimKernel, SimNid, SimTiering
@@ -12,7 +13,11 @@ BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 class SimHost:
-    """A `HostFs`; stores reach the simulated kernel only, which with `tiering` can tier by itself."""
+    """A `HostFs`; stores reach the simulated kernel only, which with `tiering` can tier by itself.
+
+    Attributes:
+        once_looked_at: what happens, by folder, once after its folders were listed.
+    """
 
     def __init__(
         self, profile: Profile = LINUX_7_2, files: dict[str, str | int] | None = None, *, tiering: bool = False
@@ -20,6 +25,7 @@ class SimHost:
         self.kernel = SimKernel(profile)
         nids = {0: SimNid(total=1 << 30, min_free=32 << 20), 1: SimNid(total=512 << 20)}
         self._simulated: HostFs = SimTiering(kernel=self.kernel, nids=nids) if tiering else self.kernel
+        self.once_looked_at: dict[str, Callable[[], object]] = {}
         self.tree = HostTree(guest_files() | OSRELEASE | {BOOT_ID: "boot-1"} | (files or {}))
 
     def read(self, path: str) -> str:
@@ -38,7 +44,9 @@ class SimHost:
         return self.kernel.locate(path)
 
     def folders(self, path: str) -> tuple[str, ...]:
-        return tuple(sorted({*self.kernel.folders(path), *self.tree.folders(path)}))
+        found = tuple(sorted({*self.kernel.folders(path), *self.tree.folders(path)}))
+        self.once_looked_at.pop(path, lambda: None)()
+        return found
 
     def exists(self, path: str) -> bool:
         return self.kernel.exists(path) or self.tree.exists(path)

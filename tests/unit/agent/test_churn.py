@@ -147,6 +147,62 @@ def test_a_pod_that_gets_the_label_is_left_alone_from_the_next_turn_on(node: Nod
     ]
 
 
+OPT_OUT = {"terrace.dev/tiering": "disabled"}
+
+
+def deleted(node: Node, number: int, **labels: str) -> None:
+    node.roster.remove(manifest(number, **labels))
+
+
+def failed(node: Node, number: int, **labels: str) -> None:
+    node.roster.put(manifest(number, **labels) | {"status": {"phase": "Failed"}})
+
+
+def not_listed(node: Node, number: int, **labels: str) -> None:
+    del labels
+    node.roster.replace([manifest(other) for other in (1, 2) if other != number])
+
+
+@pytest.mark.parametrize("vanish", [deleted, failed, not_listed])
+@pytest.mark.parametrize(
+    ("rules", "labels"), [([], OPT_OUT), ([EXCLUDE_DATABASES], {"app": "db"}), ([EXCLUDE_DATABASES], OPT_OUT)]
+)
+def test_a_pod_that_is_left_alone_stays_so_while_its_containers_outlive_its_object(
+    node: Node, vanish: Callable[..., None], rules: list[dict[str, Any]], labels: dict[str, str]
+) -> None:
+    node.rules = rules
+    node.start(3, **labels)
+    node.turn()
+    vanish(node, 3, **labels)
+    for turn in (node.turn(), node.turn()):
+        assert turn.workloads.movable.listed
+        assert [one.name for one in turn.workloads.decisions if not one.tiered] == ["web-3"]
+    assert (node.demotes(1), node.demotes(3)) == (True, False)
+    remove_pod(node.kernel, 3)
+    assert node.turn().workloads.movable.listed == bool(rules)
+    assert not node.roster.known().gone
+
+
+def test_a_pod_that_goes_while_cgroups_are_read_is_known_at_the_next_look(node: Node) -> None:
+    node.rules = []
+    node.roster.put(manifest(3, **OPT_OUT))
+    node.turn()
+
+    def come_and_go() -> None:
+        make_pod(node.kernel, 3)
+        deleted(node, 3, **OPT_OUT)
+
+    node.host.once_looked_at["/sys/fs/cgroup/system.slice"] = come_and_go
+    node.turn()
+    assert [one.name for one in node.turn().workloads.decisions if not one.tiered] == ["web-3"]
+
+
+def test_a_pod_with_bounds_keeps_them_while_its_containers_outlive_its_object(limited: Node) -> None:
+    limited.roster.remove(manifest(1))
+    limited.turn()
+    assert (limited.schemes(PROMOTION), limited.schemes(DEMOTION)) == (1 + 2, GENERAL + 4)
+
+
 @pytest.mark.parametrize("word", ["on", "commit"])
 def test_a_pod_that_goes_right_before_a_command_is_left_out_and_the_command_repeated(node: Node, word: str) -> None:
     if word == "commit":

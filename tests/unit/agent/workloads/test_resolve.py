@@ -80,6 +80,22 @@ def test_an_excluded_pod_makes_a_list_before_it_has_a_cgroup(kernel: SimKernel) 
     assert selection(of(kernel, known(a_pod(1), opted_out(2)))).barred == ()
 
 
+@pytest.mark.parametrize("is_current", [True, False])
+def test_a_pod_that_has_gone_is_decided_as_before_while_it_has_a_cgroup(kernel: SimKernel, *, is_current: bool) -> None:
+    make_pod(kernel, 1)
+    make_pod(kernel, 2)
+    pods = known(a_pod(1), gone=(opted_out(2),), is_current=is_current)
+    found = of(kernel, pods)
+    assert selection(found).barred == (pod_path(2), container_path(2))
+    assert (decision(found, 2).name, decision(found, 2).why) == ("web-2", "label terrace.dev/tiering: disabled")
+    assert found.problem is None
+
+
+def test_an_excluded_pod_that_has_gone_makes_no_list_without_a_cgroup(kernel: SimKernel) -> None:
+    make_pod(kernel, 1)
+    assert of(kernel, known(a_pod(1), gone=(opted_out(2),))).movable.towards(SLOW) is None
+
+
 def test_a_pod_that_is_not_named_yet_is_left_out_of_a_list(kernel: SimKernel) -> None:
     make_pod(kernel, 1)
     make_pod(kernel, 2)

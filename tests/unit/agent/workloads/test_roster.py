@@ -32,6 +32,10 @@ class Bench:
     def names(self) -> list[str]:
         return [pod.name for pod in self.roster.known().pods.values()]
 
+    @property
+    def gone(self) -> list[str]:
+        return [pod.name for pod in self.roster.known().gone.values()]
+
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
@@ -67,14 +71,44 @@ def test_a_static_pod_is_known_by_the_hash_that_its_cgroup_is_named_after(bench:
     bench.roster.put(mirror)
     assert list(bench.roster.known().pods) == ["0123456789abcdef0123456789abcdef"]
     bench.roster.remove(mirror)
-    assert bench.names == []
+    assert (bench.names, bench.gone) == ([], ["web-0"])
+    bench.roster.put(mirror)
+    assert (bench.names, bench.gone) == (["web-0"], [])
+
+
+LABELS = {"terrace.dev/tiering": "disabled"}
 
 
 @pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
-def test_a_pod_that_has_ended_is_forgotten(bench: Bench, phase: str) -> None:
-    bench.roster.replace([manifest()])
-    bench.roster.put(manifest(status={"phase": phase}))
-    assert bench.names == []
+@pytest.mark.parametrize("word", ["put", "remove", "replace"])
+def test_a_pod_that_has_ended_is_known_until_its_cgroup_is_gone(bench: Bench, phase: str, word: str) -> None:
+    bench.roster.put(manifest(metadata={"labels": LABELS}))
+    ended = manifest(metadata={"labels": LABELS}, status={"phase": phase})
+    getattr(bench.roster, word)([ended] if word == "replace" else ended)
+    assert (bench.names, bench.gone) == ([], ["web-0"])
+    assert bench.roster.known().gone["u1"].labels == LABELS
+    bench.roster.forget({"u1"})
+    assert bench.gone == []
+
+
+def test_a_pod_that_a_list_lacks_is_known_until_its_cgroup_is_gone(bench: Bench) -> None:
+    bench.roster.replace([manifest(), manifest("u2", "web-1")])
+    bench.roster.replace([manifest("u2", "web-1")])
+    assert (bench.names, bench.gone) == (["web-1"], ["web-0"])
+    bench.roster.forget({"u1", "u2"})
+    assert (bench.names, bench.gone) == (["web-1"], [])
+
+
+def test_a_pod_that_had_ended_before_it_was_first_listed_is_known_too(bench: Bench) -> None:
+    bench.roster.replace([manifest(status={"phase": "Failed"})])
+    assert (bench.names, bench.gone) == ([], ["web-0"])
+
+
+def test_to_forget_a_pod_is_not_to_have_heard_the_api_server(bench: Bench) -> None:
+    bench.roster.remove(manifest())
+    bench.clock.now += 1000
+    bench.roster.forget({"u1"})
+    assert not bench.roster.known().is_current
 
 
 def test_a_pod_whose_class_this_version_does_not_know_is_kept_without(bench: Bench) -> None:
@@ -103,11 +137,23 @@ def test_pods_are_current_as_long_as_the_api_server_is_heard(bench: Bench) -> No
 
 
 def test_the_agent_after_this_one_knows_the_same_pods_and_that_they_may_be_old(bench: Bench, tmp_path: Path) -> None:
-    bench.roster.replace([manifest(metadata={"labels": {"terrace.dev/tiering": "disabled"}}), manifest("u2", "b")])
+    bench.roster.replace([manifest(metadata={"labels": LABELS}), manifest("u2", "b")])
     bench.roster.remove(manifest("u2", "b"))
+    bench.roster.forget({"u2"})
     after = Bench(tmp_path)
     assert after.roster.known().pods == bench.roster.known().pods
     assert not after.roster.known().is_current
+
+
+def test_the_agent_after_this_one_learns_by_its_first_list_who_has_gone(bench: Bench, tmp_path: Path) -> None:
+    bench.roster.replace([manifest(metadata={"labels": LABELS}), manifest("u2", "deleted-between-two-agents")])
+    bench.roster.remove(manifest(metadata={"labels": LABELS}))
+    after = Bench(tmp_path)
+    after.roster.replace([])
+    assert set(after.gone) == {"web-0", "deleted-between-two-agents"}
+    assert after.roster.known().gone["u1"].labels == LABELS
+    after.roster.forget({"u1", "u2"})
+    assert Bench(tmp_path).names == []
 
 
 def test_pods_of_an_older_boot_are_not_recalled(bench: Bench, tmp_path: Path) -> None:
