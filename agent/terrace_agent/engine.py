@@ -20,6 +20,7 @@ from typing import Protocol
 from terrace_agent.errors import EngineUnavailable
 from terrace_agent.steps import CoolDown, End, Restore, Step, Store, store_of
 from terrace_agent.topology.values import Topology
+from terrace_agent.workloads.problem import Problem
 from terrace_agent.workloads.values import EVERYTHING, Movable
 from terrace_api.node_tiering import Effective, EngineCapability, EngineName, Kdamond, Levels
 from terrace_api.policy import Settings
@@ -49,6 +50,7 @@ class Plan:
         tripped: guardrails that are hit now.
         levels: how much memory is on the wrong tier, where that is watched.
         no_levels: where it is to be watched and there are none (yet), why, for people; empty otherwise.
+        problem: why not every pod that should be tiered is, where that is the engine's doing.
         recheck_s: look again after this many seconds; short while the kernel is still tuning its intervals.
     """
 
@@ -59,6 +61,7 @@ class Plan:
     tripped: tuple[Tripped, ...] = ()
     levels: Levels | None = None
     no_levels: str = ""
+    problem: Problem | None = None
     recheck_s: float = 10.0
 
 

@@ -46,6 +46,7 @@ def plan_text(plan: Plan) -> str:
     """Returns what a plan does, and the stores that it would make, one a line."""
     lines = [f"# {plan.reason}", *(f"# {word}" for word in plan.words)]
     lines += [f"# guardrail {one.reason}: {one.message}" for one in plan.tripped]
+    lines += [f"# {plan.problem.message}"] if plan.problem else []
     if plan.effective:
         lines += [f"# {note}" for note in plan.effective.notes]
     made = [str(store) for store in stores(plan)]

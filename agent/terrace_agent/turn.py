@@ -107,7 +107,7 @@ class Turn:
             outcome=self.outcome,
             running=self.running,
             active_revision=active_revision,
-            problem=self.workloads.problem,
+            problem=self.workloads.problem or (self.plan.problem if self.plan else None),
             details=self._details(),
             tripped=self.plan.tripped if self.plan and self.intent is Intent.ENFORCE else (),
             against_kernel=self.topology.against_kernel,

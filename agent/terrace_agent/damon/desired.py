@@ -20,6 +20,7 @@ from terrace_agent.damon.passing import is_uniform
 from terrace_agent.damon.pod_schemes import pod_schemes
 from terrace_agent.damon.regions import check, monitored, nr_regions
 from terrace_agent.damon.schemes import Flow, Phase, held, schemes
+from terrace_agent.damon.scope import too_many
 from terrace_agent.damon.seen import NOTHING_SEEN, Seen
 from terrace_agent.damon.tree import (
     Context,
@@ -33,6 +34,8 @@ from terrace_agent.flows import fullness, limits, relief
 from terrace_agent.flows.limits import BP, Window
 from terrace_agent.flows.pairs import Pair, pairs_of
 from terrace_agent.topology.values import Nid, Topology
+from terrace_agent.workloads.problem import Problem
+from terrace_agent.workloads.values import Selection
 from terrace_api.node_tiering import Effective, QuotaControl
 from terrace_api.policy import Settings
 
@@ -70,6 +73,7 @@ class Desired:
         made_from: digest of the settings: as long as it is the same, small drifts of computed values are let be.
         turn_s: how soon the agent must look again, where it hands out allowances; None where the kernel steers.
         reclaim_demotes: whether the kernel's own demotion may be on.
+        problem: see `Plan.problem`.
     """
 
     kdamonds: tuple[DesiredKdamond, ...]
@@ -78,6 +82,7 @@ class Desired:
     made_from: str
     turn_s: float | None = None
     reclaim_demotes: bool = True
+    problem: Problem | None = None
 
     @property
     def primed(self) -> frozenset[int]:
@@ -132,6 +137,7 @@ def desired(settings: Settings, topology: Topology, features: frozenset[Feature]
         made_from=hashlib.sha256(repr(settings).encode()).hexdigest()[:16],
         turn_s=control.turn_s(flows, seen.grants, _slowest_aggr_us(settings, flows, seen.current)) if steered else None,
         reclaim_demotes=not (seen.pinned or relief.nids_of(topology)),
+        problem=too_many((_held_to(flow, seen) for flow in flows), features),
     )
 
 
@@ -144,6 +150,11 @@ def _scoped(flow: Flow, seen: Seen, limited_nids: tuple[int, ...]) -> Flow:
     # The verdict is one about all pods: of those that are demoted apart nothing is known.
     lenient = not (flow.pair.promotes or found) and is_lenient(seen.tries, flow.pair.source.nid)
     return replace(flow, selection=selection, uniform=uniform, lenient=lenient, apart=found)
+
+
+def _held_to(flow: Flow, seen: Seen) -> Selection | None:
+    """Returns what of all pods may move; None where a list is made only to leave out those that are moved apart."""
+    return flow.selection if seen.movable.towards(flow.pair.target.nid) else None
 
 
 def _limited_nids(topology: Topology, features: frozenset[Feature]) -> tuple[int, ...]:

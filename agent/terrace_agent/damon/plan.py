@@ -58,6 +58,7 @@ def plan(
         reason=reason if steps or not (before or behind) else "the surroundings changed",
         words=desired.words,
         effective=desired.effective,
+        problem=desired.problem,
         recheck_s=desired.turn_s
         or _recheck_s(quiet_looks, busy=bool(steps or any(change.stores for change in found or ()))),
     )

@@ -14,9 +14,12 @@ that looks the path up. Up to 6.19 the number that it compares with may be that 
 next look.
 """
 
+from collections.abc import Iterable
+
 from terrace_agent.damon.features import Feature
 from terrace_agent.damon.tree import Filter, FilterType
-from terrace_agent.workloads.values import Selection
+from terrace_agent.workloads.problem import Problem
+from terrace_agent.workloads.values import MOST_LISTED, Selection
 
 Filters = tuple[Filter, ...]
 
@@ -43,6 +46,20 @@ def scoped(filters: Filters, selection: Selection | None, features: frozenset[Fe
     if Feature.OPS_FILTERS not in features:
         return (*_rejecting(filters), *(_memcg(path, allow=allow) for path in selection.barred))
     return (*_rejecting(filters), *(_memcg(path, allow=True) for path in selection.allowed))
+
+
+def too_many(selections: Iterable[Selection | None], features: frozenset[Feature]) -> Problem | None:
+    """Returns what to say where lists of what may move have no room for all; what is left alone is named in full."""
+    unlisted = max((selection.unlisted for selection in selections if selection), default=0)
+    if not unlisted or Feature.OPS_FILTERS not in features:
+        return None
+    return Problem(
+        reason="TooManyCgroups",
+        message=(
+            f"Where pods are excluded, at most {MOST_LISTED} cgroups can be listed as movable; {unlisted} more are "
+            "left where they are. Fewer containers per node help, or no exclusion."
+        ),
+    )
 
 
 def _nothing(*, allow: bool | None) -> Filters:

@@ -1,6 +1,7 @@
 """From rules, pods and cgroups to what may move. Pure.
 
-Before: `rules`, `cgroups`. After: an engine takes `movable`, the status the decisions, the conditions the problem.
+Before: `rules`, `cgroups`. After: an engine takes `movable` and may have a problem of its own with it (`Plan.problem`),
+the status takes the decisions, the conditions the problem.
 
 Memory that belongs to no pod (of the host's daemons, of the root, and of the parents to which that of dead pods moves
 up) stays movable beside excluded pods: rules are about pods, and what was demoted before must be able to come back. It
@@ -15,7 +16,7 @@ from terrace_agent.topology.values import TierOfNids
 from terrace_agent.workloads import limits
 from terrace_agent.workloads.problem import Problem
 from terrace_agent.workloads.rules import Rules, decide, decide_unknown, excludes
-from terrace_agent.workloads.values import EVERYTHING, MOST_LISTED, Cgroup, Decision, Found, Known, Movable, PodCgroups
+from terrace_agent.workloads.values import EVERYTHING, Cgroup, Decision, Found, Known, Movable, PodCgroups
 
 Tiers = tuple[TierOfNids, ...]
 
@@ -59,9 +60,7 @@ def resolve(rules: Rules, known: Known | None, found: Found, tiers: Tiers) -> Wo
     return Workloads(
         movable=movable,
         decisions=decisions,
-        problem=_unnamed(known, ruled)
-        or _too_many(movable, tiers)
-        or limits.too_many(decisions, limits.asking(confined)),
+        problem=_unnamed(known, ruled) or limits.too_many(decisions, limits.asking(confined)),
     )
 
 
@@ -106,19 +105,5 @@ def _unnamed(known: Known | None, ruled: tuple[Decision, ...]) -> Problem | None
             f"{unnamed} pods have cgroups here that the API server has not named, so they are left where they are. If "
             "this stays, see the agent's log: it may not list and watch pods, or not reach the API server. By hand "
             "there is none: leave workloads out."
-        ),
-    )
-
-
-def _too_many(movable: Movable, tiers: Tiers) -> Problem | None:
-    selections = [movable.towards(nid) for tier in tiers for nid in tier.nids]
-    unlisted = max((selection.unlisted for selection in selections if selection), default=0)
-    if not unlisted:
-        return None
-    return Problem(
-        reason="TooManyCgroups",
-        message=(
-            f"Where pods are excluded, at most {MOST_LISTED} cgroups can be listed as movable; {unlisted} more are "
-            "left where they are. Fewer containers per node help, or no exclusion."
         ),
     )

@@ -11,6 +11,7 @@ import pytest
 from cases.pods import container_path, make_host, make_pod, pod_path, remove_pod, uid
 from simkernel import LINUX_6_12, LINUX_7_0, LINUX_7_2, LINUX_7_3, Profile, SimKernel, SimMemory, SimNid
 from simkernel.filters import Page, passes
+from terrace_agent.conditions import conditions
 from terrace_agent.cycle import Cycle
 from terrace_agent.damon.engine import DamonEngine
 from terrace_agent.damon.patience import Patience
@@ -19,6 +20,7 @@ from terrace_agent.errors import SchemesRefused
 from terrace_agent.steplog import StepLog
 from terrace_agent.turn import Turn
 from terrace_agent.workloads.roster import Roster
+from terrace_agent.workloads.values import MOST_LISTED
 from unit.agent.damon.builders import MIB, MemoryJournal
 from unit.agent.orders import manage, order
 from unit.agent.sim_host import SimHost
@@ -117,6 +119,22 @@ def test_pods_are_listed_as_they_come_and_dropped_as_they_go(node: Node) -> None
     turn = node.turn()
     assert turn.failure is None
     assert (node.demotes(1), node.demotes(3)) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("profile", "resolved", "ready"),
+    [(LINUX_7_2, "TooManyCgroups", "TooManyCgroups"), (LINUX_6_12, "Resolved", "Enforcing")],
+)
+def test_a_node_with_many_cgroups_is_not_ready_only_where_a_list_is_cut_off(
+    profile: Profile, resolved: str, ready: str
+) -> None:
+    node = Node(profile)
+    for number in range(MOST_LISTED // 2):
+        make_pod(node.kernel, number)
+    node.roster.replace([manifest(number) for number in range(MOST_LISTED // 2)])
+    found = conditions(node.turn().situation(""), generation=1, now="", before=())
+    reasons = {one.type: one.reason for one in found}
+    assert (reasons["WorkloadsResolved"], reasons["Ready"]) == (resolved, ready)
 
 
 def test_a_list_that_is_committed_with_an_allowance_is_whole() -> None:

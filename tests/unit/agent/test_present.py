@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from terrace_agent.decide import Intent
+from terrace_agent.engine import Plan
 from terrace_agent.errors import KdamondDied
 from terrace_agent.laststate import LastState
-from terrace_agent.present import status_line, table
+from terrace_agent.present import plan_text, status_line, table
 from terrace_agent.steplog import StepLog, seconds_since_process_start
+from terrace_agent.workloads.problem import Problem
 from unit.agent.host_tree import MIB
 from unit.agent.test_report import observed, status
 
@@ -25,6 +27,13 @@ def test_a_line_says_what_is_wrong() -> None:
     line = status_line(status(observed(Intent.ENFORCE, KdamondDied(index=1, command="commit"))))
     assert "Ready=False (KdamondDied)" in line
     assert "kdamond 1 is off" in line
+
+
+def test_a_plan_says_what_its_engine_cannot_do() -> None:
+    problem = Problem(reason="TooManyCgroups", message="3 more are left where they are.")
+    assert "# 3 more are left where they are." in plan_text(Plan(steps=(), reason="in force", problem=problem)).split(
+        "\n"
+    )
 
 
 def test_columns_are_aligned_and_the_last_is_as_wide_as_it_likes() -> None:

@@ -257,3 +257,4 @@ def test_cgroups_that_are_too_many_to_list_beside_pods_with_bounds_are_said() ->
     assert [note for note in found.effective.notes if "fastMemory" in note] == [
         "workloads: 3 cgroups too many to be listed beside pods with fastMemory stay where they are on nid 0"
     ]
+    assert found.problem is None

@@ -29,7 +29,7 @@ from terrace_agent.damon.tree import Filter, FilterType
 from terrace_agent.workloads.cgroups import read_cgroups
 from terrace_agent.workloads.resolve import resolve
 from terrace_agent.workloads.rules import Rules
-from terrace_agent.workloads.values import Found, Known, Movable, Selection
+from terrace_agent.workloads.values import MOST_LISTED, Cgroup, Found, Known, Movable, Selection
 from unit.agent.damon.builders import EVERYTHING, MemoryJournal, engine_on, guest, settings
 
 YOUNG_UP = Filter(type=FilterType.YOUNG, matching=True, allow=True)
@@ -136,6 +136,37 @@ def test_accessed_bits_are_cleared_ahead_in_the_same_cgroups_only(kernel: SimKer
     assert kernel.running[DEMOTION].files["contexts/0/schemes/1/action"] == "stat"
     assert not passes(kernel.running[DEMOTION].files, 1, Page(memcg=container_path(1), young=False))
     assert passes(kernel.running[DEMOTION].files, 1, Page(memcg="/system.slice", young=False))
+
+
+MANY = tuple(Cgroup(path=f"/{number}") for number in range(MOST_LISTED + 3))
+
+
+@pytest.mark.parametrize("mode", ["plan", "plan_observe"])
+def test_where_what_may_move_is_listed_what_a_list_has_no_room_for_is_a_problem(mode: str) -> None:
+    engine = engine_on(SimKernel(LINUX_7_2), MemoryJournal())
+    plan = {"plan": engine.plan, "plan_observe": engine.plan_observe}[mode]
+    problem = plan(settings(), guest(), Movable(listed=True, allowed=MANY)).problem
+    assert problem
+    assert (problem.reason, "3 more are left" in problem.message) == ("TooManyCgroups", True)
+    assert plan(settings(), guest(), Movable(listed=True, allowed=MANY[3:])).problem is None
+
+
+def test_of_cgroups_that_nothing_has_to_be_told_from_none_is_too_many() -> None:
+    engine = engine_on(SimKernel(LINUX_7_2), MemoryJournal())
+    assert engine.plan(settings(), guest(), Movable(allowed=MANY)).problem is None
+
+
+def test_where_only_what_is_left_alone_is_listed_nothing_is_cut_off() -> None:
+    engine = engine_on(SimKernel(LINUX_6_12), MemoryJournal())
+    movable = Movable(listed=True, allowed=MANY, barred=(Cgroup(path="/left-alone"),))
+    assert engine.plan(settings(), guest(), movable).problem is None
+
+
+def test_a_list_that_no_scheme_needs_is_no_problem() -> None:
+    engine = engine_on(SimKernel(LINUX_7_2), MemoryJournal())
+    confined = Movable(allowed=(*MANY, Cgroup(path="/pinned", mems=frozenset({0}))))
+    assert engine.plan(settings(demotion=False), guest(), confined).problem is None
+    assert engine.plan(settings(), guest(), confined).problem
 
 
 def test_a_pod_that_came_after_the_commit_stays_until_it_is_listed(kernel: SimKernel) -> None:
