@@ -25,6 +25,7 @@ _SMALL_AGE_RATIO = 1.5
 _SPARED = {GoalMetric.NODE_MEM_USED_BP.value: 1, GoalMetric.NODE_MEM_FREE_BP.value: -1}
 """What a goal leaves free beyond one that is higher by 1."""
 _TUNED = ("/intervals/sample_us", "/intervals/aggr_us")
+_TUNING = "/intervals/intervals_goal/"
 _OF_NUMBER = ("/quotas/bytes", "/quotas/fail_charge_num", "/quotas/fail_charge_denom", "/schemes/nr_schemes")
 
 
@@ -174,7 +175,7 @@ def _compare(kdamond: ObservedKdamond, claim: OwnedKdamond, want: DesiredKdamond
     # Not what is staged says what runs: staging may have been cut off.
     former, latter = kinds(files_in_force(kdamond, claim)), kinds(_files(want))
     remakes = kdamond.on and begin_anew(former, latter)
-    keeps_tuning = kdamond.on and _tuned_alike(kdamond.tree, want.tree) and _same_start(kdamond, claim, wanted)
+    keeps_tuning = kdamond.on and _tuned_alike(claim, wanted) and _same_start(kdamond, claim, wanted)
     compared = [store for store in wanted if not (keeps_tuning and store.path.endswith(_TUNED))]
     return Change(
         kdamond=kdamond,
@@ -194,11 +195,14 @@ def _files(want: DesiredKdamond) -> tuple[tuple[str, str], ...]:
     return tuple((store.path, store.value) for store in kdamond_stores(want.tree, 0))
 
 
-def _tuned_alike(tree: Kdamond | None, wanted: Kdamond) -> bool:
-    if tree is None or not tree.contexts:
-        return False
-    goal = wanted.contexts[0].monitoring_attrs.intervals.intervals_goal
-    return bool(goal and goal.aggrs) and tree.contexts[0].monitoring_attrs.intervals.intervals_goal == goal
+def _tuned_alike(claim: OwnedKdamond, wanted: tuple[Store, ...]) -> bool:
+    """Returns whether the kernel tunes within the wanted bounds, whatever of the claim it runs.
+
+    After a commit that was cut off it may run any of these, and refuses what was tuned within other bounds for ever.
+    """
+    goal = {(store.path, store.value) for store in wanted if _TUNING in store.path}
+    known = {item for item in (*claim.files, *claim.former, *claim.staged) if _TUNING in item[0]}
+    return known == goal and any(path.endswith("/aggrs") and value != "0" for path, value in goal)
 
 
 def _same_start(kdamond: ObservedKdamond, claim: OwnedKdamond, wanted: tuple[Store, ...]) -> bool:

@@ -69,13 +69,21 @@ def whole(chosen: Wanted) -> dict[int, dict[str, str]]:
 
 
 def crashes(
-    first: Wanted | None, then: Wanted | None, profile: Profile = LINUX_7_2
+    first: Wanted | None,
+    then: Wanted | None,
+    profile: Profile = LINUX_7_2,
+    tuned: tuple[int, int] | None = None,
 ) -> Iterator[tuple[SimKernel, Journal, int]]:
-    """Yields kernel and journal after 1, 2, ... stores of the change from `first` to `then`, until it needs no more."""
+    """Yields kernel and journal after 1, 2, ... stores of the change from `first` to `then`, until it needs no more.
+
+    Until then the kernel has `tuned` the sampling and aggregation interval of the slow nid to these.
+    """
     for store in itertools.count(1):
         kernel, state = booted(profile), MemoryJournal()
         if first:
             turn(kernel, state, first)
+        if tuned:
+            kernel.running[1].intervals = tuned
         kernel.kill_after = store
         try:
             turn(kernel, state, then)
@@ -239,6 +247,47 @@ def test_twice_cut_off_a_changed_start_interval_still_comes_into_force(change: S
         kernel.kill_after = None
         turn(kernel, state, new)
         assert {running.intervals for running in kernel.running.values()} == {(5_000, 200_000)}, store
+
+
+def tuning(least: str, most: str) -> Settings:
+    tune = dataclasses.replace(
+        OLD.monitoring.auto_tune, min_sample=Duration.parse(least), max_sample=Duration.parse(most)
+    )
+    monitoring = dataclasses.replace(
+        OLD.monitoring,
+        sample_interval=Duration.parse("30ms"),
+        aggregation_interval=Duration.parse("600ms"),
+        auto_tune=tune,
+    )
+    return dataclasses.replace(OLD, monitoring=monitoring)
+
+
+SLOWEST, FASTEST = (200_000, 4_000_000), (5_000, 100_000)
+WIDE = tuning("5ms", "200ms")
+NARROWED = [
+    pytest.param(tuning("5ms", "50ms"), SLOWEST, id="max-below-what-was-tuned"),
+    pytest.param(tuning("20ms", "200ms"), FASTEST, id="min-above-what-was-tuned"),
+]
+
+
+@pytest.mark.parametrize(("narrow", "tuned"), NARROWED)
+def test_bounds_of_tuning_come_into_force_wherever_their_commit_was_cut_off(
+    narrow: Settings, tuned: tuple[int, int]
+) -> None:
+    for kernel, state, store in crashes(WIDE, narrow, tuned=tuned):
+        turn(kernel, state, narrow)
+        assert configuration(kernel) == whole(narrow), store
+
+
+@pytest.mark.parametrize(("narrow", "tuned"), NARROWED)
+def test_bounds_of_tuning_can_be_taken_back_wherever_their_commit_was_cut_off(
+    narrow: Settings, tuned: tuple[int, int]
+) -> None:
+    for kernel, state, store in crashes(narrow, WIDE):
+        if configuration(kernel)[1] == whole(WIDE)[1]:
+            kernel.running[1].intervals = tuned
+        turn(kernel, state, narrow)
+        assert configuration(kernel) == whole(narrow), store
 
 
 def test_kdamonds_that_a_crash_left_running_keep_their_pid() -> None:
