@@ -146,7 +146,7 @@ def turn_s(flows: tuple[Flow, ...], grants: Mapping[Direction, Grant], slowest_a
 def _promotion(flow: Flow, flows: tuple[Flow, ...], grant: Grant | None) -> Allowance:
     fast = flow.pair.target
     headroom = fast.free_bytes - share_bytes(fast.total_bytes, flow.stops.promotion_free_bp)
-    most = max(0, _overdrawn(headroom, flow.stops.overdraw_bytes)) // _alike(flow, flows)
+    most = max(0, _overdrawn(headroom, flow.stops.overdraw_bytes)) // _sharers(flow, flows)
     return _allowance(flow, min(_rate_bytes(flow), most), most, grant)
 
 
@@ -167,7 +167,7 @@ def _demotion(flow: Flow, flows: tuple[Flow, ...], incoming: int, grant: Grant |
     makes_room = 0 if flow.stops.relieved else incoming
     deficit = share_bytes(fast.total_bytes, flow.stops.demotion_free_bp) - fast.free_bytes + makes_room
     room = slow.free_bytes - share_bytes(slow.total_bytes, BP - flow.slow_used_bp)
-    most = max(0, min(_MOST_COST * deficit, room // _alike(flow, flows)))
+    most = max(0, min(_MOST_COST * deficit, room // _sharers(flow, flows)))
     found = _allowance(flow, max(0, min(_rate_bytes(flow), deficit, most)), most, grant)
     # What helps demotion along costs CPU time as long as demotion is open: see `schemes`.
     is_over = grant is not None and (deficit <= 0 or _is_spent(grant))
@@ -247,11 +247,9 @@ def _was_used_up(grant: Grant | None) -> bool:
     return grant is not None and grant.last is not None and grant.last.is_used_up
 
 
-def _alike(flow: Flow, flows: tuple[Flow, ...]) -> int:
-    """Returns how many flows of this direction share the target."""
-    return sum(
-        other.pair.target.nid == flow.pair.target.nid and other.pair.promotes == flow.pair.promotes for other in flows
-    )
+def _sharers(flow: Flow, flows: tuple[Flow, ...]) -> int:
+    """Returns how many flows share what is free on the target: into a nid of a middle tier those of both directions."""
+    return sum(other.pair.target.nid == flow.pair.target.nid for other in flows)
 
 
 def _key(flow: Flow) -> Direction:

@@ -264,3 +264,55 @@ def test_nothing_unsafe_is_ever_open(
             assert used.last and used.last.left_bytes <= most + TURN // 2
         elif allowance.phase is Phase.OPENED:
             assert allowance.bytes == grant.bytes <= most
+
+
+def in_a_row(free: Mapping[int, int]) -> tuple[Flow, ...]:
+    """Returns the flows between three tiers of a nid each, with so much free on them."""
+    nids = {number: replace(nid(number, TOTAL), free_bytes=free_bytes) for number, free_bytes in free.items()}
+    return tuple(
+        replace(
+            flow(promotes=target < source, free=0),
+            pair=Pair(source=nids[source], target=nids[target], promotes=target < source),
+        )
+        for source, target in ((0, 1), (1, 0), (1, 2), (2, 1))
+    )
+
+
+def about_to_come(allowance: Allowance, grant: Grant) -> int:
+    """Returns what may still move, without the half turn that an open amount may overdraw."""
+    if allowance.phase is Phase.OPEN and grant.last:
+        return max(0, grant.last.left_bytes - TURN // 2)
+    return 0 if allowance.phase is Phase.CLOSED else allowance.bytes
+
+
+GRANTS = st.builds(
+    lambda amount, tried, applied, is_open: (
+        opened(amount * MIB, tried=min(tried, amount) * MIB, applied=min(tried, applied) * MIB)
+        if is_open
+        else primed(amount * MIB, last=Usage(bytes=amount * MIB, tried_bytes=tried * MIB, applied_bytes=applied * MIB))
+    ),
+    *[st.integers(1, 500)] * 3,
+    st.booleans(),
+)
+
+
+@given(*[st.integers(0, 1000)] * 3, *[GRANTS] * 4)
+def test_both_directions_into_a_middle_nid_get_no_more_together_than_what_is_free_there(
+    first: int, second: int, third: int, one: Grant, two: Grant, three: Grant, four: Grant
+) -> None:
+    free = dict(enumerate(size * MIB for size in (first, second, third)))
+    grants = {(0, False): one, (1, True): two, (1, False): three, (2, True): four}
+    found = granted(in_a_row(free), grants)
+    for number, free_bytes in free.items():
+        coming = sum(
+            about_to_come(flow.allowance, grants[flow.pair.source.nid, flow.pair.promotes])
+            for flow in found
+            if flow.pair.target.nid == number and flow.allowance
+        )
+        assert coming <= max(0, free_bytes - STOP), number
+
+
+def test_the_fastest_and_the_slowest_nid_are_one_directions_alone() -> None:
+    found = granted(in_a_row({0: STOP + 8 * MIB, 1: TARGET - 8 * MIB, 2: 900 * MIB}), {})
+    amounts = {(flow.pair.source.nid, flow.pair.target.nid): flow.allowance for flow in found}
+    assert amounts[1, 0] == amounts[1, 2] == Allowance(bytes=8 * MIB, phase=Phase.PRIMED)
