@@ -4,14 +4,14 @@ Before: `ownership`, `desired`. After: `plan`.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from terrace_agent.damon.desired import Desired, DesiredKdamond
 from terrace_agent.damon.kinds import SCHEME_FILE, begin_anew, kinds, memcg_goals
 from terrace_agent.damon.ownership import files_in_force, files_of, owner_of
 from terrace_agent.damon.read import ObservedKdamond
-from terrace_agent.damon.stores import differing, kdamond_stores, makes_schemes, without_schemes
+from terrace_agent.damon.stores import differing, makes_schemes, wanted_stores, without_schemes
 from terrace_agent.damon.tree import Action, GoalMetric, Kdamond
 from terrace_agent.journal import OwnedKdamond
 from terrace_agent.steps import Store
@@ -62,7 +62,7 @@ class Change:
     def files(self) -> tuple[Store, ...]:
         """All files as they shall be staged."""
         if not self.lists_wait:
-            return kdamond_stores(self.desired.tree, self.kdamond.index)
+            return wanted_stores(self.desired.tree, self.kdamond.index)
         goals = {store.path: store for store in self.stores}
         return tuple(goals.get(path, Store(path=path, value=value)) for path, value in self.claimed)
 
@@ -136,7 +136,7 @@ def without_lists(change: Change, made_from: str) -> Change:
     names a cgroup that has gone: the kernel would refuse all of them.
     """
     runs_as_made = change.is_in_force and not change.remakes and change.made_from == made_from
-    former, latter = memcg_goals(change.claimed), memcg_goals(_files(change.desired))
+    former, latter = memcg_goals(change.claimed), memcg_goals(_pairs(change.files))
     differ = [store for store in change.stores if change.before.get(store.path) != store.value]
     comes_or_goes = former != latter and any(makes_schemes(store.path) for store in differ)
     rest = tuple(
@@ -171,9 +171,9 @@ def _is_small(store: Store, before: Mapping[str, str]) -> bool:
 
 
 def _compare(kdamond: ObservedKdamond, claim: OwnedKdamond, want: DesiredKdamond) -> Change:
-    wanted, before = kdamond_stores(want.tree, kdamond.index), files_of(kdamond)
+    wanted, before = wanted_stores(want.tree, kdamond.index), files_of(kdamond)
     # Not what is staged says what runs: staging may have been cut off.
-    former, latter = kinds(files_in_force(kdamond, claim)), kinds(_files(want))
+    former, latter = kinds(files_in_force(kdamond, claim)), kinds(_pairs(wanted))
     remakes = kdamond.on and begin_anew(former, latter)
     keeps_tuning = kdamond.on and _tuned_alike(claim, wanted) and _same_start(kdamond, claim, wanted)
     compared = [store for store in wanted if not (keeps_tuning and store.path.endswith(_TUNED))]
@@ -191,8 +191,8 @@ def _compare(kdamond: ObservedKdamond, claim: OwnedKdamond, want: DesiredKdamond
     )
 
 
-def _files(want: DesiredKdamond) -> tuple[tuple[str, str], ...]:
-    return tuple((store.path, store.value) for store in kdamond_stores(want.tree, 0))
+def _pairs(stores: Iterable[Store]) -> tuple[tuple[str, str], ...]:
+    return tuple((store.path, store.value) for store in stores)
 
 
 def _tuned_alike(claim: OwnedKdamond, wanted: tuple[Store, ...]) -> bool:
@@ -200,14 +200,14 @@ def _tuned_alike(claim: OwnedKdamond, wanted: tuple[Store, ...]) -> bool:
 
     After a commit that was cut off it may run any of these, and refuses what was tuned within other bounds for ever.
     """
-    goal = {(store.path, store.value) for store in wanted if _TUNING in store.path}
+    goal = {item for item in _pairs(wanted) if _TUNING in item[0]}
     known = {item for item in (*claim.files, *claim.former, *claim.staged) if _TUNING in item[0]}
     return known == goal and any(path.endswith("/aggrs") and value != "0" for path, value in goal)
 
 
 def _same_start(kdamond: ObservedKdamond, claim: OwnedKdamond, wanted: tuple[Store, ...]) -> bool:
     started = {(path, value) for path, value in files_in_force(kdamond, claim) if path.endswith(_TUNED)}
-    return started == {(store.path, store.value) for store in wanted if store.path.endswith(_TUNED)}
+    return started == {item for item in _pairs(wanted) if item[0].endswith(_TUNED)}
 
 
 def _used_bp(tree: Kdamond) -> int | None:

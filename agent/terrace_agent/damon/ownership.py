@@ -67,14 +67,15 @@ def _staged_whole(kdamond: ObservedKdamond, claim: OwnedKdamond) -> bool:
 
 def _staged_in_part(kdamond: ObservedKdamond, tree: Kdamond, claim: OwnedKdamond) -> bool:
     """Returns whether the stores of the claim, cut off anywhere, could have left this."""
-    fresh = _files(_fresh(tree, type(tree)()), kdamond.index)
     known = {*claim.files, *claim.former, *claim.staged}
     present = files_of(kdamond)
-    return all(
-        (path, value) in known or value == _fresh_value(path, fresh)
+    others = [
+        (path, value)
         for path, value in present.items()
-        if not path.endswith(_TUNED) and _matters(path, present)
-    )
+        if (path, value) not in known and not path.endswith(_TUNED) and _matters(path, present)
+    ]
+    fresh = _files(_fresh(tree, type(tree)()), kdamond.index) if others else {}
+    return all(value == _fresh_value(path, fresh) for path, value in others)
 
 
 def _matters(path: str, present: dict[str, str]) -> bool:

@@ -22,7 +22,7 @@ from terrace_agent.damon.change import Change, changes, is_small_drift, without_
 from terrace_agent.damon.desired import Desired, DesiredKdamond
 from terrace_agent.damon.ownership import owner_of, staged_in
 from terrace_agent.damon.read import ObservedKdamond
-from terrace_agent.damon.stores import NR_KDAMONDS, kdamond_stores, nr_schemes_path, refresh_path, state_path
+from terrace_agent.damon.stores import NR_KDAMONDS, nr_schemes_path, refresh_path, state_path, wanted_stores
 from terrace_agent.damon.surroundings import Observed
 from terrace_agent.damon.tree import Action, Kdamond
 from terrace_agent.engine import Plan
@@ -111,11 +111,11 @@ def _rebuild(observed: Observed, desired: Desired) -> Iterator[Step]:
     wanted = list(enumerate(desired.kdamonds))
     for index, kdamond in wanted:
         yield _claim(
-            index, kdamond, desired.made_from, kdamond_stores(kdamond.tree, index), staged_in(observed.kdamonds, index)
+            index, kdamond, desired.made_from, wanted_stores(kdamond.tree, index), staged_in(observed.kdamonds, index)
         )
     yield Store(path=NR_KDAMONDS, value=str(len(wanted)))
     for index, kdamond in wanted:
-        yield from kdamond_stores(kdamond.tree, index)
+        yield from wanted_stores(kdamond.tree, index)
     for index, _ in sorted(wanted, key=lambda one: not _demotes(one[1].tree)):
         yield from _on(index)
 

@@ -35,13 +35,20 @@ def refresh_path(index: int) -> str:
     return f"{KDAMONDS}/{index}/refresh_ms"
 
 
-@lru_cache(maxsize=32)
 def kdamond_stores(kdamond: Kdamond, index: int) -> tuple[Store, ...]:
-    """Returns every store that turns any content of `kdamonds/<index>` into `kdamond`.
-
-    A turn asks for the same few trees again and again, most often for those of the turn before.
-    """
+    """Returns every store that turns any content of `kdamonds/<index>` into `kdamond`."""
     return tuple(_directory(kdamond_path(index), kdamond))
+
+
+@lru_cache(maxsize=8)
+def wanted_stores(kdamond: Kdamond, index: int) -> tuple[Store, ...]:
+    """Returns the same of a tree that shall run: a turn asks for it several times, and so does the next one.
+
+    Not of one that was observed: tuned intervals make that another at each look, and with a thousand cgroups listed,
+    each that is kept is a MiB. At rest it is converted once a look either way; only while it is off, or a crash came
+    before its pid was journaled, is it converted again by each who asks whose it is.
+    """
+    return kdamond_stores(kdamond, index)
 
 
 def differing(wanted: Iterable[Store], present: dict[str, str]) -> tuple[Store, ...]:

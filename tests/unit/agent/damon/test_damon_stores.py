@@ -1,5 +1,6 @@
 """A tree becomes stores in the one order that the kernel takes, and comes back as it went."""
 
+import gc
 from pathlib import PurePosixPath
 
 from hypothesis import given
@@ -13,7 +14,8 @@ from terrace_agent.damon.read import TreeReader
 from terrace_agent.damon.stores import NR_KDAMONDS, differing, kdamond_stores
 from terrace_agent.damon.tree import Action, Context, Filter, FilterType, Kdamond, QuotaGoal, Quotas, Scheme
 from terrace_agent.steps import Store
-from unit.agent.damon.builders import EVERYTHING, guest, settings
+from terrace_agent.workloads.values import Cgroup, Movable
+from unit.agent.damon.builders import EVERYTHING, MemoryJournal, engine_on, guest, settings
 
 ROOT = "/sys/kernel/mm/damon/admin/kdamonds/0"
 SCHEME = f"{ROOT}/contexts/0/schemes/0"
@@ -102,3 +104,37 @@ def test_the_differing_stores_make_any_tree_the_wanted_one(actions: list[Action]
     for store in differing(wanted, present):
         kernel.store(store.path, store.value)
     assert {store.path: kernel.read(store.path) for store in wanted} == {s.path: s.value for s in wanted}
+
+
+def kept() -> int:
+    """Returns how many stores there are that somebody holds."""
+    gc.collect()
+    return sum(type(one) is Store for one in gc.get_objects())
+
+
+def test_looks_at_intervals_that_the_kernel_tunes_leave_nothing_behind() -> None:
+    kernel = SimKernel(LINUX_7_2)
+    engine = engine_on(kernel, MemoryJournal())
+    engine.apply(engine.plan(settings(), guest()))
+    held = []
+    for look in range(10):
+        for running in kernel.running.values():
+            running.intervals = (5_000 + look, 100_000 + 20 * look)
+        engine.apply(engine.plan(settings(), guest()))
+        engine.verify()
+        held.append(kept())
+    assert held[-1] <= held[0]
+
+
+def test_lists_of_cgroups_that_change_leave_no_more_behind_than_a_few_trees() -> None:
+    names = [f"/{look}" for look in range(30)]
+    kernel = SimKernel(LINUX_7_2)
+    for path in ("/", *names):
+        kernel.make_cgroup(path)
+    engine = engine_on(kernel, MemoryJournal())
+    for path in names:
+        movable = Movable(listed=True, allowed=(Cgroup(path="/"), Cgroup(path=path)))
+        engine.apply(engine.plan(settings(), guest(), movable))
+    found = read_back(kernel)
+    assert found
+    assert kept() <= 10 * len(kdamond_stores(found, 0))
