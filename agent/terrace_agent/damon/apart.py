@@ -12,6 +12,10 @@ every cgroup in it. Of several goals the nearest to being met counts, so a schem
 - What a pod has above its `max` is demoted, whether or not the nid has enough free. Beside that it is demoted like the
   rest, unless it has a `min`, too.
 
+Where a `max` is less than the kernel tells apart (a basis point of a nid of 1 TiB is 105 MiB) a goal of promotion would
+be more than it. So nothing of such a pod is promoted there, and a demotion stops at that basis point: below it the next
+stop is to have nothing.
+
 All of them share the half of the flow's quota, the general scheme has the other half, so that together they move at the
 policy's rate.
 """
@@ -22,6 +26,7 @@ from dataclasses import dataclass
 from terrace_agent.damon.tree import GoalMetric, QuotaGoal
 from terrace_agent.flows.limits import BP, Window, share_bp
 from terrace_agent.flows.pairs import Pair
+from terrace_agent.topology.values import Nid
 from terrace_agent.workloads.values import Limited, Selection
 
 _PAGE_BYTES = 4_096
@@ -32,7 +37,7 @@ class Apart:
     """What one flow does with one pod by a scheme of its own.
 
     Attributes:
-        bytes: what it may have on the fast nid when the scheme stops.
+        bytes: what it may have on the fast nid when the scheme stops, to what the kernel tells apart.
         goal: that stop.
         instead: the general scheme leaves the pod alone, and this one stops where that one stops; False goes beyond,
             whatever the fast nid has free.
@@ -45,7 +50,7 @@ class Apart:
     instead: bool
 
 
-def apart(pair: Pair, pods: Iterable[Limited], window: Window, *, parts: int) -> tuple[Apart, ...]:
+def apart(pair: Pair, pods: tuple[Limited, ...], window: Window, *, parts: int) -> tuple[Apart, ...]:
     """Returns what a flow does with each pod that has bounds there.
 
     Args:
@@ -54,10 +59,11 @@ def apart(pair: Pair, pods: Iterable[Limited], window: Window, *, parts: int) ->
         window: of the fast nid.
         parts: the number of nids of its tier, among which each bound is divided.
     """
-    reached = [(pod, selection) for pod in pods if (selection := pod.towards(pair.target.nid)).allowed]
+    stay = unpromoted(pair, pods, parts=parts)
     kinds = [
         (pod, selection, instead)
-        for pod, selection in reached
+        for pod in pods
+        if pod not in stay and (selection := pod.towards(pair.target.nid)).allowed
         for instead in (_promoted(pod) if pair.promotes else _demoted(pod))
     ]
     window_bytes = share_bytes(window.bytes, len(kinds))
@@ -65,6 +71,23 @@ def apart(pair: Pair, pods: Iterable[Limited], window: Window, *, parts: int) ->
         _apart(pair, pod, selection, instead=instead, stop=_stop(pair, pod, window_bytes, parts, instead=instead))
         for pod, selection, instead in kinds
     )
+
+
+def unpromoted(pair: Pair, pods: tuple[Limited, ...], *, parts: int) -> tuple[Limited, ...]:
+    """Returns the pods of which a flow must promote nothing, since the kernel cannot tell their `max` from nothing."""
+    return tuple(
+        pod
+        for pod in pods
+        if pair.promotes
+        and pod.max_bytes is not None
+        and pod.max_bytes // parts < step_bytes(pair.target)
+        and pod.towards(pair.target.nid).allowed
+    )
+
+
+def step_bytes(fast: Nid) -> int:
+    """Returns the least that the kernel tells apart of what a cgroup has on a nid: a basis point of it, rounded up."""
+    return -(-fast.total_bytes // BP)
 
 
 def left_out(found: Iterable[Apart]) -> tuple[Limited, ...]:
@@ -91,13 +114,14 @@ def _demoted(pod: Limited) -> Iterator[bool]:
 
 def _stop(pair: Pair, pod: Limited, window_bytes: int, parts: int, *, instead: bool) -> tuple[int, int]:
     """Returns what the pod may have then, and the goal of the kernel's metric for that."""
-    total_bytes = (pair.target if pair.promotes else pair.source).total_bytes
+    fast = pair.target if pair.promotes else pair.source
     most_bytes, least_bytes = (pod.max_bytes or 0) // parts, (pod.min_bytes or 0) // parts
-    most_bp = min(most_bytes * BP // total_bytes, BP - 1)
-    kept_bp = share_bp(least_bytes + window_bytes, total_bytes) if least_bytes else 0
+    most_bp = max(1, min(most_bytes * BP // fast.total_bytes, BP - 1))
+    kept_bp = share_bp(least_bytes + window_bytes, fast.total_bytes) if least_bytes else 0
     if pair.promotes:
-        return most_bytes, min((most_bytes - window_bytes) * BP // total_bytes, most_bp - 1)
-    return (least_bytes, BP - kept_bp) if instead else (most_bytes, BP - max(most_bp, kept_bp))
+        return most_bytes, min((most_bytes - window_bytes) * BP // fast.total_bytes, most_bp - 1)
+    stop_bytes = max(least_bytes if instead else most_bytes, step_bytes(fast))
+    return stop_bytes, BP - (kept_bp if instead else max(most_bp, kept_bp))
 
 
 def _apart(pair: Pair, pod: Limited, selection: Selection, *, instead: bool, stop: tuple[int, int]) -> Apart:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from terrace_agent.damon import page_cache, ways
-from terrace_agent.damon.apart import Apart
+from terrace_agent.damon.apart import Apart, step_bytes
 from terrace_agent.damon.cadence import CurrentIntervals, start
 from terrace_agent.damon.features import Feature
 from terrace_agent.damon.schemes import Flow
@@ -49,7 +49,7 @@ def effective(
 
 def words(flows: tuple[Flow, ...]) -> tuple[str, ...]:
     """Returns one line per source and direction, and one per pod that is moved apart there."""
-    return tuple(line for flow in flows for line in (_sentence(flow), *(_apart(flow, one) for one in flow.apart)))
+    return tuple(line for flow in flows for line in (_sentence(flow), *_of_pods(flow)))
 
 
 def notes(settings: Settings, flows: tuple[Flow, ...], features: frozenset[Feature], seen: Seen) -> tuple[str, ...]:
@@ -82,10 +82,17 @@ def notes(settings: Settings, flows: tuple[Flow, ...], features: frozenset[Featu
     if seen.movable.limited and not ways.can_limit(features):
         found.append(ways.no_limits(len(seen.movable.limited), features))
     found += [
+        f"workloads[].fastMemory: the kernel counts what a pod has of nid {flow.pair.target.nid} in steps of "
+        f"{display_bytes(step_bytes(flow.pair.target))}; nothing is promoted of {len(flow.unpromoted)} pods with a "
+        "smaller max, and they keep up to that"
+        for flow in flows
+        if flow.unpromoted
+    ]
+    found += [
         f"workloads: {flow.selection.unlisted} cgroups too many to be listed beside pods with fastMemory stay where "
         f"they are on nid {flow.pair.source.nid}"
         for flow in flows
-        if flow.apart and flow.selection and flow.selection.unlisted
+        if (flow.apart or flow.unpromoted) and flow.selection and flow.selection.unlisted
     ]
     if Feature.OPS_FILTERS not in features and any(flow.selection for flow in flows):
         found.append(REJECTS_ONLY)
@@ -165,6 +172,16 @@ def _sentence(flow: Flow) -> str:
 
 def _room_below(flow: Flow) -> str:
     return f"less than {Percent(flow.slow_used_bp)} of nid {flow.pair.target.nid} are used"
+
+
+def _of_pods(flow: Flow) -> Iterator[str]:
+    yield from (_apart(flow, one) for one in flow.apart)
+    for pod in flow.unpromoted:
+        step = display_bytes(step_bytes(flow.pair.target))
+        yield (
+            f"promote nothing of {pod.path}: the kernel counts what it has of nid {flow.pair.target.nid} in steps of "
+            f"{step}, and its max is less"
+        )
 
 
 def _apart(flow: Flow, one: Apart) -> str:

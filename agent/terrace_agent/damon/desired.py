@@ -144,12 +144,14 @@ def desired(settings: Settings, topology: Topology, features: frozenset[Feature]
 def _scoped(flow: Flow, seen: Seen, limited_nids: tuple[int, ...]) -> Flow:
     fast = flow.pair.target if flow.pair.promotes else flow.pair.source
     pods = seen.movable.limited if fast.nid in limited_nids else ()
-    found = apart.apart(flow.pair, pods, flow.window, parts=max(1, len(limited_nids)))
-    selection = seen.movable.towards(flow.pair.target.nid, apart.left_out(found))
+    parts = max(1, len(limited_nids))
+    found = apart.apart(flow.pair, pods, flow.window, parts=parts)
+    unpromoted = apart.unpromoted(flow.pair, pods, parts=parts)
+    selection = seen.movable.towards(flow.pair.target.nid, (*apart.left_out(found), *unpromoted))
     uniform = selection is not None and is_uniform(seen.passing, flow.pair.source.nid, promotes=flow.pair.promotes)
     # The verdict is one about all pods: of those that are demoted apart nothing is known.
     lenient = not (flow.pair.promotes or found) and is_lenient(seen.tries, flow.pair.source.nid)
-    return replace(flow, selection=selection, uniform=uniform, lenient=lenient, apart=found)
+    return replace(flow, selection=selection, uniform=uniform, lenient=lenient, apart=found, unpromoted=unpromoted)
 
 
 def _held_to(flow: Flow, seen: Seen) -> Selection | None:

@@ -26,7 +26,7 @@ from terrace_agent.damon.tree import (
 )
 from terrace_agent.flows.limits import BP, Stops, Window
 from terrace_agent.flows.pairs import Pair
-from terrace_agent.workloads.values import Selection
+from terrace_agent.workloads.values import Limited, Selection
 from terrace_api.policy import Settings
 
 _FOREVER_MS = 20 * 24 * 3_600 * 1_000
@@ -85,6 +85,7 @@ class Flow:
         uniform: regions are not weighed, since those that weigh most are not among what may move.
         lenient: a demotion takes young pages, too, since hardly any other was to be had.
         apart: the pods that have schemes of their own, for bounds on what they have of the fast nid.
+        unpromoted: the pods of which nothing is promoted, for bounds that are less than the kernel tells apart.
     """
 
     pair: Pair
@@ -103,6 +104,7 @@ class Flow:
     uniform: bool = False
     lenient: bool = False
     apart: tuple[Apart, ...] = ()
+    unpromoted: tuple[Limited, ...] = ()
 
     @property
     def general_bytes(self) -> int:

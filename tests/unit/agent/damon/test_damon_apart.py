@@ -192,6 +192,50 @@ def test_where_bounds_are_kept_nothing_is_to_be_said_and_words_say_what_is_done(
     ]
 
 
+TIB = 1024 * GIB
+VAST = topology((nid(0, 4 * TIB, floor_bytes=GIB),), (nid(1, 4 * TIB, start=4 * TIB, floor_bytes=GIB),))
+"""A basis point of each nid is 419.4Mi."""
+
+
+@given(st.lists(st.integers(1, 2_000).map(lambda mib: mib * MIB), min_size=1, max_size=16))
+def test_no_pod_is_promoted_beyond_a_max_that_the_kernel_cannot_tell_from_nothing(sizes: list[int]) -> None:
+    found = compiled(*(pod(f"/{number}", size) for number, size in enumerate(sizes)), where=VAST)
+    up = {goal(scheme).path: goal(scheme).target_value * 4 * TIB for scheme in own(found, PROMOTION)}
+    assert up.keys() == {f"/{number}" for number, size in enumerate(sizes) if size * BP >= 4 * TIB}
+    assert all(up.get(f"/{number}", 0) <= size * BP for number, size in enumerate(sizes))
+    assert listed(schemes(found.kdamonds[PROMOTION])[0]) == {"/"}
+    assert {goal(scheme).target_value for scheme in own(found, DEMOTION)} <= set(range(BP - 5, BP))
+
+
+def test_pods_that_are_not_promoted_take_no_part_of_the_quota() -> None:
+    (flow,) = compiled(pod("/a", 64 * MIB), where=VAST).kdamonds[PROMOTION].flows
+    assert flow.general_bytes == flow.quota_bytes
+
+
+def test_words_and_notes_say_what_holds_of_bounds_below_what_the_kernel_can_tell() -> None:
+    found = compiled(pod("/a", 64 * MIB), pod("/b", least=64 * MIB), where=VAST)
+    assert [line for line in found.words if "/a" in line or "/b" in line] == [
+        "demote what is cold of what /a has above 419Mi of nid 0, while less than 99% of nid 1 are used",
+        "demote /b while it has more than 419Mi of nid 0",
+        "promote nothing of /a: the kernel counts what it has of nid 0 in steps of 419Mi, and its max is less",
+    ]
+    assert found.effective
+    assert [note for note in found.effective.notes if "fastMemory" in note] == [
+        "workloads[].fastMemory: the kernel counts what a pod has of nid 0 in steps of 419Mi; nothing is promoted of 1 "
+        "pods with a smaller max, and they keep up to that"
+    ]
+
+
+def test_a_max_is_told_from_nothing_by_its_part_on_each_of_several_nids() -> None:
+    distances = {0: 10, 1: 20, 2: 20}
+    where = topology(
+        tuple(nid(number, TIB, start=number * TIB, distances=distances) for number in (0, 1)),
+        (nid(2, TIB, start=2 * TIB, distances=distances),),
+    )
+    promoted = [len(own(compiled(pod("/a", size * MIB), where=where), -1)) for size in (200, 220)]
+    assert promoted == [0, 1]
+
+
 def test_a_pods_pages_go_through_its_own_scheme_and_through_no_other() -> None:
     kernel = SimKernel(LINUX_7_2)
     pods = (pod("/a", 512 * MIB, 256 * MIB), pod("/b", 512 * MIB))
