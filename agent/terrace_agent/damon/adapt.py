@@ -36,12 +36,12 @@ class Adapter:
         self._guarding = Guarding(fs)
         self._times: CpuTimes | None = None
 
-    def look(self, settings: Settings, state: JournalState, *, moves: bool) -> Adaptation:
+    def look(self, settings: Settings, state: JournalState, *, moves: bool, can_tune: bool) -> Adaptation:
         """Returns what holds now; stores nothing. Where nothing `moves` no guardrail can be hit."""
         at_s, found = self._guarding.look(settings, state.cooldown, moves=moves)
         pids = [claim.pid for claim in state.owned if claim.pid and claim.in_force]
         times = read_cpu_times(self._fs, pids, uptime_s=at_s)
-        load = judge(state.easing, settings.monitoring.cpu_percent, self._times, times, running=bool(pids))
+        load = judge(state.easing, settings.monitoring, self._times, times, running=bool(pids), can_tune=can_tune)
         self._times = load.since
         return Adaptation(at_s=at_s, review=found, load=load)
 

@@ -107,7 +107,7 @@ def desired(settings: Settings, topology: Topology, features: frozenset[Feature]
         SettingsRejected: the tiers or the ranges cannot be meant for this node, or no kernel would take what they come
             to.
     """
-    settings = eased(settings, seen.easing)
+    settings = eased(settings, seen.easing, can_tune=Feature.INTERVALS_GOAL in features)
     steered = quota_control(features) is QuotaControl.AGENT_LOOP
     flows = tuple(
         _scoped(flow, seen, _limited_nids(topology, features)) for flow in _flows(settings, topology, features, seen)

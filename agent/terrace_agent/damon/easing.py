@@ -49,32 +49,34 @@ class Load:
     note: str = ""
 
 
-def judge(easing: int, most_percent: int, since: CpuTimes | None, now: CpuTimes, *, running: bool) -> Load:
+def judge(
+    easing: int, monitoring: Monitoring, since: CpuTimes | None, now: CpuTimes, *, running: bool, can_tune: bool
+) -> Load:
     """Returns the steps from now on: one more above the bound, one less when there is ample room, once a window.
 
     Args:
         easing: steps in force.
-        most_percent: of one CPU, the policy's bound for each kdamond.
+        monitoring: as the policy asks; `cpu_percent` of one CPU is the bound for each kdamond.
         since: the look that began this window.
         now: this look.
         running: whether kdamonds of ours run: then not to see them means that they cannot be measured.
+        can_tune: whether this kernel tunes intervals.
     """
     if not now.used_s:
         return Load(easing=easing, since=now, note=CANNOT_MEASURE if running else "")
     if since is None or now.used_s.keys() != since.used_s.keys():
-        return Load(easing=easing, since=now, note=_note(easing, most_percent))
+        return Load(easing=easing, since=now, note=_note(easing, monitoring, can_tune=can_tune))
     elapsed_s = now.uptime_s - since.uptime_s
     if elapsed_s < _WINDOW_S:
-        return Load(easing=easing, since=since, note=_note(easing, most_percent))
+        return Load(easing=easing, since=since, note=_note(easing, monitoring, can_tune=can_tune))
     busiest = 100 * max(now.used_s[pid] - since.used_s[pid] for pid in now.used_s) / elapsed_s
-    step = _step(easing, busiest, most_percent)
-    return Load(easing=step, since=now, note=_note(step, most_percent))
+    step = _step(easing, busiest, monitoring.cpu_percent)
+    return Load(easing=step, since=now, note=_note(step, monitoring, can_tune=can_tune))
 
 
-def eased(settings: Settings, easing: int) -> Settings:
+def eased(settings: Settings, easing: int, *, can_tune: bool) -> Settings:
     """Returns `settings` with the sampling interval of these steps; `region_halvings` are for whoever knows the nid."""
-    factor = 1 << (easing // 2)
-    return settings if factor == 1 else replace(settings, monitoring=_slower(settings.monitoring, factor))
+    return replace(settings, monitoring=_slower(settings.monitoring, easing, can_tune=can_tune))
 
 
 def region_halvings(easing: int) -> int:
@@ -88,10 +90,12 @@ def _step(easing: int, percent: float, most_percent: int) -> int:
     return max(0, easing - 1) if percent < _ROOM_TO_RETURN * most_percent else easing
 
 
-def _slower(monitoring: Monitoring, factor: int) -> Monitoring:
+def _slower(monitoring: Monitoring, easing: int, *, can_tune: bool) -> Monitoring:
     """Returns intervals of the same ratio, so that access counts keep their meaning; tuning keeps its upper bound."""
-    tune = monitoring.auto_tune
-    if not tune.enabled:
+    factor, tune = 1 << (easing // 2), monitoring.auto_tune
+    if factor == 1:
+        return monitoring
+    if not (tune.enabled and can_tune):
         return _sampling(monitoring, Duration(monitoring.sample_interval.us * factor))
     least = min(Duration(tune.min_sample.us * factor), tune.max_sample)
     slower = replace(monitoring, auto_tune=replace(tune, min_sample=least))
@@ -103,11 +107,17 @@ def _sampling(monitoring: Monitoring, sample: Duration) -> Monitoring:
     return replace(monitoring, sample_interval=sample, aggregation_interval=Duration(aggregation_us))
 
 
-def _note(easing: int, most_percent: int) -> str:
+def _note(easing: int, monitoring: Monitoring, *, can_tune: bool) -> str:
     if not easing:
         return ""
-    divided, slower = 1 << region_halvings(easing), 1 << (easing // 2)
+    slower = _slower(monitoring, easing, can_tune=can_tune)
+    if slower == monitoring:
+        sampled = ""
+    elif monitoring.auto_tune.enabled and can_tune:
+        sampled = f", and memory is sampled no more often than every {slower.auto_tune.min_sample}"
+    else:
+        sampled = f", and memory is sampled every {slower.sample_interval}"
     return (
-        f"monitoring.cpuPercent {most_percent}: to keep to it, regions are divided by {divided} and sampling is "
-        f"{slower} times slower"
+        f"monitoring.cpuPercent {monitoring.cpu_percent}: to keep to it, regions are divided by up to "
+        f"{1 << region_halvings(easing)}{sampled}"
     )

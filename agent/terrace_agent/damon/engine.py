@@ -149,7 +149,7 @@ class DamonEngine:
         features = self._features(observed)
         state = self._journal.load()
         self._ledger = grants.advance(self._ledger, looks, state.owned)
-        adaptation = self._adapter.look(settings, state, moves=moves)
+        adaptation = self._adapter.look(settings, state, moves=moves, can_tune=Feature.INTERVALS_GOAL in features)
         topology = self._relieve(topology, settings, observed, state, strays=Feature.THISNODE not in features)
         seen = Seen(
             current=current_intervals(observed.kdamonds, state.owned),

@@ -1,16 +1,20 @@
 """What kdamonds may use of a CPU: measured, judged, and brought down by cheaper monitoring."""
 
+import dataclasses
 import os
 
 import pytest
 
-from simkernel import LINUX_7_2, SimKernel
+from simkernel import LINUX_6_12, LINUX_7_2, Profile, SimKernel
 from terrace_agent.damon.cputime import read_cpu_times, read_start_s
 from terrace_agent.damon.easing import CpuTimes, Load, judge
 from terrace_agent.engine import Plan
+from terrace_api.policy import Monitoring, Settings
+from terrace_api.units import Duration
 from unit.agent.damon.builders import MemoryJournal, engine_on, guest, settings
 
-MOST = 3
+CHOSEN = settings().monitoring
+SAMPLE = "contexts/0/monitoring_attrs/intervals/sample_us"
 REGIONS = "contexts/0/monitoring_attrs/nr_regions/max"
 
 
@@ -18,8 +22,10 @@ def at(uptime_s: float, *used_s: float) -> CpuTimes:
     return CpuTimes(uptime_s=uptime_s, used_s=dict(enumerate(used_s, start=101)))
 
 
-def judged(easing: int, now: CpuTimes, since: CpuTimes | None) -> Load:
-    return judge(easing, MOST, since, now, running=True)
+def judged(
+    easing: int, now: CpuTimes, since: CpuTimes | None, monitoring: Monitoring = CHOSEN, *, can_tune: bool = True
+) -> Load:
+    return judge(easing, monitoring, since, now, running=True, can_tune=can_tune)
 
 
 def stat(name: str, user: int, system: int) -> str:
@@ -52,13 +58,29 @@ def test_kdamonds_that_were_started_anew_begin_a_window() -> None:
 
 
 def test_what_cannot_be_measured_is_said_and_changes_nothing() -> None:
-    found = judge(2, MOST, at(100, 1), at(200), running=True)
+    found = judge(2, CHOSEN, at(100, 1), at(200), running=True, can_tune=True)
     assert (found.easing, "agent.hostProc" in found.note) == (2, True)
-    assert judge(0, MOST, None, at(200), running=False).note == ""
+    assert judge(0, CHOSEN, None, at(200), running=False, can_tune=True).note == ""
 
 
-def test_steps_in_force_are_said() -> None:
-    assert "regions are divided by 4 and sampling is 2 times slower" in judged(3, at(100, 1), None).note
+@pytest.mark.parametrize(
+    ("easing", "monitoring", "can_tune", "says"),
+    [
+        (1, CHOSEN, True, ""),
+        (3, CHOSEN, True, ", and memory is sampled no more often than every 10ms"),
+        (3, settings(auto_tune=False).monitoring, True, ", and memory is sampled every 10ms"),
+        (3, CHOSEN, False, ", and memory is sampled every 10ms"),
+    ],
+)
+def test_steps_in_force_are_said_as_they_are_committed(
+    easing: int, monitoring: Monitoring, says: str, *, can_tune: bool
+) -> None:
+    note = judged(easing, at(100, 1), None, monitoring, can_tune=can_tune).note
+    halved = "monitoring.cpuPercent 3: to keep to it, regions are divided by up to"
+    assert note == f"{halved} {2 if easing == 1 else 4}{says}"
+
+
+def test_without_steps_nothing_is_said() -> None:
     assert judged(0, at(100, 1), None).note == ""
 
 
@@ -80,8 +102,9 @@ def test_a_kdamond_was_started_at_field_22_in_ticks() -> None:
 class Node:
     """A node on which one kdamond uses what the test says."""
 
-    def __init__(self) -> None:
-        self.kernel = SimKernel(LINUX_7_2)
+    def __init__(self, profile: Profile = LINUX_7_2, chosen: Settings | None = None) -> None:
+        self.kernel = SimKernel(profile)
+        self.chosen = chosen or settings()
         self.journal = MemoryJournal()
         self.engine = engine_on(self.kernel, self.journal)
         self.ticks = 0
@@ -93,7 +116,7 @@ class Node:
             self.kernel.put(f"/proc/{kdamond.pid}/stat", stat("kdamond.0", 0, self.ticks))
         if restarted:
             self.engine = engine_on(self.kernel, self.journal)
-        plan = self.engine.plan(settings(), guest())
+        plan = self.engine.plan(self.chosen, guest())
         self.engine.apply(plan)
         return plan
 
@@ -114,3 +137,20 @@ def test_a_busy_kdamond_is_eased_by_commits_stays_so_for_the_next_agent_and_come
     node.turn(180, ticks=1)
     assert node.regions() == full
     assert [one.pid for one in node.kernel.running.values()] == pids
+
+
+def test_where_the_kernel_cannot_tune_intervals_each_second_step_commits_twice_the_interval_and_says_so() -> None:
+    slow = dataclasses.replace(
+        CHOSEN, sample_interval=Duration.parse("100ms"), aggregation_interval=Duration.parse("2s")
+    )
+    node = Node(LINUX_6_12, dataclasses.replace(settings(), monitoring=slow))
+    node.turn(100, ticks=0)
+    node.turn(105, ticks=0)
+    sampled, said = [], []
+    for look in range(8):
+        plan = node.turn(140 + 35 * look, ticks=500)
+        assert plan.effective
+        sampled.append(int(node.kernel.running[0].files[SAMPLE]) // 1_000)
+        said += [note.partition("sampled ")[2] for note in plan.effective.notes if "cpuPercent" in note]
+    assert sampled == [100, 200, 200, 400, 400, 800, 800, 1_600]
+    assert said == ["", *(f"every {Duration(sample * 1_000)}" for sample in sampled[1:])]
