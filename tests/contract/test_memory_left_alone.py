@@ -25,9 +25,9 @@ WARM = {"rest_ms": 500}
 SECONDS = 90
 
 
-@pytest.fixture(scope="module")
-def equipped_guest(guest: BootGuest) -> Iterator[Guest]:
-    with guest(append=ALONE) as one:
+@pytest.fixture(scope="module", params=["newest", "6.12"])
+def equipped_guest(guest: BootGuest, request: pytest.FixtureRequest) -> Iterator[Guest]:
+    with guest(kernel=request.param, append=ALONE) as one:
         equip(one)
         by_hand.install(one)
         one.run(MAKE_CGROUPS)
