@@ -195,7 +195,7 @@ def _flows(settings: Settings, topology: Topology, features: frozenset[Feature],
                 fast,
                 window,
                 has_safety_net=not (pinned or same_memory_tier),
-                least_free_bp=BP - full_at_bp.get(fast.nid, BP),
+                least_free_bp=fullness.kept_bp(full_at_bp, fast),
             ),
             slow_used_bp=full_at_bp.get(slow.nid, BP),
             min_age=cadence.age_count(

@@ -20,7 +20,7 @@ class Flow:
     Attributes:
         window: of the fast nid; promotions into it share it.
         slow_used_bp: at which used share the slow nid takes nothing more.
-        sharers: how many directions of this kind have the same target, and share its room.
+        sharers: how many demotions have the same target, and share its room.
     """
 
     pair: Pair
@@ -29,49 +29,60 @@ class Flow:
     slow_used_bp: int = limits.BP
     sharers: int = 1
 
-    @property
-    def bytes_per_second(self) -> int:
-        """Its part of the quota's rate."""
-        return self.window.bytes_per_second // (self.sharers if self.pair.promotes else 1)
 
-
-def flows(settings: Settings, topology: Topology, *, has_safety_net: bool) -> tuple[Flow, ...]:
+def flows(settings: Settings, topology: Topology, *, has_safety_net: bool, chooses_target: bool) -> tuple[Flow, ...]:
     """Returns the directions that are enabled.
+
+    Args:
+        settings: of the policy.
+        topology: at least two tiers.
+        has_safety_net: whether reclaim may demote.
+        chooses_target: whether it is the engine that says where pages go down to, so that a nid which is full can be
+            left for another one; the kernel goes for the nearest.
 
     Raises:
         SettingsRejected: the tiers cannot be meant for this node.
     """
-    return tuple(_flows(settings, topology, has_safety_net=has_safety_net))
+    return tuple(_flows(settings, topology, has_safety_net=has_safety_net, chooses_target=chooses_target))
 
 
 def promotion_room_bytes(flow: Flow) -> int:
-    """Returns a promotion's part of what the fast nid has beyond where promotion stops; below 0 for less than none."""
+    """Returns what the fast nid of a promotion has beyond where promotion stops; below 0 for less than none."""
     fast = flow.pair.target
-    return (fast.free_bytes - limits.share_bytes(fast.total_bytes, flow.stops.promotion_free_bp)) // flow.sharers
+    return fast.free_bytes - limits.share_bytes(fast.total_bytes, flow.stops.promotion_free_bp)
+
+
+def lack_bytes(flow: Flow) -> int:
+    """Returns what the fast nid of a demotion lacks of its free target; below 0 for less than nothing."""
+    fast = flow.pair.source
+    return limits.share_bytes(fast.total_bytes, flow.stops.demotion_free_bp) - fast.free_bytes
+
+
+def target_room_bytes(flow: Flow) -> int:
+    """Returns what the slow nid of a demotion takes until it is full; below 0 for less than nothing."""
+    slow = flow.pair.target
+    return slow.free_bytes - limits.share_bytes(slow.total_bytes, limits.BP - flow.slow_used_bp)
 
 
 def demotion_room_bytes(flow: Flow) -> int:
-    """Returns what the fast nid of a demotion lacks, as far as its part of the slow one's room goes; may be below 0."""
-    fast, slow = flow.pair.source, flow.pair.target
-    lack = limits.share_bytes(fast.total_bytes, flow.stops.demotion_free_bp) - fast.free_bytes
-    room = slow.free_bytes - limits.share_bytes(slow.total_bytes, limits.BP - flow.slow_used_bp)
-    return min(lack, room // flow.sharers)
+    """Returns what the fast nid lacks, as far as its part of the slow one's room goes; below 0 for less than none."""
+    return min(lack_bytes(flow), target_room_bytes(flow) // flow.sharers)
 
 
-def _flows(settings: Settings, topology: Topology, *, has_safety_net: bool) -> Iterator[Flow]:
+def _flows(settings: Settings, topology: Topology, *, has_safety_net: bool, chooses_target: bool) -> Iterator[Flow]:
     windows = {nid.nid: limits.window(settings, nid, apply_interval_us=0) for nid in topology.nids}
     enabled = {True: settings.promotion.enabled, False: settings.demotion.enabled}
-    least_free_bytes = fullness.least_free_bytes(settings, topology.nids, windows)
+    least_free_bytes = fullness.least_free_bytes(settings, topology.nids, windows) if chooses_target else {}
     found = pairs_of(topology, least_free_bytes=least_free_bytes)
     pairs = tuple(pair for pair in found if enabled[pair.promotes])
     full_at_bp = fullness.full_at_bp(settings, pairs, windows)
     for pair in pairs:
         fast, slow = (pair.target, pair.source) if pair.promotes else (pair.source, pair.target)
-        window, least_free_bp = windows[fast.nid], limits.BP - full_at_bp.get(fast.nid, limits.BP)
+        window, kept_bp = windows[fast.nid], fullness.kept_bp(full_at_bp, fast)
         yield Flow(
             pair=pair,
             window=window,
-            stops=limits.stops(settings, fast, window, has_safety_net=has_safety_net, least_free_bp=least_free_bp),
+            stops=limits.stops(settings, fast, window, has_safety_net=has_safety_net, least_free_bp=kept_bp),
             slow_used_bp=full_at_bp.get(slow.nid, limits.BP),
             sharers=limits.sources_into(pairs, pair.target, promotes=pair.promotes),
         )

@@ -34,6 +34,14 @@ def target_used_bp(settings: Settings, slow: Nid, arriving_bytes: int) -> int:
     return max(1, min(BP - least_free_bp, BP))
 
 
+def kept_bp(full_at_bp: Mapping[int, int], fast: Nid) -> int:
+    """Returns which share `fast`'s own directions leave free for what comes down to it, at least.
+
+    None where its page cache is room (`relief`): then that of the faster tier is, too, and nothing comes down.
+    """
+    return 0 if fast.relieved_floor_bytes is not None else BP - full_at_bp.get(fast.nid, BP)
+
+
 def _arriving_bytes(pairs: Iterable[Pair], windows: Mapping[int, Window], target: int) -> int:
     """Returns what one window of every direction may bring to `target`."""
     bringing = {pair.target.nid if pair.promotes else pair.source.nid for pair in pairs if pair.target.nid == target}

@@ -12,8 +12,8 @@ of it on a nid:
   to the high one; demotion waits;
 - the kernel's own demotion is off: page cache is the safety net.
 
-That is for nids of the fastest tier. One of a middle tier keeps free what the faster tier demotes to it, above kswapd's
-watermarks, so as long as there is demotion page cache is no room there.
+A nid of a middle tier keeps free what the faster tier demotes to it, above kswapd's watermarks: there page cache is
+room only while it is on all nids of that tier, whose demotion waits then, or if nothing is demoted at all.
 
 The switch is one for all nids. So none of this holds unless every nid that reclaim would demote from has enough to
 spare, free or page cache; if somebody else wants the switch on; or with swap, to which reclaim would move cold memory
@@ -52,13 +52,17 @@ def relieved(
     enough = {nid: _enough_bytes(settings, one) for nid, one in upper.items()}
     if any(_spare_bytes(one) < enough[nid] * _times(bool(before)) for nid, one in upper.items()):
         return topology
-    found = {
-        nid
-        for nid, one in upper.items()
-        if (nid in topology.tiers[0].nids or not settings.demotion.enabled)
-        and one.droppable_bytes >= enough[nid] * _times(nid in before)
-        and _is_kept_by_reclaim(settings, one)
-    }
+    found: set[int] = set()
+    above: tuple[int, ...] = ()
+    for tier in topology.tiers[:-1]:
+        if found.issuperset(above) or not settings.demotion.enabled:
+            found.update(
+                nid
+                for nid in tier.nids
+                if upper[nid].droppable_bytes >= enough[nid] * _times(nid in before)
+                and _is_kept_by_reclaim(settings, upper[nid])
+            )
+        above = tier.nids
     nids = (_with_relief(nid, strays=strays) if nid.nid in found else nid for nid in topology.nids)
     return replace(topology, nids=tuple(nids))
 

@@ -8,17 +8,17 @@ as the nid keeps what it must leave free. Both stay within what the quota allows
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, field
+from itertools import groupby, islice
 
-from terrace_agent.flows.directions import Flow, demotion_room_bytes, promotion_room_bytes
+from terrace_agent.flows.directions import Flow
 from terrace_agent.move_pages.heat import LOOKS, Heat, cold, hot, runs
 from terrace_agent.move_pages.vmas import Vma
 from terrace_agent.steps import Move
 from terrace_api.policy import Settings
 
 _TOUCHES, _OF_LOOKS = 2, 3
-_NEXT_TO_NOTHING = 8
+_NEXT_TO_NOTHING = _PART_OF_STUCK = 8
 _LEAST_INTERVAL_S = 1.0
 MOST_RUNS = 16_384
 """Of the orders of one direction: a run is an object, and every other page may be one."""
@@ -40,14 +40,15 @@ class Tracked:
     Attributes:
         cgroup: its path.
         started: in ticks since boot: a pid may be another process' by now.
-        stuck: the directions (whether they promote) in which the last order moved next to nothing of what it was given.
+        stuck: the directions (whether they promote) in which the last order moved next to nothing of what it was given,
+            with the number of that order.
     """
 
     pid: int
     started: int
     cgroup: str
     parts: tuple[Part, ...]
-    stuck: frozenset[bool] = frozenset()
+    stuck: Mapping[bool, int] = field(default_factory=dict)
 
 
 def interval_s(settings: Settings) -> float:
@@ -71,13 +72,6 @@ def first_looks(settings: Settings, blind: int) -> int:
     return 1 + blind + max(hot_looks, cold_looks(settings) if down.enabled else 0)
 
 
-def room_bytes(flow: Flow, elapsed_s: float) -> int:
-    """Returns how much may move in this direction now."""
-    room = promotion_room_bytes(flow) if flow.pair.promotes else demotion_room_bytes(flow)
-    quota = round(flow.bytes_per_second * min(elapsed_s, 5.0))
-    return max(0, min(room, quota))
-
-
 def is_stuck(moved_pages: int, limit_pages: int) -> bool:
     """Returns whether an order kept room from others without use: its pages are shared, pinned, or there already."""
     return moved_pages * _NEXT_TO_NOTHING < limit_pages
@@ -86,16 +80,16 @@ def is_stuck(moved_pages: int, limit_pages: int) -> bool:
 def orders(settings: Settings, flow: Flow, tracked: Iterable[Tracked], room: int) -> Iterator[Move]:
     """Yields what fits into `room` bytes, the processes with the most pages to move first; see `MOST_RUNS`.
 
-    Those that are stuck come after all others: what is ordered of them is charged, and would be again and again.
+    Those that are stuck come after all others: what is ordered of them is charged, moved or not. One of them, the one
+    that has waited longest, is tried before with a part of the room, for nothing is stuck for ever.
     What came to a result has to be hot or cold anew before it is ordered again, so the next plan goes on with the rest.
     """
     if room <= 0:
         return
     left = MOST_RUNS
-    ranked = ((flow.pair.promotes in one.stuck, -_pages(settings, flow, one), one) for one in tracked)
-    for _, _, one in sorted(ranked, key=lambda rank: rank[:2]):
+    for one, part in _ranked(settings, flow, tracked):
         found = tuple(islice(_runs(settings, flow, one), left))
-        limit = min(room // found[0].step, sum(map(len, found))) if found else 0
+        limit = min(room // part // found[0].step, sum(map(len, found))) if found else 0
         if limit > 0:
             yield Move(
                 pid=one.pid,
@@ -112,17 +106,39 @@ def orders(settings: Settings, flow: Flow, tracked: Iterable[Tracked], room: int
 
 def misplaced_bytes(settings: Settings, flow: Flow, tracked: Iterable[Tracked]) -> int:
     """Returns an estimate of what this direction would move, were there room: by range, as its pages are spread."""
-    return sum(_misplaced(settings, flow, part) for one in tracked for part in one.parts)
+    return sum(
+        _misplaced(settings, flow, tuple(parts))
+        for one in tracked
+        for _, parts in groupby(one.parts, key=lambda part: part.vma.whole)
+    )
 
 
-def _misplaced(settings: Settings, flow: Flow, part: Part) -> int:
-    picked = _picked(settings, part.heat, promotes=flow.pair.promotes).count(1)
-    here, all_pages = part.pages_by_nid.get(flow.pair.source.nid, 0), sum(part.pages_by_nid.values())
-    in_memory = all_pages * part.vma.pages // (len(part.vma.whole) // part.vma.page_bytes)
+def _misplaced(settings: Settings, flow: Flow, parts: tuple[Part, ...]) -> int:
+    """Returns it for all pieces of a range."""
+    pages_by_nid, page_bytes = parts[0].pages_by_nid, parts[0].vma.page_bytes
+    here, all_pages = pages_by_nid.get(flow.pair.source.nid, 0), sum(pages_by_nid.values())
+    pages = _count(settings, parts, promotes=flow.pair.promotes)
     if not flow.pair.promotes:
-        # To a tracker that tells ranges what is not in memory looks cold; what is hot is in memory.
-        in_memory -= _picked(settings, part.heat, promotes=True).count(1)
-    return max(0, min(picked, in_memory)) * here // all_pages * part.vma.page_bytes if all_pages else 0
+        # To a tracker that tells regions what is not in memory looks cold; what is hot is in memory.
+        pages = min(pages, max(0, all_pages - _count(settings, parts, promotes=True)))
+    return pages * here // all_pages * page_bytes if all_pages else 0
+
+
+def _count(settings: Settings, parts: Iterable[Part], *, promotes: bool) -> int:
+    return sum(_picked(settings, part.heat, promotes=promotes).count(1) for part in parts)
+
+
+def _ranked(settings: Settings, flow: Flow, tracked: Iterable[Tracked]) -> Iterator[tuple[Tracked, int]]:
+    """Yields processes that have pages to move, each with which part of the room that is left it may have."""
+    sized = ((_pages(settings, flow, one), one) for one in tracked)
+    ranked = [one for pages, one in sorted(sized, key=lambda pair: -pair[0]) if pages]
+    able = [one for one in ranked if flow.pair.promotes not in one.stuck]
+    stuck = sorted(
+        (one for one in ranked if flow.pair.promotes in one.stuck), key=lambda one: one.stuck[flow.pair.promotes]
+    )
+    if able and stuck:
+        yield stuck.pop(0), _PART_OF_STUCK
+    yield from ((one, 1) for one in (*able, *stuck))
 
 
 def _runs(settings: Settings, flow: Flow, one: Tracked) -> Iterator[range]:
@@ -139,4 +155,4 @@ def _picked(settings: Settings, heat: Heat, *, promotes: bool) -> bytes:
 
 def _pages(settings: Settings, flow: Flow, one: Tracked) -> int:
     here = (part for part in one.parts if part.pages_by_nid.get(flow.pair.source.nid))
-    return sum(_picked(settings, part.heat, promotes=flow.pair.promotes).count(1) for part in here)
+    return _count(settings, here, promotes=flow.pair.promotes)

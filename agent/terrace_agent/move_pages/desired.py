@@ -3,15 +3,15 @@
 Before: settings, topology, what is tracked. After: `engine` makes a plan of it.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from terrace_agent.flows import balancing, only_damon, relief
 from terrace_agent.flows.directions import Flow
+from terrace_agent.move_pages.allotment import Allotment, together
 from terrace_agent.move_pages.allowance import SHARE
 from terrace_agent.move_pages.batches import Outcome, obstacles
-from terrace_agent.move_pages.choose import Tracked, interval_s, misplaced_bytes, orders, room_bytes
+from terrace_agent.move_pages.choose import Tracked, interval_s, misplaced_bytes, orders
 from terrace_agent.steps import Move
 from terrace_agent.workloads.limits import unkept
 from terrace_agent.workloads.values import Movable
@@ -56,20 +56,22 @@ class Condition:
 def moves(
     settings: Settings, wanted: Iterable[Flow], tracked: Iterable[Tracked], movable: Movable, elapsed_s: float
 ) -> Iterator[Move]:
-    """Yields the orders that are due, those that make room first; none into a nid that a cpuset excludes.
+    """Yields the orders that are due, those that make room first; none into a nid that a cpuset excludes."""
+    tracked, allotment = tuple(tracked), Allotment(elapsed_s)
+    for alike in together(wanted):
+        found = [(flow, _movable_to(flow.pair.target.nid, tracked, movable)) for flow in alike]
+        if len(found) > 1:
+            # Who wants least goes first: what it leaves is there for the others.
+            found.sort(key=lambda pair: misplaced_bytes(settings, *pair))
+        for others, (flow, mine) in zip(reversed(range(len(found))), found, strict=True):
+            for order in orders(settings, flow, mine, allotment.bytes_for(flow, others)):
+                allotment.give(order)
+                yield order
 
-    What comes down to a nid of a middle tier takes from the room of what comes up to it.
-    """
-    tracked = tuple(tracked)
-    given: Counter[int] = Counter()
-    for flow in sorted(wanted, key=lambda one: one.pair.promotes):
-        target = flow.pair.target.nid
-        allowed = {cgroup.path for cgroup in movable.allowed if cgroup.may_go_to(target)}
-        mine = (one for one in tracked if one.cgroup in allowed)
-        room = room_bytes(flow, elapsed_s) - (given[target] if flow.pair.promotes else 0)
-        for order in orders(settings, flow, mine, room):
-            given[target] += 0 if order.promotes else order.limit_pages * order.page_bytes
-            yield order
+
+def _movable_to(nid: int, tracked: Iterable[Tracked], movable: Movable) -> tuple[Tracked, ...]:
+    allowed = {cgroup.path for cgroup in movable.allowed if cgroup.may_go_to(nid)}
+    return tuple(one for one in tracked if one.cgroup in allowed)
 
 
 def levels(settings: Settings, wanted: Iterable[Flow], tracked: Iterable[Tracked]) -> Levels:
@@ -110,7 +112,7 @@ def _reliefs(wanted: Iterable[Flow]) -> Iterator[str]:
 
 
 def _sentence(flow: Flow) -> str:
-    source, target, rate = flow.pair.source.nid, flow.pair.target.nid, display_bytes(flow.bytes_per_second)
+    source, target, rate = flow.pair.source.nid, flow.pair.target.nid, display_bytes(flow.window.bytes_per_second)
     if flow.pair.promotes:
         until = f"until {Percent(flow.stops.promotion_used_bp)} of nid {target} is used"
         return f"move_pages promotes what is hot from nid {source} to nid {target}, up to {rate}/s, {until}"

@@ -206,7 +206,7 @@ class MovePagesEngine:
 
     def _flows(self, settings: Settings, topology: Topology, movable: Movable) -> tuple[Flow, ...]:
         has_safety_net = not confined(topology, movable) and self._fs.exists(DEMOTION_ENABLED)
-        return directions.flows(settings, topology, has_safety_net=has_safety_net)
+        return directions.flows(settings, topology, has_safety_net=has_safety_net, chooses_target=True)
 
     def _relieve(self, settings: Settings, topology: Topology) -> Topology:
         may_switch = may_switch_off(self._journal.load(), read_optional(self._fs, DEMOTION_ENABLED))

@@ -2,8 +2,9 @@
 
 Soft-dirty bits tell writes page by page, and nothing of reads. `Referenced` of smaps tells both, but for a whole range
 only. Together: what is soft-dirty was touched; a range of which nearly all was referenced was touched all over; a
-range of which no more was referenced than was written was not read. Between, whether a page that was not written was
-read cannot be known, so it is neither hot nor cold: a small part of a range may be the hottest that there is.
+range of which next to nothing was referenced was not. Between, whether a page that was not written was read cannot be
+known, so it is neither hot nor cold: a small part of a range may be the hottest that there is. What was written does
+not explain what was referenced either: the two are not told at one moment, and reclaim clears accessed bits meanwhile.
 
 Each look clears the bits for the next one (`clear_refs`), which walks all page tables of the process and holds its
 `mmap_lock` for writing meanwhile (`clear_refs_write()`, Linux fs/proc/task_mmu.c): what that costs is measured, and
@@ -13,19 +14,18 @@ CPU time, which neither a busy machine lengthens nor a process that holds the lo
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
 
 from terrace_agent.move_pages.heat import TOUCHED, Look, either
 from terrace_agent.move_pages.procfs import Procfs
-from terrace_agent.move_pages.vmas import Vma, pieces
+from terrace_agent.move_pages.vmas import Vma
 
 LARGEST_BYTES = 16 << 30
 """At most, however fast the machine is."""
 STALL_S = 0.1
 _NEARLY = 10
 _STRAY_PAGES = 16
-"""So few pages may have been read in a range of which the rest is taken for cold."""
-_BLIND_SPOT = "reads are seen by whole ranges only, so what is read here and there stays where it is"
+"""So few pages may have been touched in a range that counts as untouched."""
+_BLIND_SPOT = "reads are seen by whole ranges only, so of a range that is used here and there nothing is demoted"
 
 
 class SoftDirtyTracker:
@@ -70,12 +70,9 @@ class SoftDirtyTracker:
 
     def look(self, pid: int, vmas: Iterable[Vma]) -> Iterator[tuple[Vma, Look]]:
         """Yields what was touched since `begin` or the look before; call `begin` afterwards."""
-        counted, written = range(0), 0
         for vma in vmas:
-            if vma.whole != counted:
-                counted, written = vma.whole, self._written_pages(pid, vma)
             dirty, present = self._procfs.page_flags(pid, vma.start // vma.page_bytes, vma.pages)
-            yield vma, conclude(vma, dirty, present, written)
+            yield vma, conclude(vma, dirty, present)
 
     def keep(self, started: Mapping[int, int], *, every_s: float) -> None:
         """Nothing is kept: the kernel has all bits."""
@@ -83,41 +80,23 @@ class SoftDirtyTracker:
     def release(self) -> None:
         """Nothing is kept: the kernel has all bits."""
 
-    def _written_pages(self, pid: int, vma: Vma) -> int:
-        """Returns how many pages of the whole range were written; 0 where that would say nothing more."""
-        if _is_little(vma, vma.referenced_bytes) or _is_busy(vma):
-            return 0
-        whole = replace(vma, start=vma.whole.start, end=vma.whole.stop)
-        flags = (self._procfs.page_flags(pid, one.start // one.page_bytes, one.pages) for one in pieces(whole))
-        return sum(both(dirty, present).count(TOUCHED) for dirty, present in flags)
-
     def _bound(self, cpu_s: float, pid: int) -> None:
         if cpu_s > STALL_S:
             self._largest_bytes = min(self._largest_bytes, round(self._procfs.resident_bytes(pid) * STALL_S / cpu_s))
 
 
-def conclude(vma: Vma, dirty: bytes, present: bytes, written_pages: int) -> Look:
+def conclude(vma: Vma, dirty: bytes, present: bytes) -> Look:
     """Returns what soft-dirty bits and the range's `Referenced` tell. Pure.
 
     Args:
         vma: a range or a piece of one.
         dirty: of each of its pages, whether it was written.
         present: of each, whether it is in memory.
-        written_pages: of the whole range. What was written between the readings of the two files explains as many reads
-            too many; cold takes several looks.
     """
-    sure = present if _is_busy(vma) else both(dirty, present)
-    if not _is_busy(vma) and _is_little(vma, vma.referenced_bytes - written_pages * vma.page_bytes):
-        return Look(sure=sure, maybe=either(sure, present.translate(_ABSENT)))
-    return Look(sure=sure, maybe=_ALL * len(present))
-
-
-def _is_busy(vma: Vma) -> bool:
-    return 0 < vma.resident_bytes * (_NEARLY - 1) <= vma.referenced_bytes * _NEARLY
-
-
-def _is_little(vma: Vma, read_bytes: int) -> bool:
-    return read_bytes <= min(_STRAY_PAGES * vma.page_bytes, vma.resident_bytes // _NEARLY)
+    busy = vma.resident_bytes * (_NEARLY - 1) <= vma.referenced_bytes * _NEARLY
+    quiet = vma.referenced_bytes <= min(_STRAY_PAGES * vma.page_bytes, vma.resident_bytes // _NEARLY)
+    sure = present if busy and not quiet else both(dirty, present)
+    return Look(sure=sure, maybe=either(sure, present.translate(_ABSENT)) if quiet else _ALL * len(present))
 
 
 def both(one: bytes, other: bytes) -> bytes:

@@ -40,6 +40,7 @@ class Watch:
         self._tracker = tracker
         self._most_pages = most_pages
         self._known: dict[int, Tracked] = {}
+        self._orders = 0
         self.too_large = 0
         self.no_room = 0
         self.closed = 0
@@ -81,7 +82,10 @@ class Watch:
         if one := self._known.pop(pid, None):
             runs = sorted(runs, key=lambda run: run.start)
             starts = [run.start for run in runs]
-            identity, parts = replace(one, parts=(), stuck=_with(one.stuck, promoted, stuck)), list(one.parts)
+            self._orders += 1
+            others = {direction: order for direction, order in one.stuck.items() if direction is not promoted}
+            known = others | ({promoted: self._orders} if stuck else {})
+            identity, parts = replace(one, parts=(), stuck=known), list(one.parts)
             # What was known goes piece by piece, so that it is there once only.
             del one
             for number, part in enumerate(parts):
@@ -126,7 +130,7 @@ class Watch:
             return None, 0
         before = self._known.pop(pid, None)
         parts: tuple[Part, ...] = ()
-        stuck: frozenset[bool] = frozenset()
+        stuck: Mapping[bool, int] = {}
         if before and before.started == started:
             stuck, history, before = before.stuck, _History(before.parts), None
             parts = tuple(self._parts(pid, vmas, placements, history))
@@ -156,10 +160,6 @@ class _History:
             part = self._parts[0]
             return resized(part.heat, before=(part.vma.start - vma.start) // vma.page_bytes, pages=vma.pages)
         return unknown(vma.pages)
-
-
-def _with(stuck: frozenset[bool], promoted: bool, is_stuck: bool) -> frozenset[bool]:
-    return stuck | {promoted} if is_stuck else stuck - {promoted}
 
 
 def _marked(part: Part, runs: Iterable[range], *, hot: bool) -> Part:

@@ -65,7 +65,7 @@ def desired(
         SettingsRejected: the tiers cannot be meant for this node.
     """
     pinned = () if _HEEDS_CPUSETS in observed.pages else confined(topology, movable)
-    wanted = flows(settings, topology, has_safety_net=not pinned)
+    wanted = flows(settings, topology, has_safety_net=not pinned, chooses_target=False)
     promotes = settings.promotion.enabled and not halted
     values = {RATE_LIMIT: str(_rate_limit_mib_s(wanted))} if promotes else {}
     if settings.demotion.enabled and not pinned:

@@ -22,6 +22,8 @@ from terrace_api.defaults import Json
 
 _CURRENT_FOR_S = 150.0
 """A quiet watch brings a bookmark about once a minute; after more than two of them nothing is current."""
+_MOST_GONE = 1024
+"""As long as no turn gets as far as to look at cgroups nothing is forgotten, and nothing moved."""
 _NOBODY = Known(pods={}, is_current=False)
 
 
@@ -102,7 +104,8 @@ class Roster:
 
     def _take(self, pods: Mapping[str, Pod], gone: Mapping[str, Pod]) -> None:
         # Never changed in place: who asked before goes on with what it got.
-        before, self._told = self._told, replace(_NOBODY, pods=pods, gone=_without(gone, pods))
+        kept = tuple(_without(gone, pods).items())[-_MOST_GONE:]
+        before, self._told = self._told, replace(_NOBODY, pods=pods, gone=dict(kept))
         if _all(self._told) != _all(before):
             self._save()
 

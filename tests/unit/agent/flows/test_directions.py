@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from terrace_agent.flows.directions import Flow, demotion_room_bytes, flows, promotion_room_bytes
-from terrace_agent.flows.limits import share_bytes
+from terrace_agent.flows.relief import relieved
 from terrace_agent.topology.values import Nid, Topology
 from unit.agent.damon.builders import GIB, MIB, nid, settings, topology, with_free
 
@@ -20,19 +20,9 @@ def row() -> Topology:
     return topology((one(0, 64),), (one(1, 64),), (one(2, 256),))
 
 
-def found(where: Topology) -> dict[tuple[int, int], Flow]:
-    return {
-        (flow.pair.source.nid, flow.pair.target.nid): flow for flow in flows(settings(), where, has_safety_net=True)
-    }
-
-
-def test_sources_of_one_fast_nid_share_its_room_and_its_rate() -> None:
-    where = with_free(topology((one(0, 64),), (one(1, 64), one(2, 64))), {0: GIB})
-    up = [flow for flow in found(where).values() if flow.pair.promotes]
-    stop = share_bytes(64 * GIB, up[0].stops.promotion_free_bp)
-    assert len(up) == 2
-    assert sum(map(promotion_room_bytes, up)) <= GIB - stop
-    assert sum(flow.bytes_per_second for flow in up) <= up[0].window.bytes_per_second
+def found(where: Topology, *, chooses_target: bool = True) -> dict[tuple[int, int], Flow]:
+    made = flows(settings(), where, has_safety_net=True, chooses_target=chooses_target)
+    return {(flow.pair.source.nid, flow.pair.target.nid): flow for flow in made}
 
 
 def test_fast_nids_share_the_room_of_one_slow_nid() -> None:
@@ -45,7 +35,9 @@ def test_fast_nids_share_the_room_of_one_slow_nid() -> None:
 def test_a_slow_nid_that_is_full_gives_way_to_one_with_room() -> None:
     where = topology((one(0, 64),), (one(1, 64), one(2, 64)))
     assert (0, 1) in found(where)
-    assert (0, 2) in found(with_free(where, {1: 640 * MIB, 2: 60 * GIB}))
+    full = with_free(where, {1: 640 * MIB, 2: 60 * GIB})
+    assert (0, 2) in found(full)
+    assert (0, 1) in found(full, chooses_target=False), "the kernel goes for the nearest"
 
 
 def test_a_middle_nid_makes_the_room_that_the_faster_tier_waits_for_whatever_it_has_free() -> None:
@@ -53,6 +45,15 @@ def test_a_middle_nid_makes_the_room_that_the_faster_tier_waits_for_whatever_it_
         told = found(with_free(row(), {0: 0, 1: free_mib * MIB, 2: 64 * GIB}))
         assert max(demotion_room_bytes(told[0, 1]), demotion_room_bytes(told[1, 2])) > 0, free_mib
         assert promotion_room_bytes(told[2, 1]) <= 0 or demotion_room_bytes(told[0, 1]) > 0, free_mib
+
+
+def test_where_page_cache_is_room_on_all_tiers_a_middle_nid_keeps_nothing_for_what_does_not_come() -> None:
+    cached = [replace(one(number, 64), droppable_bytes=30 * GIB, low_bytes=205 * MIB) for number in (0, 1)]
+    where = with_free(topology((cached[0],), (cached[1],), (one(2, 256),)), {0: FLOOR, 1: FLOOR, 2: 64 * GIB})
+    told = found(relieved(where, settings(), frozenset(), may_switch=True))
+    assert promotion_room_bytes(told[2, 1]) > 0
+    assert demotion_room_bytes(told[1, 2]) <= 0
+    assert demotion_room_bytes(told[0, 1]) <= 0
 
 
 def test_what_the_slow_nids_guardrail_keeps_is_not_filled() -> None:

@@ -60,6 +60,8 @@ def test_page_cache_of_a_middle_tier_is_no_room_where_the_faster_tier_demotes_to
     assert not is_relieved(row)
     one_way = replace(settings(), demotion=replace(settings().demotion, enabled=False))
     assert is_relieved(row, chosen=one_way)
+    all_cache = topology((fast(0, cache_mib=700),), (fast(1, cache_mib=700),), (slow(2),))
+    assert nids_of(relieved(all_cache, settings(), NONE, may_switch=True)) == {0, 1}
 
 
 def test_where_pages_stray_below_the_low_watermark_promotion_stops_above_it() -> None:

@@ -5,7 +5,7 @@ import pytest
 from terrace_agent.flows.directions import flows
 from terrace_agent.move_pages.choose import Part, Tracked, misplaced_bytes
 from terrace_agent.move_pages.heat import LOOKS, TOUCHED, Look, seen, unknown
-from terrace_agent.move_pages.vmas import Vma, pieces
+from terrace_agent.move_pages.vmas import PIECE_PAGES, Vma, pieces
 from unit.agent.damon.builders import MIB, guest, settings
 
 PAGES = 16 * MIB // 4096
@@ -24,7 +24,11 @@ def misplaced_mib(vma: Vma, touched: int, *, resident: int, nid: int, promotes: 
         heat = seen(heat, looked_at(touched))
     part = Part(vma=vma, heat=heat, pages_by_nid={nid: resident})
     one = Tracked(pid=41, started=1, cgroup="/pod", parts=(part,))
-    [flow] = [flow for flow in flows(settings(), guest(), has_safety_net=True) if flow.pair.promotes is promotes]
+    [flow] = [
+        flow
+        for flow in flows(settings(), guest(), has_safety_net=True, chooses_target=True)
+        if flow.pair.promotes is promotes
+    ]
     return misplaced_bytes(settings(), flow, (one,)) / MIB
 
 
@@ -41,7 +45,22 @@ def test_all_of_a_range_that_is_in_memory_counts(nid: int, promotes: bool, mib: 
     assert misplaced_mib(WHOLE, PAGES // 4, resident=PAGES, nid=nid, promotes=promotes) == mib
 
 
-def test_a_piece_has_its_part_of_what_is_in_memory_of_the_whole() -> None:
-    whole = Vma(start=0, end=64 * (256 * MIB))
-    piece = next(iter(pieces(whole)))
-    assert len(piece.whole) == 64 * len(range(piece.start, piece.end))
+def test_what_is_hot_in_a_sparse_range_counts_in_full() -> None:
+    assert misplaced_mib(WHOLE, PAGES // 8, resident=PAGES // 8, nid=1, promotes=True) == 2
+
+
+def test_pieces_of_a_range_are_judged_together() -> None:
+    whole = Vma(start=0, end=2 * PIECE_PAGES * 4096)
+    first, second = pieces(whole)
+    touched = Look(sure=bytes([TOUCHED]) * PIECE_PAGES, maybe=bytes([TOUCHED]) * PIECE_PAGES)
+    heats = [unknown(PIECE_PAGES)] * 2
+    for _ in range(LOOKS):
+        heats = [seen(heats[0], touched), seen(heats[1], Look(sure=bytes(PIECE_PAGES), maybe=bytes(PIECE_PAGES)))]
+    parts = tuple(
+        Part(vma=vma, heat=heat, pages_by_nid={0: PIECE_PAGES})
+        for vma, heat in zip((first, second), heats, strict=True)
+    )
+    [down] = [
+        flow for flow in flows(settings(), guest(), has_safety_net=True, chooses_target=True) if not flow.pair.promotes
+    ]
+    assert misplaced_bytes(settings(), down, (Tracked(pid=41, started=1, cgroup="/pod", parts=parts),)) == 0

@@ -206,6 +206,10 @@ def test_an_order_has_only_so_many_runs_and_the_others_come_next() -> None:
     vma = Vma(start=BASE, end=BASE + pages * 4096, resident_bytes=pages * 4096)
     part = Part(vma=vma, heat=Heat(sure=every_other, maybe=every_other, looks=8), pages_by_nid={1: pages})
     tracked = [Tracked(pid=pid, started=pid, cgroup=POD, parts=(part,)) for pid in (41, 42)]
-    [flow] = [one for one in flows(settings(), Machine().topology, has_safety_net=True) if one.pair.promotes]
+    [flow] = [
+        one
+        for one in flows(settings(), Machine().topology, has_safety_net=True, chooses_target=True)
+        if one.pair.promotes
+    ]
     found = list(orders(settings(), flow, tracked, 1 << 60))
     assert [(one.pid, len(one.runs), one.limit_pages) for one in found] == [(41, MOST_RUNS, MOST_RUNS)]

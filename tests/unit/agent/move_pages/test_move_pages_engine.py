@@ -324,6 +324,20 @@ def test_cold_pages_that_cannot_move_keep_nobody_elses_from_making_room() -> Non
     assert cold.on(1) > 0
 
 
+def test_a_process_that_was_stuck_is_tried_now_and_then_however_much_others_have_to_move() -> None:
+    machine = Machine(fast_free_mib=60)
+    stuck = unmovable(machine, 50, 3 * PAGES, 1)
+    others = tuple(SimRange(2 * PAGES, 1) for _ in range(2))
+    for number, one in enumerate(others):
+        machine.add(51 + number, one)
+    policy = settings(quota="2Mi", used="90%", free="12%", min_age="4s")
+    machine.run(8, policy, (stuck, *others))
+    machine.procfs.processes[50].shared.clear()
+    machine.run(20, policy, (stuck, *others))
+    assert any(one.on(1) for one in others), "they still have something to move"
+    assert stuck.on(0) > PAGES // 16
+
+
 def test_a_process_that_was_stuck_is_ordered_again_once_nobody_else_needs_the_room() -> None:
     machine = Machine()
     stuck = unmovable(machine, 50, PAGES, 1)

@@ -61,36 +61,32 @@ def test_a_quiet_range_is_untouched_but_for_writes_a_busy_one_is_touched_and_bet
     referenced: int, sure: bytes, maybe: bytes
 ) -> None:
     vma = Vma(start=0, end=4 * 4096, resident_bytes=4 * 4096, referenced_bytes=referenced * 4096)
-    found = conclude(vma, b"\x80\0\0\0", ALL, 1)
+    found = conclude(vma, b"\x80\0\0\0", ALL)
     assert (found.sure, found.maybe) == (sure, maybe)
 
 
 def test_pages_that_are_not_there_are_not_touched() -> None:
     vma = Vma(start=0, end=4 * 4096, resident_bytes=4096, referenced_bytes=4096)
-    assert conclude(vma, ALL, b"\0\x80\0\0", 1).sure == b"\0\x80\0\0"
+    assert conclude(vma, ALL, b"\0\x80\0\0").sure == b"\0\x80\0\0"
 
 
 def test_pages_that_are_not_there_are_not_cold() -> None:
     vma = Vma(start=0, end=4 * 4096, resident_bytes=4096)
-    assert conclude(vma, NOTHING, b"\0\x80\0\0", 0).maybe == b"\x80\0\x80\x80"
+    assert conclude(vma, NOTHING, b"\0\x80\0\0").maybe == b"\x80\0\x80\x80"
 
 
-@pytest.mark.parametrize(
-    ("referenced", "written", "known"), [(9, 0, False), (60, 51, False), (60, 60, True), (60, 59, True)]
-)
-def test_in_a_range_of_which_a_part_was_read_no_page_is_cold(referenced: int, written: int, known: bool) -> None:
+@pytest.mark.parametrize(("referenced", "written"), [(9, 0), (60, 51), (60, 60)])
+def test_in_a_range_that_is_used_here_and_there_no_page_is_cold(referenced: int, written: int) -> None:
     vma = Vma(start=0, end=80 * 4096, resident_bytes=80 * 4096, referenced_bytes=referenced * 4096)
-    dirty = ALL[:1] * written + bytes(80 - written)
-    found = conclude(vma, dirty, ALL[:1] * 80, written)
-    assert found.maybe == (dirty if known else ALL[:1] * 80)
+    assert conclude(vma, ALL[:1] * written + bytes(80 - written), ALL[:1] * 80).maybe == ALL[:1] * 80
 
 
 def test_the_few_pages_that_may_have_been_read_are_no_share_of_a_large_range() -> None:
     pages = 1 << 16
     present = ALL[:1] * pages
     vma = Vma(start=0, end=pages * 4096, resident_bytes=pages * 4096)
-    assert conclude(replace(vma, referenced_bytes=16 * 4096), bytes(pages), present, 0).maybe == bytes(pages)
-    assert conclude(replace(vma, referenced_bytes=17 * 4096), bytes(pages), present, 0).maybe == present
+    assert conclude(replace(vma, referenced_bytes=16 * 4096), bytes(pages), present).maybe == bytes(pages)
+    assert conclude(replace(vma, referenced_bytes=17 * 4096), bytes(pages), present).maybe == present
 
 
 def test_pagemap_tells_soft_dirty_and_present_pages(tmp_path: Path) -> None:

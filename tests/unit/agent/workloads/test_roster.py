@@ -178,3 +178,10 @@ def test_a_closed_one_goes_on_to_hear_and_writes_nothing(bench: Bench, tmp_path:
     bench.roster.put(manifest())
     assert bench.names == ["web-0"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_of_pods_that_have_gone_only_the_last_are_kept_while_nobody_looks_whose_cgroups_have(bench: Bench) -> None:
+    bench.roster.replace([])
+    for number in range(1030):
+        bench.roster.remove(manifest(uid=f"u{number}", name=f"job-{number}"))
+    assert bench.gone == [f"job-{number}" for number in range(6, 1030)]
