@@ -20,7 +20,7 @@ class Flow:
     Attributes:
         window: of the fast nid; promotions into it share it.
         slow_used_bp: at which used share the slow nid takes nothing more.
-        sharers: how many demotions have the same target, and share its room.
+        sharers: how many directions of this kind have the same target; demotions share its room.
     """
 
     pair: Pair
@@ -38,7 +38,7 @@ def flows(settings: Settings, topology: Topology, *, has_safety_net: bool, choos
         topology: at least two tiers.
         has_safety_net: whether reclaim may demote.
         chooses_target: whether it is the engine that says where pages go down to, so that a nid which is full can be
-            left for another one; the kernel goes for the nearest.
+            left for another one; the kernel goes for the nearest first, down to its watermark.
 
     Raises:
         SettingsRejected: the tiers cannot be meant for this node.

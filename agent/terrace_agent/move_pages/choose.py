@@ -88,8 +88,12 @@ def orders(settings: Settings, flow: Flow, tracked: Iterable[Tracked], room: int
         return
     left = MOST_RUNS
     for one, part in _ranked(settings, flow, tracked):
-        found = tuple(islice(_runs(settings, flow, one), left))
-        limit = min(room // part // found[0].step, sum(map(len, found))) if found else 0
+        found = tuple(islice(_runs(settings, flow, one), left // part))
+        limit = (
+            min(room // part // found[0].step, sum(map(len, found)), _pages_on(one, flow.pair.source.nid))
+            if found
+            else 0
+        )
         if limit > 0:
             yield Move(
                 pid=one.pid,
@@ -117,11 +121,14 @@ def _misplaced(settings: Settings, flow: Flow, parts: tuple[Part, ...]) -> int:
     """Returns it for all pieces of a range."""
     pages_by_nid, page_bytes = parts[0].pages_by_nid, parts[0].vma.page_bytes
     here, all_pages = pages_by_nid.get(flow.pair.source.nid, 0), sum(pages_by_nid.values())
-    pages = _count(settings, parts, promotes=flow.pair.promotes)
+    if not here:
+        return 0
+    # Trackers that tell regions, or samples, tell them of pages that are not in memory, too.
+    hot_pages = min(all_pages, _count(settings, parts, promotes=True))
+    pages = hot_pages
     if not flow.pair.promotes:
-        # To a tracker that tells regions what is not in memory looks cold; what is hot is in memory.
-        pages = min(pages, max(0, all_pages - _count(settings, parts, promotes=True)))
-    return pages * here // all_pages * page_bytes if all_pages else 0
+        pages = min(all_pages - hot_pages, _count(settings, parts, promotes=False))
+    return pages * here // all_pages * page_bytes
 
 
 def _count(settings: Settings, parts: Iterable[Part], *, promotes: bool) -> int:
@@ -129,7 +136,7 @@ def _count(settings: Settings, parts: Iterable[Part], *, promotes: bool) -> int:
 
 
 def _ranked(settings: Settings, flow: Flow, tracked: Iterable[Tracked]) -> Iterator[tuple[Tracked, int]]:
-    """Yields processes that have pages to move, each with which part of the room that is left it may have."""
+    """Yields processes that have pages to move, each with which part of the room and runs that are left it may have."""
     sized = ((_pages(settings, flow, one), one) for one in tracked)
     ranked = [one for pages, one in sorted(sized, key=lambda pair: -pair[0]) if pages]
     able = [one for one in ranked if flow.pair.promotes not in one.stuck]
@@ -151,6 +158,11 @@ def _runs(settings: Settings, flow: Flow, one: Tracked) -> Iterator[range]:
 
 def _picked(settings: Settings, heat: Heat, *, promotes: bool) -> bytes:
     return hot(heat, touches=_TOUCHES, looks=_OF_LOOKS) if promotes else cold(heat, looks=cold_looks(settings))
+
+
+def _pages_on(one: Tracked, nid: int) -> int:
+    """Returns how many pages of the ranges of a process were on a nid at the last look."""
+    return sum({part.vma.whole.start: part.pages_by_nid.get(nid, 0) for part in one.parts}.values())
 
 
 def _pages(settings: Settings, flow: Flow, one: Tracked) -> int:

@@ -60,13 +60,18 @@ def moves(
     tracked, allotment = tuple(tracked), Allotment(elapsed_s)
     for alike in together(wanted):
         found = [(flow, _movable_to(flow.pair.target.nid, tracked, movable)) for flow in alike]
-        if len(found) > 1:
+        if sum(allotment.bytes_for(flow, 0) > 0 for flow, _ in found) > 1:
             # Who wants least goes first: what it leaves is there for the others.
-            found.sort(key=lambda pair: misplaced_bytes(settings, *pair))
+            found.sort(key=lambda pair: _wants_bytes(settings, allotment, *pair))
         for others, (flow, mine) in zip(reversed(range(len(found))), found, strict=True):
             for order in orders(settings, flow, mine, allotment.bytes_for(flow, others)):
                 allotment.give(order)
                 yield order
+
+
+def _wants_bytes(settings: Settings, allotment: Allotment, flow: Flow, mine: Iterable[Tracked]) -> int:
+    most = allotment.bytes_for(flow, 0)
+    return min(most, misplaced_bytes(settings, flow, mine)) if most else 0
 
 
 def _movable_to(nid: int, tracked: Iterable[Tracked], movable: Movable) -> tuple[Tracked, ...]:

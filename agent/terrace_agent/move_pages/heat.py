@@ -14,6 +14,7 @@ A tracked GiB of 4 KiB pages costs 512 KiB (`allowance` bounds it). Everything b
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 TOUCHED = 0x80
 """A page of a look; 0 for one that was not touched."""
@@ -105,16 +106,14 @@ def marked(heat: Heat, moved: Iterable[range], *, hot: bool) -> Heat:
 
 def hot(heat: Heat, *, touches: int, looks: int) -> bytes:
     """Returns 1 of each page that the newest look and at least `touches` of the last `looks` surely touched, else 0."""
-    table = bytes(value >= TOUCHED and _newest(value, looks).bit_count() >= touches for value in range(256))
-    return heat.sure.translate(table)
+    return heat.sure.translate(_hot_table(touches, looks))
 
 
 def cold(heat: Heat, *, looks: int) -> bytes:
     """Returns 1 of each page that none of the last `looks` may have touched, else 0; all 0 while there were fewer."""
     if heat.looks < looks:
         return bytes(heat.pages)
-    table = bytes(not _newest(value, looks) for value in range(256))
-    return heat.maybe.translate(table)
+    return heat.maybe.translate(_cold_table(looks))
 
 
 def runs(flags: bytes) -> Iterator[range]:
@@ -131,6 +130,16 @@ def either(one: bytes, other: bytes) -> bytes:
     """Returns the bytes of both, or-ed; they are of the same length."""
     merged = int.from_bytes(one, "little") | int.from_bytes(other, "little")
     return merged.to_bytes(len(one), "little")
+
+
+@cache
+def _hot_table(touches: int, looks: int) -> bytes:
+    return bytes(value >= TOUCHED and _newest(value, looks).bit_count() >= touches for value in range(256))
+
+
+@cache
+def _cold_table(looks: int) -> bytes:
+    return bytes(not _newest(value, looks) for value in range(256))
 
 
 def _newest(value: int, looks: int) -> int:

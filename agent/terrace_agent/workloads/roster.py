@@ -23,7 +23,7 @@ from terrace_api.defaults import Json
 _CURRENT_FOR_S = 150.0
 """A quiet watch brings a bookmark about once a minute; after more than two of them nothing is current."""
 _MOST_GONE = 1024
-"""As long as no turn gets as far as to look at cgroups nothing is forgotten, and nothing moved."""
+"""The last ones, those that were never known to run first to go: a list may name any number that have ended."""
 _NOBODY = Known(pods={}, is_current=False)
 
 
@@ -67,7 +67,8 @@ class Roster:
             pod = pod_of(manifest)
             (ended if has_ended(manifest) else pods)[pod.uid] = pod
         with self._changing:
-            self._take(pods, _all(self._told) | ended)
+            told = _all(self._told)
+            self._take(pods, _without(ended, told) | told | ended)
         self.heard()
         self._listed.set()
 

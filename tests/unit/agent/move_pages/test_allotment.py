@@ -19,6 +19,8 @@ from unit.agent.damon.builders import GIB, MIB, nid, settings, topology, with_fr
 FLOOR = 256 * MIB
 DISTANCES = {0: 10, 1: 20, 2: 20}
 POLICY = settings(quota="2Gi")
+GUARD_MIB = 64 * 1024 // 100
+"""What `guardrails.slowFreeMin` keeps free of 64 GiB."""
 A_SECOND = GIB
 """Of the quota, in each direction."""
 
@@ -31,15 +33,17 @@ def two_slow(free_mib: int) -> Topology:
     return with_free(topology((one(0),), (one(1), one(2))), {0: free_mib * MIB})
 
 
-def process(pid: int, mib: int, *, on: int, hot: bool) -> Tracked:
-    """One with a range of so much that is hot or cold, all of it on one nid."""
+def process(pid: int, mib: int, *, on: int, hot: bool, elsewhere_mib: int = 0) -> Tracked:
+    """One with a range of so much that is hot or cold, all of it on one nid but for what is on nid 0 already."""
     pages = mib * MIB // 4096
     flags = bytes([TOUCHED if hot else 0]) * pages
     heat = unknown(pages)
     for _ in range(LOOKS):
         heat = seen(heat, Look(sure=flags, maybe=flags))
     vma = Vma(start=pid << 32, end=(pid << 32) + pages * 4096)
-    return Tracked(pid=pid, started=pid, cgroup="/pod", parts=(Part(vma=vma, heat=heat, pages_by_nid={on: pages}),))
+    there = elsewhere_mib * MIB // 4096
+    where = {on: pages - there} | ({0: there} if there else {})
+    return Tracked(pid=pid, started=pid, cgroup="/pod", parts=(Part(vma=vma, heat=heat, pages_by_nid=where),))
 
 
 def ordered_mib(where: Topology, *tracked: Tracked, chosen: Settings = POLICY) -> Mapping[int, int]:
@@ -70,11 +74,27 @@ def test_sources_of_one_fast_nid_share_its_quota_and_what_one_does_not_need_is_t
         assert got == pytest.approx({1: 100, 2: 924}, abs=1)
 
 
+def test_pages_that_have_come_up_already_take_nothing_from_others() -> None:
+    where = two_slow(32 * 1024)
+    got = ordered_mib(where, process(1, 900, on=1, hot=True, elsewhere_mib=890), process(2, 1800, on=2, hot=True))
+    assert got == pytest.approx({1: 10, 2: 1014}, abs=1)
+
+
+def test_who_lacks_least_goes_first_however_much_it_has_that_is_cold() -> None:
+    where = topology((one(0), one(1)), (one(2),))
+    lacks = {flow.pair.source.nid: flow for flow in flows(POLICY, where, has_safety_net=True, chooses_target=True)}
+    stop = share_bytes(64 * GIB, lacks[0].stops.demotion_free_bp)
+    where = with_free(where, {0: stop - 10 * MIB, 1: stop - 600 * MIB, 2: 1300 * MIB})
+    got = ordered_mib(where, process(1, 1800, on=0, hot=False), process(2, 900, on=1, hot=False))
+    assert got[1] == pytest.approx(10, abs=1)
+    assert got[2] > 500
+
+
 def test_fast_nids_share_the_room_of_one_slow_nid() -> None:
     where = with_free(topology((one(0), one(1)), (one(2),)), {0: 0, 1: 0, 2: 1000 * MIB})
     got = ordered_mib(where, process(1, 900, on=0, hot=False), process(2, 900, on=1, hot=False))
-    assert got[1] > 0 < got[2]
-    assert sum(got.values()) <= 1000 - FLOOR // MIB
+    assert got[1] == pytest.approx(got[2], abs=1)
+    assert sum(got.values()) <= 1000 - GUARD_MIB
 
 
 def test_into_a_middle_nid_both_directions_get_no_more_than_its_room_and_each_its_own_quota() -> None:

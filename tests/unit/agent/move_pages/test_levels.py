@@ -49,6 +49,10 @@ def test_what_is_hot_in_a_sparse_range_counts_in_full() -> None:
     assert misplaced_mib(WHOLE, PAGES // 8, resident=PAGES // 8, nid=1, promotes=True) == 2
 
 
+def test_no_more_is_hot_than_is_in_memory() -> None:
+    assert misplaced_mib(WHOLE, PAGES, resident=PAGES // 8, nid=1, promotes=True) == 2
+
+
 def test_pieces_of_a_range_are_judged_together() -> None:
     whole = Vma(start=0, end=2 * PIECE_PAGES * 4096)
     first, second = pieces(whole)

@@ -10,6 +10,7 @@ from simkernel import NO_DAMON, Profile, SimKernel
 from terrace_agent.engine import Plan
 from terrace_agent.errors import StateUnusable
 from terrace_agent.journal import Cooldown, Journal, JournalState
+from terrace_agent.move_pages import choose
 from terrace_agent.move_pages.batches import Outcome
 from terrace_agent.move_pages.choose import first_looks
 from terrace_agent.move_pages.engine import MovePagesEngine, Tools
@@ -336,6 +337,19 @@ def test_a_process_that_was_stuck_is_tried_now_and_then_however_much_others_have
     machine.run(20, policy, (stuck, *others))
     assert any(one.on(1) for one in others), "they still have something to move"
     assert stuck.on(0) > PAGES // 16
+
+
+def test_what_is_tried_of_a_stuck_process_leaves_runs_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choose, "MOST_RUNS", 64)
+    machine = Machine(fast_free_mib=60)
+    stuck = unmovable(machine, 50, 3 * PAGES, 1)
+    hot = SimRange(PAGES, 1)
+    machine.add(51, hot)
+    policy = settings(quota="2Mi", used="90%", free="12%", min_age="4s")
+    for _ in range(30):
+        stuck.touch(range(0, 3 * PAGES, 2), write=True)
+        machine.turn(policy, (hot,))
+    assert hot.on(0) > PAGES // 2
 
 
 def test_a_process_that_was_stuck_is_ordered_again_once_nobody_else_needs_the_room() -> None:

@@ -185,3 +185,12 @@ def test_of_pods_that_have_gone_only_the_last_are_kept_while_nobody_looks_whose_
     for number in range(1030):
         bench.roster.remove(manifest(uid=f"u{number}", name=f"job-{number}"))
     assert bench.gone == [f"job-{number}" for number in range(6, 1030)]
+
+
+def test_a_list_of_many_that_have_ended_costs_none_that_is_known_to_have_run(bench: Bench) -> None:
+    bench.roster.replace([manifest(uid="db", name="db")])
+    bench.roster.remove(manifest(uid="db", name="db"))
+    ended = {"status": {"qosClass": "Burstable", "phase": "Failed"}}
+    bench.roster.replace([manifest(uid=f"u{number}", name=f"job-{number}", **ended) for number in range(1030)])
+    assert "db" in bench.gone
+    assert len(bench.gone) == 1024
