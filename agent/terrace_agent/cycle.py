@@ -74,7 +74,7 @@ class Cycle:
 
     def _follow(self, run: Running, order: Order) -> None:
         if order.invalid:
-            raise order.invalid
+            raise order.invalid.with_traceback(None)
         run.order = order
         if order.spec and order.spec.action is Action.RESTORE:
             self._restore(run)

@@ -4,13 +4,14 @@ A node's agent may be replaced by an older one while kdamonds run (`helm rollbac
 left to it. The first release refuses fields that it does not know, so `state` holds its fields and no others. What came
 later is in `since`, which it overlooks, and drops when it saves: then it reads as blank here. The directions of a
 kdamond do not: without them the kdamonds of an older agent would be taken for such as move nothing, and made anew.
+In the same way each release overlooks what in `since` is newer than itself.
 
 Before: `journal`, which keeps the file.
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from terrace_agent.journal import Cooldown, Counter, JournalState, Original, OwnedKdamond, Tally
@@ -26,6 +27,7 @@ _ENTRIES = {
     ),
 }
 """The fields of the first release: none may be added or taken away."""
+_CLASSES: Mapping[str, type] = {"owned": OwnedKdamond, "counters": Counter}
 _SCHEME_FILE = re.compile(r"schemes/(\d+)/(action|target_nid)$")
 _PROMOTES = {"migrate_hot": True, "migrate_cold": False}
 
@@ -34,8 +36,8 @@ def encode(state: JournalState) -> Json:
     """Returns the members `state` and `since` of the file."""
     whole = asdict(state)
     older, since = _split(whole, _STATE)
-    for name, fields in _ENTRIES.items():
-        pairs = [_split(entry, fields) for entry in whole[name]]
+    for name, first in _ENTRIES.items():
+        pairs = [_split(entry, first) for entry in whole[name]]
         older[name], since[name] = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     return {"state": older, "since": since}
 
@@ -47,26 +49,31 @@ def decode(content: Mapping[str, Any]) -> JournalState:
         ValueError, KeyError, TypeError, AttributeError: no agent of this version or an older one wrote them.
     """
     older, since = content["state"], content.get("since", {})
-    joined = {name: _joined(older[name], since.get(name)) for name in _ENTRIES}
-    state: Json = {**older, **since, **joined}
+    joined = {name: _joined(older[name], since.get(name), of) for name, of in _CLASSES.items()}
+    state: Json = {**older, **_known(since, JournalState), **joined}
     return JournalState(
         originals=tuple(Original(**entry) for entry in state.pop("originals")),
         owned=tuple(_owned(entry) for entry in state.pop("owned")),
         counters=tuple(Counter(**entry) for entry in state.pop("counters")),
-        tallies=tuple(Tally(**entry) for entry in state.pop("tallies", ())),
+        tallies=tuple(Tally(**_known(entry, Tally)) for entry in state.pop("tallies", ())),
         features=None if (found := state.pop("features")) is None else tuple(found),
         counted_pages=tuple((name, count) for name, count in state.pop("counted_pages", ())),
-        cooldown=Cooldown(**entry) if (entry := state.pop("cooldown", None)) else None,
+        cooldown=Cooldown(**_known(entry, Cooldown)) if (entry := state.pop("cooldown", None)) else None,
         **state,
     )
 
 
-def _split(whole: Json, fields: tuple[str, ...]) -> tuple[Json, Json]:
-    return {name: whole[name] for name in fields}, {name: whole[name] for name in whole if name not in fields}
+def _split(whole: Json, first: tuple[str, ...]) -> tuple[Json, Json]:
+    return {name: whole[name] for name in first}, {name: whole[name] for name in whole if name not in first}
 
 
-def _joined(older: list[Json], since: list[Json] | None) -> list[Json]:
-    return older if since is None else [entry | rest for entry, rest in zip(older, since, strict=True)]
+def _joined(older: list[Json], since: list[Json] | None, of: type) -> list[Json]:
+    return older if since is None else [entry | _known(rest, of) for entry, rest in zip(older, since, strict=True)]
+
+
+def _known(entry: Json, of: type) -> Json:
+    names = {one.name for one in fields(of)}
+    return {name: value for name, value in entry.items() if name in names}
 
 
 def _owned(entry: Json) -> OwnedKdamond:

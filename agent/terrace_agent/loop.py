@@ -18,7 +18,7 @@ from terrace_agent.present import find
 from terrace_agent.report import Active, activate, make_status, ready
 from terrace_agent.steplog import StepLog
 from terrace_agent.topology.values import Topology
-from terrace_agent.turn import Turn, is_defect
+from terrace_agent.turn import Turn, is_defect, without_trace
 from terrace_api.conditions import ConditionStatus
 from terrace_api.defaults import Json
 from terrace_api.node_tiering import ConditionType, NodeTieringStatus
@@ -97,6 +97,8 @@ class Loop:
         self._log.step("report")
         worth_it = _is_worth_a_line(turn, self._turn) or ready(status) != ready(self._status)
         self._report_defect(turn)
+        for error in (turn.failure, turn.refused):
+            without_trace(error)
         if self._received is not None:
             self._outbox.offer(status, before=self._status)
             if turn.refused is None:

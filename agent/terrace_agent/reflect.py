@@ -21,6 +21,8 @@ _WATCH_S = 600
 _REWATCH_S = 3.0
 """An API server that is stopped ends the watches of a whole fleet at once: they come back spread over this time."""
 _BACKOFF_S = (1.0, 30.0)
+_MOST_DOUBLINGS = 16
+"""More than it takes, and no number beyond what a float holds, which 1024 failures would make."""
 _RELIST_AFTER = 3
 """Failures in a row after which the resource version itself is suspected."""
 
@@ -99,7 +101,8 @@ class Reflector:
         self._failures += 1
         if not _will_pass(error) or self._failures >= _RELIST_AFTER:
             self._version = ""
-        self._closed.wait(random.uniform(0, min(_BACKOFF_S[0] * 2 ** (self._failures - 1), _BACKOFF_S[1])))
+        doublings = min(self._failures - 1, _MOST_DOUBLINGS)
+        self._closed.wait(random.uniform(0, min(_BACKOFF_S[0] * 2**doublings, _BACKOFF_S[1])))
 
     def _list(self) -> None:
         found = self._server.get(self._path, self._listing)

@@ -11,7 +11,7 @@ import importlib.util
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from types import ModuleType
 from typing import Any
@@ -57,6 +57,7 @@ class Server:
 
     def __init__(self, settings: Configuration) -> None:
         settings.retries = False
+        self._settings = settings
         self._client = ApiClient(settings)
 
     def get(self, path: str, query: Query, *, accept: str = "application/json") -> dict[str, Json]:
@@ -114,9 +115,16 @@ class Server:
             response = self._client.call_api(*request, _request_timeout=(_CONNECT_S, read_s)).response
         except (ApiException, ConfigException, urllib3.exceptions.HTTPError, OSError) as error:
             raise _unavailable(f"{method} {path}", error) from error
+        if response.status == HTTPStatus.UNAUTHORIZED:
+            self._renew()
         if response.status >= HTTPStatus.BAD_REQUEST:
             raise ApiUnavailable(request=f"{method} {path}", status=response.status, message=_message(response))
         return response
+
+    def _renew(self) -> None:
+        """Reads the token anew: the client does once a minute by the wall clock, which may have been set back."""
+        with suppress(ConfigException):
+            load_incluster_config(client_configuration=self._settings)  # type: ignore[no-untyped-call]
 
     def _answer(self, method: str, path: str, response: Any) -> dict[str, Json]:
         try:

@@ -161,6 +161,12 @@ class Running:
             self.owe(error)
 
 
+def without_trace(error: Exception | None) -> None:
+    """Lets go of the frames behind an error: they hold the turn before, which holds its own error, and so on."""
+    if error is not None:
+        error.__traceback__ = error.__cause__ = error.__context__ = None
+
+
 def anew(before: Turn, order: Order) -> Turn:
     """Returns what a turn begins with: what the turn before saw, until this one sees it, and nothing that it did."""
     return replace(

@@ -233,7 +233,7 @@ class MovePagesEngine:
             EngineUnavailable: says what is.
         """
         if not self._fs.exists(_HOSTS_FIRST):
-            raise privilege.NO_HOST_PROC
+            raise privilege.no_host_proc()
         found = self._privilege = self._privilege or self._tools.privilege(self._tools.procfs, self._frames)
         if self._may_monitor(found):
             found = replace(found, tells_pages=True)

@@ -23,9 +23,10 @@ _INITIAL_PID_NAMESPACE = "pid:[4026531836]"
 _CURE = "The chart's value movePages.enabled grants what is needed; by hand, run as root."
 
 
-NO_HOST_PROC = EngineUnavailable(
-    reason="NoHostProc", message=f"The agent does not see the host's processes (host's /proc, hostPID). {_CURE}"
-)
+def no_host_proc() -> EngineUnavailable:
+    """Returns what is missing where the host's processes are not there to be seen."""
+    message = f"The agent does not see the host's processes (host's /proc, hostPID). {_CURE}"
+    return EngineUnavailable(reason="NoHostProc", message=message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

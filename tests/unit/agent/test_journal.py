@@ -159,3 +159,32 @@ def test_an_agent_of_the_first_release_finds_what_is_left_to_it_and_no_field_tha
     FileJournal(tmp_path, boot_id="a").save(state)
     assert json.loads((tmp_path / "journal.json").read_text())["state"] == FIRST_RELEASE
     assert FileJournal(tmp_path, boot_id="a").load() == state
+
+
+SPENT = Tally(
+    index=0,
+    pid=7,
+    promotes=True,
+    target_nid=0,
+    tried_bytes=3,
+    applied_bytes=2,
+    arrived_bytes=1,
+    quota_exceeds=0,
+)
+
+
+def test_what_a_newer_agent_has_added_is_overlooked(tmp_path: Path) -> None:
+    state = JournalState(
+        easing=3,
+        owned=(OwnedKdamond(index=0, source_nid=0, files=(("a", "1"),), made_from="x"),),
+        tallies=(SPENT,),
+        cooldown=Cooldown(reason="Churn", message="up and down", until_s=9.0),
+    )
+    FileJournal(tmp_path, boot_id="a").save(state)
+    file = tmp_path / "journal.json"
+    content = json.loads(file.read_text())
+    newer = content["since"]
+    for entry in (newer, newer["owned"][0], newer["tallies"][0], newer["cooldown"]):
+        entry["invented_later"] = 1
+    file.write_text(json.dumps(content))
+    assert FileJournal(tmp_path, boot_id="a").load() == state

@@ -1,6 +1,7 @@
 """The loop: what it reports when, and what survives an agent."""
 
 import errno
+import gc
 import io
 import json
 import os
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from terrace_agent.cycle import Cycle
-from terrace_agent.engine import Plan
+from terrace_agent.engine import Moved, Plan
 from terrace_agent.errors import ApiUnavailable, EngineUnavailable, HostFileUnreadable, SettingsRejected, StoreRefused
 from terrace_agent.forget import forget
 from terrace_agent.inbox import Inbox
@@ -24,6 +25,7 @@ from terrace_agent.lock import lock
 from terrace_agent.loop import Loop
 from terrace_agent.steplog import StepLog
 from terrace_agent.topology.values import Topology
+from terrace_agent.turn import Turn
 from terrace_agent.workloads.values import EVERYTHING, Movable
 from terrace_api.conditions import Condition, ConditionStatus
 from terrace_api.node_tiering import EngineName, NodeTieringStatus
@@ -460,3 +462,32 @@ def test_forgetting_leaves_an_empty_directory(tmp_path: Path) -> None:
     forget(tmp_path, boot_id="a")
     assert list(tmp_path.iterdir()) == []
     os.close(held)
+
+
+class Refusing(FakeEngine):
+    """One that fails anew in every turn, and knows why."""
+
+    def plan(self, settings: Settings, topology: Topology, movable: Movable = EVERYTHING) -> Plan:
+        try:
+            raise StoreRefused(path="/sys/x", value="on", errno=errno.EBUSY)
+        except StoreRefused as error:
+            raise EngineUnavailable(reason="Busy", message="somebody is at it") from error
+
+    def verify(self) -> Moved:
+        raise StoreRefused(path="/sys/y", value="on", errno=errno.EBUSY)
+
+
+def kept_turns(bench: Bench, manifest: dict[str, Any]) -> list[int]:
+    """Returns how many turns are in memory after each of some."""
+    held = []
+    for _ in range(8):
+        bench.turn(manifest)
+        gc.collect()
+        held.append(sum(type(one) is Turn for one in gc.get_objects()))
+    return held
+
+
+@pytest.mark.parametrize("manifest", [manage(), manage(mode="FromTheFuture")])
+def test_turns_that_fail_keep_nothing_of_the_turns_before(tmp_path: Path, manifest: dict[str, Any]) -> None:
+    held = kept_turns(Bench(tmp_path, engine=Refusing()), manifest)
+    assert held[-1] == held[2]

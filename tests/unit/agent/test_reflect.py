@@ -72,8 +72,8 @@ def side(monkeypatch: pytest.MonkeyPatch) -> Iterator[Side]:
         side.reflector.close()
 
 
-def wait(condition: Callable[[], bool]) -> None:
-    limit = time.monotonic() + 10
+def wait(condition: Callable[[], bool], *, limit_s: float = 10) -> None:
+    limit = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < limit
         time.sleep(0.005)
@@ -143,3 +143,10 @@ def test_only_the_first_list_may_be_a_moment_old(side: Side) -> None:
     side.api.events.put(GONE)
     wait(lambda: side.kept.lists == 2)
     assert [query.get("resourceVersion") for query in side.lists()] == ["0", None]
+
+
+def test_an_api_server_that_is_away_for_hours_is_asked_for_ever(side: Side) -> None:
+    side.api.refuse = 503
+    side.api.events.put(BREAK)
+    wait(lambda: len(side.pauses) >= 1100, limit_s=60)
+    assert max(side.pauses) == 30.0

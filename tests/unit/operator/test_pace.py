@@ -70,3 +70,11 @@ def test_a_status_whose_counts_changed_is_the_same_to_try_and_one_that_remembers
     assert replace(write, after=OTHER).wanted == write.wanted
     assert replace(write, after=replace(STATUS, stopped=stopped)).wanted != write.wanted
     assert replace(write, after=replace(STATUS, observed_generation=2)).wanted != write.wanted
+
+
+def test_what_fails_for_days_is_tried_once_a_minute() -> None:
+    failed = None
+    for _ in range(1100):
+        failed = after_failure("this", failed, 10.0)
+    assert failed
+    assert failed.not_before_s == 70.0

@@ -1,7 +1,9 @@
 """What is hot comes up, what is cold makes room only where room is lacking, and nobody is moved who must not be."""
 
 import errno
+import gc
 import itertools
+import types
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -590,6 +592,16 @@ def test_without_the_hosts_processes_nothing_is_tried() -> None:
     machine = Machine()
     machine.engine = MovePagesEngine(SimKernel(NO_DAMON), machine.journal)
     assert machine.engine.probe().reason == "NoHostProc"
+
+
+def test_to_probe_again_and_again_leaves_nothing_behind() -> None:
+    engine = MovePagesEngine(SimKernel(NO_DAMON), MemoryJournal())
+    held = []
+    for _ in range(6):
+        engine.probe()
+        gc.collect()
+        held.append(sum(type(one) is types.TracebackType for one in gc.get_objects()))
+    assert held[-1] == held[1]
 
 
 def test_bounds_that_only_damon_keeps_are_said_where_a_policy_has_them() -> None:

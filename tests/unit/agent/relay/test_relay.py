@@ -1,6 +1,8 @@
 """Privileged stores: handed to the sidecar, which makes those that are allowed and no other."""
 
 import errno
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +15,7 @@ from terrace_agent.hostfs import MOUNTED, MountedHostFs
 from terrace_agent.numa_balancing.allowed import is_privileged, may_store
 from terrace_agent.relay.client import RelayedHostFs
 from terrace_agent.relay.server import answer, make_server
+from testbed import waiting
 
 SWITCH = "/proc/sys/kernel/numa_balancing"
 POD = "/sys/fs/cgroup/kubepods.slice/kubepods-pod1.slice/memory.reclaim"
@@ -118,3 +121,16 @@ def test_the_agent_asks_for_nothing_that_the_sidecar_would_refuse() -> None:
     assert may_store("/proc/sys/kernel/numa_balancing_promote_rate_limit_MBps", "100")
     assert may_store("/sys/devices/system/node/node12/reclaim", "33554432 swappiness=max")
     assert not is_privileged("/sys/kernel/mm/numa/demotion_enabled")
+
+
+def test_it_ends_by_itself_when_it_is_told_to_and_answers_until_then(root: Path) -> None:
+    socket_path = root / "socket"
+    command = (sys.executable, "-m", "terrace_agent.relay.server", f"--host-root={root}", f"--socket={socket_path}")
+    with subprocess.Popen(command) as process:
+        agent = RelayedHostFs(root, socket_path)
+        waiting.until(socket_path.is_socket, "the socket", limit_s=20)
+        agent.store(SWITCH, "2")
+        process.terminate()
+        agent.store(SWITCH, "3")
+        assert process.wait(20) == 0
+    assert text(root, SWITCH) == "3"
