@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from terrace_agent.damon.tree import Intervals, IntervalsGoal
+from terrace_agent.flows.limits import WINDOW_MS
 from terrace_api.policy import Monitoring, Settings
 
 _RECOMMENDED_APPLY_US = 100_000
@@ -51,6 +52,17 @@ def safe_apply_interval_us(settings: Settings, *, can_tune: bool) -> tuple[int, 
     if wish_us is None:
         return safe_us, False
     return (wish_us, False) if wish_us < bound_us else (safe_us, True)
+
+
+def longest_sample_ms(settings: Settings, *, can_tune: bool) -> int:
+    """Returns how long a sample may get while the quota's rate is to hold: a window opens at most once per sample.
+
+    Tuning to more than the quota's interval, or than windows are anyway, is for a nid on which hardly anything happens.
+    """
+    monitoring = settings.monitoring
+    if not (can_tune and monitoring.auto_tune.enabled):
+        return monitoring.sample_interval.ms
+    return min(monitoring.auto_tune.max_sample.ms, max(settings.quota.interval.ms, WINDOW_MS))
 
 
 def is_tuning(before: Mapping[int, CurrentIntervals], now: Mapping[int, CurrentIntervals]) -> bool:

@@ -176,9 +176,9 @@ def _steered(flows: tuple[Flow, ...], seen: Seen) -> tuple[Flow, ...]:
 
 
 def _flows(settings: Settings, topology: Topology, features: frozenset[Feature], seen: Seen) -> Iterator[Flow]:
-    current, pinned, turn_ms = seen.current, bool(seen.pinned), _turn_ms(features)
+    current, pinned, least_ms = seen.current, bool(seen.pinned), _least_window_ms(settings, features)
     apply_us, apply_cut = cadence.safe_apply_interval_us(settings, can_tune=Feature.INTERVALS_GOAL in features)
-    windows = {nid.nid: limits.window(settings, nid, apply_us, turn_ms) for nid in topology.nids}
+    windows = {nid.nid: limits.window(settings, nid, apply_us, least_ms) for nid in topology.nids}
     pairs = _enabled_pairs(settings, topology, windows, seen)
     full_at_bp = fullness.full_at_bp(settings, pairs, windows)
     for pair in pairs:
@@ -267,8 +267,10 @@ def _same_memory_tier(pair: Pair) -> bool:
     return pair.source.memory_tier is not None and pair.source.memory_tier == pair.target.memory_tier
 
 
-def _turn_ms(features: frozenset[Feature]) -> int:
-    return control.TURN_MS if quota_control(features) is QuotaControl.AGENT_LOOP else 0
+def _least_window_ms(settings: Settings, features: frozenset[Feature]) -> int:
+    if quota_control(features) is QuotaControl.AGENT_LOOP:
+        return control.TURN_MS
+    return cadence.longest_sample_ms(settings, can_tune=Feature.INTERVALS_GOAL in features)
 
 
 def _slowest_aggr_us(settings: Settings, flows: tuple[Flow, ...], current: Mapping[int, CurrentIntervals]) -> int:

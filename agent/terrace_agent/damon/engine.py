@@ -118,11 +118,12 @@ class DamonEngine:
 
     def apply(self, plan: Plan) -> None:
         """See `Engine.apply`."""
+        # Before it: one that fails half way has made them, too.
+        if any(isinstance(step, Store) and makes_schemes(step.path) for step in plan.steps):
+            self._stats_are_new = True
         self._applier.apply(plan)
         if any(isinstance(step, Bank) for step in plan.steps):
             self._counted = ()
-        if any(isinstance(step, Store) and makes_schemes(step.path) for step in plan.steps):
-            self._stats_are_new = True
         if any(isinstance(step, Store) and "filters/" in step.path for step in plan.steps):
             self._listed_at = self._clock()
 
@@ -215,12 +216,14 @@ class DamonEngine:
     def _looks(self) -> tuple[Look, ...]:
         """Returns our running schemes, as counted for the plan of this turn if that is still all of them.
 
-        New directories of schemes that go on hold no counters until they are refreshed.
+        New directories of schemes that go on hold no counters until they are refreshed, which may fail.
         """
         looks, self._counted = self._counted, ()
-        at_once, self._stats_are_new = self._stats_are_new, False
-        running = self._meter.pids(self._journal.load())
-        return looks if looks and {look.pid for look in looks} == running else self._meter.count(at_once=at_once)
+        if looks and {look.pid for look in looks} == self._meter.pids(self._journal.load()):
+            return looks
+        looks = self._meter.count(at_once=self._stats_are_new)
+        self._stats_are_new = self._stats_are_new and not self._meter.is_fresh
+        return looks
 
     def _checked(self) -> Observed:
         """Returns what is there, after checking that DAMON is and that nobody else uses it.

@@ -22,13 +22,18 @@ _QUIET_ERRNOS = {errno.EBUSY, errno.ECANCELED}
 
 
 class Meter:
-    """Counts what our kdamonds move."""
+    """Counts what our kdamonds move.
+
+    Attributes:
+        is_fresh: whether the last count was one: the kernel had brought all counters up to date.
+    """
 
     def __init__(self, fs: HostFs, reader: TreeReader, journal: Journal, patience: Patience) -> None:
         self._fs = fs
         self._reader = reader
         self._journal = journal
         self._patience = patience
+        self.is_fresh = False
 
     def count(self, *, at_once: bool = False) -> tuple[Look, ...]:
         """Returns our running schemes with fresh counters, after journaling what has arrived.
@@ -38,9 +43,9 @@ class Meter:
         if not self._reader.exists():
             return ()
         before = self._journal.load()
-        is_fresh = self._refresh(before, at_once=at_once)
+        self.is_fresh = self._refresh(before, at_once=at_once)
         looks = tuple(look for claim in before.owned for look in looks_at(self._reader, before, claim.index))
-        if is_fresh:
+        if self.is_fresh:
             oracle = read_oracle(self._fs, before.features or ())
             after = verify.advance(before, looks, oracle, self.pids(before))
             if after != before:

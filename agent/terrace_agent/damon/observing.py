@@ -21,11 +21,13 @@ from terrace_agent.damon import cadence
 from terrace_agent.damon.cadence import CurrentIntervals
 from terrace_agent.damon.desired import Desired, DesiredKdamond
 from terrace_agent.damon.features import Feature
+from terrace_agent.damon.regions import monitored
 from terrace_agent.damon.schemes import Flow, access_pattern
-from terrace_agent.damon.tree import Action, GoalTuner, Quotas, Scheme
+from terrace_agent.damon.tree import Action, GoalTuner, Quotas, Region, Scheme
 from terrace_agent.engine import levels_wait
 from terrace_agent.flows.limits import share_bytes
 from terrace_agent.journal import OwnedKdamond
+from terrace_agent.topology.values import Nid
 from terrace_api.node_tiering import NOWHERE, Kdamond, Levels
 from terrace_api.policy import Settings
 
@@ -117,8 +119,12 @@ def seen(wanted: Desired, passes: Passes, known_after_s: Mapping[int, float]) ->
         return Seen(levels=None, why=levels_wait(max(after_s for *_, after_s in found)), left_s=max(0.0, left_s))
     if any(len(watched.matched) != len(one.flows) for one, watched, _ in found):
         return Seen(levels=None, why=_NEXT_PASS)
-    pairs = (pair for one, watched, _ in found for pair in zip(one.flows, watched.matched, strict=True))
-    return Seen(levels=_levels(list(pairs)))
+    matched = [
+        (flow, size, _monitored_bytes(one))
+        for one, watched, _ in found
+        for flow, size in zip(one.flows, watched.matched, strict=True)
+    ]
+    return Seen(levels=_levels(matched))
 
 
 def _known_after_us(kdamond: DesiredKdamond, settings: Settings, current: Mapping[int, CurrentIntervals]) -> int:
@@ -128,9 +134,13 @@ def _known_after_us(kdamond: DesiredKdamond, settings: Settings, current: Mappin
     return max(*asked, *(flow.min_age * aggr_us for flow in kdamond.flows)) + aggr_us
 
 
-def _levels(matched: list[tuple[Flow, int]]) -> Levels:
-    hot = [(flow, min(size, _used_bytes(flow))) for flow, size in matched if flow.pair.promotes]
-    cold = [(flow, max(0, size - flow.pair.source.free_bytes)) for flow, size in matched if not flow.pair.promotes]
+def _levels(matched: list[tuple[Flow, int, int]]) -> Levels:
+    hot = [(flow, min(size, _used_bytes(flow))) for flow, size, _ in matched if flow.pair.promotes]
+    cold = [
+        (flow, max(0, size - _free_bytes(flow.pair.source, monitored_bytes)))
+        for flow, size, monitored_bytes in matched
+        if not flow.pair.promotes
+    ]
     return Levels(
         hot_on_slow_bytes=sum(size for _, size in hot),
         cold_on_fast_bytes=sum(size for _, size in cold),
@@ -153,6 +163,19 @@ def _headroom_bytes(flow: Flow) -> int:
     fast = flow.pair.target
     droppable = fast.droppable_bytes if flow.stops.relieved else 0
     return max(0, fast.free_bytes + droppable - share_bytes(fast.total_bytes, flow.stops.promotion_free_bp))
+
+
+def _monitored_bytes(kdamond: DesiredKdamond) -> int:
+    return sum(_size(target.regions) for context in kdamond.tree.contexts for target in context.targets)
+
+
+def _free_bytes(nid: Nid, monitored_bytes: int) -> int:
+    """Returns what must be free of what is monitored, however the rest of the nid is used."""
+    return max(0, nid.free_bytes - (_size(monitored(nid, None)) - monitored_bytes))
+
+
+def _size(regions: Iterable[Region]) -> int:
+    return sum(region.end - region.start for region in regions)
 
 
 def _used_bytes(flow: Flow) -> int:

@@ -10,16 +10,22 @@ less hot ones are never tried.
 Without weights all regions have the same score, and the kernel goes through them by address, each window from where the
 last one ended: what may move does, in no particular order. The quota itself stays: a larger one would overshoot the
 goals by as much.
+
+What passes without weights says little of what will with them: where the hottest is excluded, and small, nearly
+everything passes, until it is weighed again. So each time that weighing has starved anew, twice as much has to pass
+before the next try.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from terrace_agent.damon.verify import Look
 
 _ENOUGH_BYTES = 64 << 20
 """Less than that says nothing about the rest."""
 _STARVED, _FED = 0.1, 0.9
+_MOST_FALLS = 10
+"""Then 32 GiB have to pass."""
 
 Flows = Mapping[tuple[int, bool], "Passing"]
 """By source nid and whether it promotes."""
@@ -32,11 +38,13 @@ class Passing:
     Attributes:
         tried_bytes: counted when it was last judged; `passed_bytes` likewise.
         uniform: regions shall not be weighed.
+        falls: how often weighing has starved, less the times that it was judged and had not.
     """
 
     tried_bytes: int
     passed_bytes: int
     uniform: bool = False
+    falls: int = 0
 
 
 def advance(before: Flows, looks: Iterable[Look]) -> Flows:
@@ -65,14 +73,15 @@ def _passed_bytes(look: Look) -> int:
 
 
 def _judge(before: Passing | None, tried_bytes: int, passed_bytes: int) -> Passing:
-    if before is None or tried_bytes < before.tried_bytes:
-        return Passing(tried_bytes=tried_bytes, passed_bytes=passed_bytes, uniform=bool(before and before.uniform))
+    if before is None:
+        return Passing(tried_bytes=tried_bytes, passed_bytes=passed_bytes)
+    if tried_bytes < before.tried_bytes:
+        return replace(before, tried_bytes=tried_bytes, passed_bytes=passed_bytes)
     tried = tried_bytes - before.tried_bytes
-    if tried < _ENOUGH_BYTES:
+    if tried < (_ENOUGH_BYTES << before.falls - 1 if before.uniform else _ENOUGH_BYTES):
         return before
-    share = (passed_bytes - before.passed_bytes) / tried
-    return Passing(
-        tried_bytes=tried_bytes,
-        passed_bytes=passed_bytes,
-        uniform=share < (_FED if before.uniform else _STARVED),
+    uniform = (passed_bytes - before.passed_bytes) / tried < (_FED if before.uniform else _STARVED)
+    falls = (
+        before.falls if before.uniform else min(before.falls + 1, _MOST_FALLS) if uniform else max(0, before.falls - 1)
     )
+    return Passing(tried_bytes=tried_bytes, passed_bytes=passed_bytes, uniform=uniform, falls=falls)

@@ -29,7 +29,7 @@ _PAGE_BYTES = 4_096
 _MIB = 1 << 20
 _LEAST_QUOTA_BYTES = 200 * _MIB
 _MOST_QUOTA_BYTES = 2048 * _MIB
-_WINDOW_MS = 200
+WINDOW_MS = 200
 _LARGEST_WINDOW_BP = 150
 _LEAST_MARGIN_BP = 20
 
@@ -84,16 +84,16 @@ class Stops:
         return BP - self.promotion_free_bp
 
 
-def window(settings: Settings, fast: Nid, apply_interval_us: int, turn_ms: int = 0) -> Window:
-    """Returns the window for promotion into `fast`, and for demotion out of it; at least of `turn_ms`.
+def window(settings: Settings, fast: Nid, apply_interval_us: int, least_ms: int = 0) -> Window:
+    """Returns the window for promotion into `fast`, and for demotion out of it; at least of `least_ms`.
 
-    `quota.size` is for both directions, each gets half. Longer windows than 200 ms overshoot more, shorter ones are
-    wasted while the sampling interval is tuned up to 200 ms, or schemes are applied less often: a window opens at most
-    once per sample and is used at most once per application. No window takes more than 1.5% of the nid, or the floor
-    would have to make room for it.
+    `quota.size` is for both directions, each gets half. Longer windows than 200 ms overshoot more, shorter ones than a
+    sample (`cadence.longest_sample_ms`), or than schemes are applied, are wasted: a window opens at most once per
+    sample and is used at most once per application. No window takes more than 1.5% of the nid, or the floor would have
+    to make room for it.
     """
     interval_ms = max(1, settings.quota.interval.ms)
-    window_ms = max(min(_WINDOW_MS, interval_ms), apply_interval_us // 1_000, turn_ms)
+    window_ms = max(min(WINDOW_MS, interval_ms), apply_interval_us // 1_000, least_ms)
     asked = _quota_bytes(settings, fast) * window_ms // (2 * interval_ms)
     bound = max(_MIB, share_bytes(fast.total_bytes, _LARGEST_WINDOW_BP))
     return Window(

@@ -1,5 +1,7 @@
 """Pods with bounds have schemes of their own, with stops of their own, beside general ones that leave them alone."""
 
+import errno
+import itertools
 from collections.abc import Iterable
 
 import pytest
@@ -9,18 +11,22 @@ from hypothesis import strategies as st
 from simkernel import LINUX_7_2, SimKernel
 from simkernel.filters import Page, passes
 from terrace_agent.damon.desired import Desired, DesiredKdamond, desired
+from terrace_agent.damon.engine import DamonEngine
 from terrace_agent.damon.features import Feature
 from terrace_agent.damon.ownership import owner_of
 from terrace_agent.damon.read import ObservedKdamond
 from terrace_agent.damon.seen import Seen
 from terrace_agent.damon.stores import kdamond_stores
 from terrace_agent.damon.tree import Action, Context, GoalMetric, Kdamond, QuotaGoal, Quotas, Scheme
+from terrace_agent.errors import SchemesRefused
 from terrace_agent.journal import OwnedKdamond
 from terrace_agent.topology.values import Topology
 from terrace_agent.workloads.values import MOST_LISTED, Cgroup, Limited, Movable
 from terrace_api.policy import Settings
 from unit.agent.damon.builders import EVERYTHING, GIB, MIB, MemoryJournal, engine_on, guest, nid, settings, topology
 
+STATE = "/sys/kernel/mm/damon/admin/kdamonds/0/state"
+ONE_WAY = settings(demotion=False)
 FAST_BYTES, BP = 1536 * MIB, 10_000
 DEMOTION, PROMOTION = 0, 1
 USED, FREE = GoalMetric.NODE_MEMCG_USED_BP, GoalMetric.NODE_MEMCG_FREE_BP
@@ -302,3 +308,49 @@ def test_cgroups_that_are_too_many_to_list_beside_pods_with_bounds_are_said() ->
         "workloads: 3 cgroups too many to be listed beside pods with fastMemory stay where they are on nid 0"
     ]
     assert found.problem is None
+
+
+def promoting(kernel: SimKernel) -> DamonEngine:
+    """Returns an engine that promotes only, so that the kernel refreshes its files; each turn is a minute later."""
+    now_s = itertools.count(0.0, 60.0)
+    engine = engine_on(kernel, MemoryJournal(), lambda: next(now_s))
+    engine.apply(engine.plan(ONE_WAY, guest(), movable(pod("/a", 512 * MIB))))
+    kernel.count(0, sz_applied=10 * MIB)
+    assert refreshed(kernel, engine) == 10 * MIB
+    return engine
+
+
+def with_cgroups(*paths: str) -> SimKernel:
+    kernel = SimKernel(LINUX_7_2)
+    for path in paths:
+        kernel.make_cgroup(path)
+        kernel.make_cgroup(f"{path}/app")
+    return kernel
+
+
+def test_what_arrived_is_counted_once_though_a_commit_that_made_schemes_was_refused() -> None:
+    kernel = with_cgroups("/a")
+    engine = promoting(kernel)
+    plan = engine.plan(ONE_WAY, guest(), movable(pod("/a", 512 * MIB), pod("/gone", 512 * MIB)))
+    with pytest.raises(SchemesRefused):
+        engine.apply(plan)
+    assert engine.verify().promoted_bytes == 10 * MIB
+    assert refreshed(kernel, engine) == 10 * MIB
+
+
+@pytest.mark.parametrize("refused", [None, errno.EBUSY])
+def test_directories_of_new_schemes_say_nothing_until_the_kernel_has_filled_them(refused: int | None) -> None:
+    kernel = with_cgroups("/a", "/b")
+    engine = promoting(kernel)
+    engine.apply(engine.plan(ONE_WAY, guest(), movable(pod("/a", 512 * MIB), pod("/b", 512 * MIB))))
+    kernel.update_errno = refused
+    engine.verify()
+    kernel.update_errno = None
+    assert engine.verify().promoted_bytes == 10 * MIB
+    assert refreshed(kernel, engine) == 10 * MIB
+
+
+def refreshed(kernel: SimKernel, engine: DamonEngine) -> int:
+    """Returns what has been promoted, after the kernel brought its files up to date, as it does by itself."""
+    kernel.store(STATE, "update_schemes_stats")
+    return engine.verify().promoted_bytes

@@ -493,3 +493,38 @@ def test_no_store_ever_names_a_nid_without_memory(sizes: list[int], fast: int, d
         if store.path.endswith(("/target_nid", "/nid"))
     }
     assert stored <= {node.nid for node in nids}
+
+
+def slow_samples(sample: str, *, most: str = "200ms", auto_tune: bool = True, interval: str = "1s") -> Settings:
+    chosen = settings(auto_tune=auto_tune)
+    tune = replace(chosen.monitoring.auto_tune, max_sample=Duration.parse(most))
+    aggregation = Duration(20 * Duration.parse(sample).us)
+    monitoring = replace(
+        chosen.monitoring, sample_interval=Duration.parse(sample), aggregation_interval=aggregation, auto_tune=tune
+    )
+    return replace(chosen, monitoring=monitoring, quota=replace(chosen.quota, interval=Duration.parse(interval)))
+
+
+def asked_rate(chosen: Settings, window_ms: int) -> int:
+    """Returns the bytes a second of a fast nid of 64 GiB: half of 200 MiB an interval, at most 1.5 % of it a window."""
+    return min(100 * MIB * 1_000 // chosen.quota.interval.ms, 64 * GIB * 15 // window_ms)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "window_ms"),
+    [
+        (slow_samples("1s", auto_tune=False), 1_000),
+        (slow_samples("10s", auto_tune=False), 10_000),
+        (slow_samples("5ms", most="10s"), 1_000),
+        (slow_samples("5ms", most="100ms"), 200),
+        (slow_samples("5ms", most="10s", interval="100ms"), 200),
+    ],
+)
+def test_no_window_is_shorter_than_a_sample_or_it_would_open_too_rarely(chosen: Settings, window_ms: int) -> None:
+    where = topology((nid(0, 64 * GIB),), (nid(1, 64 * GIB, start=1 << 40),))
+    for scheme in schemes(on(where, chosen)).values():
+        psi = next(goal for goal in scheme.quotas.goals if goal.target_metric is GoalMetric.SOME_MEM_PSI_US)
+        rate = scheme.quotas.bytes * 1_000 // scheme.quotas.reset_interval_ms
+        assert scheme.quotas.reset_interval_ms == window_ms
+        assert psi.target_value == window_ms * 1_000 // 5, "a fifth of the window"
+        assert rate == pytest.approx(asked_rate(chosen, window_ms), rel=0.01)

@@ -14,8 +14,8 @@ from terrace_agent.engine import Plan
 from terrace_agent.journal import OwnedKdamond
 from terrace_agent.topology.values import Topology
 from terrace_api.node_tiering import NOWHERE, Levels
-from terrace_api.policy import Settings
-from terrace_api.units import Duration
+from terrace_api.policy import AddressRange, Settings
+from terrace_api.units import Duration, Size
 from unit.agent.damon.builders import EVERYTHING, GIB, MIB, MemoryJournal, engine_on, guest, nid, settings, topology
 
 DAMON_STAT = "/sys/module/damon_stat/parameters/enabled"
@@ -291,6 +291,17 @@ def test_the_forecast_is_what_wants_in_as_far_as_there_is_room(free_mib: int, co
 def test_free_memory_is_neither_hot_nor_cold() -> None:
     found = observed(with_free(guest(), nid0=512, nid1=500), (0, (512 * MIB,)), (1, (512 * MIB,)))
     assert (found.hot_on_slow_bytes, found.cold_on_fast_bytes) == (12 * MIB, 0)
+
+
+def test_what_is_free_outside_of_the_ranges_makes_nothing_in_them_less_cold() -> None:
+    quarter = (
+        AddressRange(start=Size.parse("0"), end=Size.parse("384Mi")),
+        AddressRange(start=Size.parse("1536Mi"), end=Size.parse("2Gi")),
+    )
+    ranged = settings(ranges=quarter)
+    for free_mib, cold_mib in ((1000, 300), (1152, 300), (1300, 300 - (1300 - 1152))):
+        found = observed(with_free(guest(), nid0=free_mib, nid1=0), (0, (300 * MIB,)), (1, (0,)), chosen=ranged)
+        assert found.cold_on_fast_bytes == cold_mib * MIB, free_mib
 
 
 def test_without_demotion_only_free_memory_is_room() -> None:

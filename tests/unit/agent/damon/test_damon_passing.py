@@ -54,6 +54,24 @@ def test_regions_are_weighed_again_when_nearly_everything_passes_not_before() ->
     assert not after(look(0, 0), look(100, 0), look(200, 95))
 
 
+def test_where_weighing_starves_again_and_again_it_is_tried_ever_more_rarely() -> None:
+    fell_twice = (look(0, 0), look(100, 0), look(200, 95), look(300, 95))
+    assert after(*fell_twice, look(400, 190))
+    assert not after(*fell_twice, look(430, 220))
+    tried, passed, known, falls = 0, 0, advance({}, (look(0, 0),)), 0
+    for _ in range(1000):
+        uniform = is_uniform(known, 1, promotes=True)
+        tried, passed = tried + 64, passed + (64 if uniform else 0)
+        known = advance(known, (look(tried, passed),))
+        falls += not uniform
+    assert falls <= 10
+
+
+def test_weighing_that_goes_well_is_trusted_as_before() -> None:
+    well = [look(200 + 100 * number, 95 + 50 * number) for number in range(1, 6)]
+    assert not after(look(0, 0), look(100, 0), look(200, 95), *well, look(800, 345), look(900, 440))
+
+
 def test_a_kdamond_that_began_anew_is_judged_from_its_start() -> None:
     assert after(look(0, 0), look(900, 0), look(10, 10), look(80, 10))
 
