@@ -28,7 +28,7 @@ def after_failure(wanted: object, before: Failed | None, now_s: float) -> Failed
 
 
 def _pause_s(times: int) -> float:
-    return min(_MOST_S, _FIRST_S * 2 ** min(times - 1, _MOST_DOUBLINGS))
+    return min(_MOST_S, _FIRST_S * (1 << min(times - 1, _MOST_DOUBLINGS)))
 
 
 def may_try(wanted: object, before: Failed | None, now_s: float) -> bool:
