@@ -60,4 +60,10 @@ ELSEWHERE = (
         test=BY_HAND,
         says='command(machine, "probe")',
     ),
+    Elsewhere(
+        command=r"kubectl debug node/.*",
+        reason="a kubelet, and the agent's image; the clean-up names the same command",
+        test="tests/unit/operator/test_cleanup.py",
+        says="kubectl debug node/NAME -it --profile=sysadmin",
+    ),
 )

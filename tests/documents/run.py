@@ -14,6 +14,7 @@ from testbed.cluster import Cluster
 
 PROGRAMS = ("kubectl ", "helm ", "echo ", "source ", "terrace-operator ")
 """How the commands begin that are run: with what talks to an API server, or only to the shell."""
+NEED_A_KUBELET = ("kubectl debug ",)
 PLACEHOLDERS: Mapping[str, str] = {"NODE": "batch-1", "NAME": "batch-1", "policy.yaml": "tests/documents/policy.yaml"}
 """What a reader fills in, and what the tests do."""
 NEWS = {"kubectl terrace doctor": (0, 1), "kubectl terrace diff": (0, 1)}
@@ -23,7 +24,7 @@ LIMIT_S = 330
 
 def is_run(command: Command) -> bool:
     """Whether the command is run on the API server."""
-    return command.text.startswith(PROGRAMS)
+    return command.text.startswith(PROGRAMS) and not command.text.startswith(NEED_A_KUBELET)
 
 
 def run(cluster: Cluster, command: Command) -> str:
