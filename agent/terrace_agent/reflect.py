@@ -13,6 +13,7 @@ from typing import Protocol
 from terrace_agent.errors import ApiUnavailable
 from terrace_agent.steplog import StepLog
 from terrace_agent.transport import Query, Server
+from terrace_api.backoff import backoff_s
 from terrace_api.defaults import Json
 
 _SILENCE_S = 70
@@ -21,8 +22,6 @@ _WATCH_S = 600
 _REWATCH_S = 3.0
 """An API server that is stopped ends the watches of a whole fleet at once: they come back spread over this time."""
 _BACKOFF_S = (1.0, 30.0)
-_MOST_DOUBLINGS = 16
-"""More than it takes, and no number beyond what a float holds, which 1024 failures would make."""
 _RELIST_AFTER = 3
 """Failures in a row after which the resource version itself is suspected."""
 
@@ -101,8 +100,8 @@ class Reflector:
         self._failures += 1
         if not _will_pass(error) or self._failures >= _RELIST_AFTER:
             self._version = ""
-        doublings = min(self._failures - 1, _MOST_DOUBLINGS)
-        self._closed.wait(random.uniform(0, min(_BACKOFF_S[0] * 2**doublings, _BACKOFF_S[1])))
+        most_s = backoff_s(self._failures, first_s=_BACKOFF_S[0], most_s=_BACKOFF_S[1])
+        self._closed.wait(random.uniform(0, most_s))
 
     def _list(self) -> None:
         found = self._server.get(self._path, self._listing)

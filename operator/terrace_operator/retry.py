@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from terrace_api.backoff import backoff_s
+
 _FIRST_S, _MOST_S = 1.0, 60.0
-_MOST_DOUBLINGS = 16
-"""More than it takes, and no number beyond what a float holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +24,7 @@ class Failed:
 def after_failure(wanted: object, before: Failed | None, now_s: float) -> Failed:
     """Returns the state after one more failure: each wait is twice as long as the one before, up to a minute."""
     times = before.times + 1 if before is not None and before.wanted == wanted else 1
-    return Failed(wanted=wanted, times=times, not_before_s=now_s + _pause_s(times))
-
-
-def _pause_s(times: int) -> float:
-    return min(_MOST_S, _FIRST_S * (1 << min(times - 1, _MOST_DOUBLINGS)))
+    return Failed(wanted=wanted, times=times, not_before_s=now_s + backoff_s(times, first_s=_FIRST_S, most_s=_MOST_S))
 
 
 def may_try(wanted: object, before: Failed | None, now_s: float) -> bool:

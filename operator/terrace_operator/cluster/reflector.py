@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from terrace_api.backoff import backoff_s
 from terrace_operator.cluster.requests import JSON, Requests
 from terrace_operator.errors import ApiGarbled, ApiGone, ApiRefused, ApiUnreachable, refused
 from terrace_operator.logs import fields
@@ -28,8 +29,6 @@ PAGE = "500"
 _WATCH_S = (300, 600)
 """Bounds of the length that is asked for, spread so that no two watches end together."""
 _LEAST_DELAY_S, _MOST_DELAY_S = 0.2, 10.0
-_MOST_DOUBLINGS = 16
-"""More than it takes, and no number beyond what a float holds."""
 _RELIST_AFTER = 3
 """Failures in a row after which the resource version itself is suspected."""
 
@@ -252,7 +251,7 @@ class Reflector(Generic[Value]):
         self._alive()
         self.current = False
         self._failures += 1
-        most = min(_MOST_DELAY_S, _LEAST_DELAY_S * 2 ** min(self._failures, _MOST_DOUBLINGS))
+        most = backoff_s(self._failures + 1, first_s=_LEAST_DELAY_S, most_s=_MOST_DELAY_S)
         delay = random.uniform(most / 2, most) + (error.retry_after_s if isinstance(error, ApiRefused) else 0.0)
         fact = fields(kind=self.source.kind, error=str(error), retry_in_s=round(delay, 1))
         _log.log(logging.WARNING if self._failures > 1 else logging.INFO, "watch lost", extra=fact)
