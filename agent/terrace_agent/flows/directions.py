@@ -20,14 +20,12 @@ class Flow:
     Attributes:
         window: of the fast nid; promotions into it share it.
         slow_used_bp: at which used share the slow nid takes nothing more.
-        sharers: how many directions of this kind have the same target; demotions share its room.
     """
 
     pair: Pair
     window: Window
     stops: Stops
     slow_used_bp: int = limits.BP
-    sharers: int = 1
 
 
 def flows(settings: Settings, topology: Topology, *, has_safety_net: bool, chooses_target: bool) -> tuple[Flow, ...]:
@@ -64,11 +62,6 @@ def target_room_bytes(flow: Flow) -> int:
     return slow.free_bytes - limits.share_bytes(slow.total_bytes, limits.BP - flow.slow_used_bp)
 
 
-def demotion_room_bytes(flow: Flow) -> int:
-    """Returns what the fast nid lacks, as far as its part of the slow one's room goes; below 0 for less than none."""
-    return min(lack_bytes(flow), target_room_bytes(flow) // flow.sharers)
-
-
 def _flows(settings: Settings, topology: Topology, *, has_safety_net: bool, chooses_target: bool) -> Iterator[Flow]:
     windows = {nid.nid: limits.window(settings, nid, apply_interval_us=0) for nid in topology.nids}
     enabled = {True: settings.promotion.enabled, False: settings.demotion.enabled}
@@ -84,5 +77,4 @@ def _flows(settings: Settings, topology: Topology, *, has_safety_net: bool, choo
             window=window,
             stops=limits.stops(settings, fast, window, has_safety_net=has_safety_net, least_free_bp=kept_bp),
             slow_used_bp=full_at_bp.get(slow.nid, limits.BP),
-            sharers=limits.sources_into(pairs, pair.target, promotes=pair.promotes),
         )

@@ -10,11 +10,12 @@ asked, and none on a node with swap.
 Nothing is asked for while the nid has its free target.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from terrace_agent.flows.directions import Flow, demotion_room_bytes
+from terrace_agent.flows.directions import Flow, lack_bytes, target_room_bytes
 
 _PAGE_BYTES = 4_096
 _LARGEST_BYTES = 32 << 20
@@ -47,7 +48,9 @@ class Wanted:
 
 def wanted(flows: Iterable[Flow]) -> tuple[Wanted, ...]:
     """Returns what the nids lack of their free target, as far as a second's quota and the target's room go."""
-    found = (_lack(flow) for flow in flows if not flow.pair.promotes)
+    demoting = tuple(flow for flow in flows if not flow.pair.promotes)
+    into = Counter(flow.pair.target.nid for flow in demoting)
+    found = (_lack(flow, into[flow.pair.target.nid]) for flow in demoting)
     return tuple(Wanted(nid=nid, bytes=size) for nid, size in found if size)
 
 
@@ -72,8 +75,9 @@ def _below(path: str) -> str:
     return path.rstrip("/") + "/"
 
 
-def _lack(flow: Flow) -> tuple[int, int]:
-    size = max(0, min(demotion_room_bytes(flow), flow.window.bytes_per_second, _LARGEST_BYTES))
+def _lack(flow: Flow, sharers: int) -> tuple[int, int]:
+    room = min(lack_bytes(flow), target_room_bytes(flow) // sharers)
+    size = max(0, min(room, flow.window.bytes_per_second, _LARGEST_BYTES))
     return flow.pair.source.nid, size // _PAGE_BYTES * _PAGE_BYTES
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from terrace_agent.flows.directions import Flow, demotion_room_bytes, flows, promotion_room_bytes
+from terrace_agent.flows.directions import Flow, flows, lack_bytes, promotion_room_bytes, target_room_bytes
 from terrace_agent.flows.relief import relieved
 from terrace_agent.topology.values import Nid, Topology
 from unit.agent.damon.builders import GIB, MIB, nid, settings, topology, with_free
@@ -25,11 +25,8 @@ def found(where: Topology, *, chooses_target: bool = True) -> dict[tuple[int, in
     return {(flow.pair.source.nid, flow.pair.target.nid): flow for flow in made}
 
 
-def test_fast_nids_share_the_room_of_one_slow_nid() -> None:
-    where = with_free(topology((one(0, 64), one(1, 64)), (one(2, 64),)), {0: 0, 1: 0, 2: 3 * GIB})
-    down = [flow for flow in found(where).values() if not flow.pair.promotes]
-    assert len(down) == 2
-    assert 0 < sum(map(demotion_room_bytes, down)) <= 3 * GIB - FLOOR
+def demotion_room_bytes(flow: Flow) -> int:
+    return min(lack_bytes(flow), target_room_bytes(flow))
 
 
 def test_a_slow_nid_that_is_full_gives_way_to_one_with_room() -> None:
