@@ -30,6 +30,7 @@ _FIRST_OBJECT_S = 10.0
 """How long the first turn waits for an object: without one it could say nothing, and nobody would take it."""
 
 _FAILED_S = 1.0
+"""A turn that fails costs as much as one that does something."""
 
 
 class Loop:

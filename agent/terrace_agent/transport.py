@@ -123,7 +123,7 @@ class Server:
 
     def _renew(self) -> None:
         """Reads the token anew: the client does once a minute by the wall clock, which may have been set back."""
-        with suppress(ConfigException):
+        with suppress(ConfigException, OSError):
             load_incluster_config(client_configuration=self._settings)  # type: ignore[no-untyped-call]
 
     def _answer(self, method: str, path: str, response: Any) -> dict[str, Json]:

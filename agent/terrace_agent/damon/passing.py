@@ -81,7 +81,6 @@ def _judge(before: Passing | None, tried_bytes: int, passed_bytes: int) -> Passi
     if tried < (_ENOUGH_BYTES << before.falls - 1 if before.uniform else _ENOUGH_BYTES):
         return before
     uniform = (passed_bytes - before.passed_bytes) / tried < (_FED if before.uniform else _STARVED)
-    falls = (
-        before.falls if before.uniform else min(before.falls + 1, _MOST_FALLS) if uniform else max(0, before.falls - 1)
-    )
+    falls = before.falls if before.uniform else before.falls + (1 if uniform else -1)
+    falls = max(0, min(falls, _MOST_FALLS))
     return Passing(tried_bytes=tried_bytes, passed_bytes=passed_bytes, uniform=uniform, falls=falls)

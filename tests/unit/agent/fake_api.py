@@ -25,6 +25,7 @@ class FakeApi:
         refuse: if set, the HTTP status of every answer.
         others: how many more objects there are than one; None refuses to tell.
         refuse_watches: likewise of watches only.
+        token: if set, the only one that it takes.
     """
 
     def __init__(self) -> None:
@@ -37,6 +38,7 @@ class FakeApi:
         self.refuse = 0
         self.others: int | None = 0
         self.refuse_watches = 0
+        self.token = ""
         self.empty = False
 
     def asked(self, path: str, **query: str) -> bool:
@@ -55,7 +57,9 @@ def serving(api: FakeApi) -> Iterator[str]:
             url = self._record()
             query = parse_qs(url.query)
             is_of_pods = url.path.endswith("/pods")
-            if refuse := api.refuse or ("watch" in query and api.refuse_watches):
+            if api.token and self.headers["Authorization"] != api.token:
+                self._answer(401, {"message": "Unauthorized"})
+            elif refuse := api.refuse or ("watch" in query and api.refuse_watches):
                 self._answer(refuse, {"message": "refused by the test"})
             elif "watch" in query:
                 self._stream(api.pod_events if is_of_pods else api.events)
