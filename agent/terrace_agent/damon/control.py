@@ -7,7 +7,8 @@ After: `schemes` (an amount is a quota without an end).
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from terrace_agent.damon.schemes import UNMEASURED_BYTES_PER_MS, Allowance, Flow, Phase
+from terrace_agent.damon.flow import Allowance, Flow, Phase
+from terrace_agent.damon.schemes import UNMEASURED_BYTES_PER_MS
 from terrace_agent.flows.limits import BP, share_bytes
 
 TURN_MS = 1_000

@@ -6,7 +6,7 @@ from terrace_agent.damon import page_cache, ways
 from terrace_agent.damon.apart import Apart, step_bytes
 from terrace_agent.damon.cadence import CurrentIntervals, start
 from terrace_agent.damon.features import Feature
-from terrace_agent.damon.schemes import Flow
+from terrace_agent.damon.flow import Flow
 from terrace_agent.damon.scope import REJECTS_ONLY
 from terrace_agent.damon.seen import Seen
 from terrace_agent.flows import balancing

@@ -15,11 +15,12 @@ from terrace_agent.damon.cadence import CurrentIntervals
 from terrace_agent.damon.describe import effective, notes, words
 from terrace_agent.damon.easing import eased, region_halvings
 from terrace_agent.damon.features import Feature
+from terrace_agent.damon.flow import Flow, Phase, held
 from terrace_agent.damon.lenience import is_lenient
 from terrace_agent.damon.passing import is_uniform
 from terrace_agent.damon.pod_schemes import pod_schemes
 from terrace_agent.damon.regions import check, monitored, nr_regions
-from terrace_agent.damon.schemes import Flow, Phase, held, schemes
+from terrace_agent.damon.schemes import schemes
 from terrace_agent.damon.scope import too_many
 from terrace_agent.damon.seen import NOTHING_SEEN, Seen
 from terrace_agent.damon.tree import (

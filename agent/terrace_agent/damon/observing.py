@@ -21,8 +21,9 @@ from terrace_agent.damon import cadence
 from terrace_agent.damon.cadence import CurrentIntervals
 from terrace_agent.damon.desired import Desired, DesiredKdamond
 from terrace_agent.damon.features import Feature
+from terrace_agent.damon.flow import Flow
 from terrace_agent.damon.regions import monitored
-from terrace_agent.damon.schemes import Flow, access_pattern
+from terrace_agent.damon.schemes import access_pattern
 from terrace_agent.damon.tree import Action, GoalTuner, Quotas, Region, Scheme
 from terrace_agent.engine import levels_wait
 from terrace_agent.flows.limits import share_bytes

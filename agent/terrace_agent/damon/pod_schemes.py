@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from terrace_agent.damon.apart import Apart, share_bytes
 from terrace_agent.damon.features import Feature
-from terrace_agent.damon.schemes import UNMEASURED_BYTES_PER_MS, Flow, charged_in_full, moving
+from terrace_agent.damon.flow import Flow
+from terrace_agent.damon.schemes import UNMEASURED_BYTES_PER_MS, charged_in_full, moving
 from terrace_agent.damon.tree import GoalMetric, Scheme
 from terrace_api.policy import Settings
 

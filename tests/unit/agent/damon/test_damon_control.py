@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from terrace_agent.damon.control import Direction, Grant, Usage, granted, turn_s, withdrawn
-from terrace_agent.damon.schemes import Allowance, Flow, Phase
+from terrace_agent.damon.flow import Allowance, Flow, Phase
 from terrace_agent.flows.limits import Stops, Window
 from terrace_agent.flows.pairs import Pair
 from unit.agent.damon.builders import MIB, nid
